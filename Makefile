@@ -1,0 +1,78 @@
+# Osprey from a fresh checkout. Needed beforehand: make, and Python 3.11 or newer with venv and pip.
+# Everything is installed into .venv; pip's and uv's own settings (PIP_*, UV_*) choose where it comes from.
+
+PYTHON ?=
+ARGS   ?=
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(BIN)/uv
+
+# Stamps are written last, so an interrupted install is started again.
+UV_READY := $(VENV)/.uv-ready
+READY    := $(VENV)/.ready
+
+CODE  := src tests scripts
+CORES := $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1); \
+           if [ "$$n" -gt 4 ]; then n=4; fi; echo "$$n")
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint lock clean
+
+help: ## print this list
+	@echo "Osprey: from labelled photos to a tested recogniser"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@echo "Options: PYTHON=python3.12 (first install), ARGS='...' (for demo, test and lock)"
+
+demo: $(READY) ## train on the embedded harbour set, then recognise one of its photos
+	$(BIN)/python scripts/train.py $(ARGS)
+	@photo=$$(ls data/harbour/images/*/*.jpg | head -n 1); \
+	echo; \
+	echo "$(BIN)/python scripts/predict.py --image $$photo --verbose"; \
+	$(BIN)/python scripts/predict.py --image "$$photo" --verbose; \
+	status=$$?; \
+	if [ $$status -ne 0 ]; then exit $$status; fi; \
+	echo; \
+	echo "Next:"; \
+	echo "  source $(BIN)/activate"; \
+	echo "  python scripts/predict.py --image YOUR_PHOTO.jpg"; \
+	echo "  python scripts/train.py --help"; \
+	echo "  make test"
+
+test: lint ## lint, then every test on up to four cores (ARGS="-m 'not slow'" for the quick ones)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest -q -n $(CORES) $(ARGS)
+
+lint: $(READY) ## check style, format, types, and who imports whom
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+lock: $(UV_READY) ## write the locks from pyproject.toml (ARGS=--upgrade for the newest versions)
+	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	    --generate-hashes --no-header --no-annotate --quiet -o requirements.lock $(ARGS)
+	echo uv | $(UV) pip compile - --universal --python-version 3.11 \
+	    --generate-hashes --no-header --no-annotate --quiet -o requirements-uv.lock $(ARGS)
+
+clean: ## remove .venv, caches and builds; runs/ and data/ stay
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# Builds from source (antlr4, the package itself) use only what the lock holds, hash for hash.
+$(READY): $(UV_READY) pyproject.toml requirements.lock
+	@rm -f $@
+	$(UV) pip install --python $(BIN)/python --require-hashes \
+	    --build-constraints requirements.lock -r requirements.lock
+	$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(UV_READY): requirements-uv.lock
+	@rm -f $@
+	@for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python); do \
+	    if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	    then echo "$$python -m venv $(VENV)"; exec "$$python" -m venv $(VENV); fi; \
+	done; \
+	echo "Osprey needs Python 3.11 or newer with its venv and pip; none was found. Install one (on Debian" \
+	     "also python3-venv), or name it: make PYTHON=/path/to/python3.11" >&2; exit 1
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-uv.lock
+	@touch $@

@@ -1,0 +1,66 @@
+"""``osprey <command>``: each command is one file, imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from osprey.errors import UserError, nearest
+
+COMMANDS = {
+    "train": "train a model on your photos, test it, keep it",
+    "eval": "test a run's checkpoint on a split or another data set",
+    "predict": "name what is on a photo, or on every photo of a folder",
+    "models": "list models with parameters, MACs and input size",
+}
+
+
+def _usage() -> str:
+    lines = [f"  osprey {name:<9} {what}" for name, what in COMMANDS.items()]
+    first = "Osprey: from a folder of photos to a tested recogniser."
+    return "\n".join([first, "", *lines, "", "'osprey COMMAND --help' says more."])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``osprey``'s command line and return the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_usage())
+        return 0
+    if words[0] == "--version":
+        from osprey import __version__
+
+        print(f"osprey {__version__}")
+        return 0
+    if words[0] not in COMMANDS:
+        hint = nearest(words[0], COMMANDS)
+        print(f"osprey: there is no command '{words[0]}'{hint}", file=sys.stderr)
+        return 2
+    return run_command(words[0], words[1:])
+
+
+def run_command(name: str, argv: Sequence[str] | None = None) -> int:
+    """Run one command; a mistake of the user's becomes one line and exit code 2."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        command: Callable[[list[str]], int] = importlib.import_module(
+            f"osprey.commands.{name}"
+        ).main
+        return command(words)
+    except UserError as error:
+        print(f"osprey {name}: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"osprey {name}: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output, such as head, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _one_line(error: UserError) -> str:
+    """The message; one raised in a loader process comes wrapped in that process's traceback."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].partition("UnreadableImage: ")[2] or lines[-1] if lines else "failed"

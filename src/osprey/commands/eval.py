@@ -1,0 +1,66 @@
+"""``osprey eval``: test a run's checkpoint and write the figures down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from osprey.config.compose import run_hydra, typed
+from osprey.config.schema import EvalConfig, TrainConfig
+from osprey.config.validate import validate_eval
+from osprey.data.manifest import Manifest
+from osprey.errors import DataError, UserError
+from osprey.training.run_folder import RunFolder, find_run
+
+
+def main(argv: list[str]) -> int:
+    """Evaluate as the overrides in ``argv`` say."""
+    run_hydra("eval", argv, lambda cfg, _: _evaluate(typed(cfg, EvalConfig)), "osprey eval")
+    return 0
+
+
+def _evaluate(config: EvalConfig) -> None:
+    validate_eval(config)
+    run = find_run(config.run, Path(config.paths.runs))
+    checkpoint = run.best if config.checkpoint == "best" else run.last
+    if not checkpoint.is_file():
+        raise UserError(f"run '{run.path}' has no {checkpoint.name}")
+    settings = run.load_config()
+    if config.batch_size is not None:
+        settings.data.eval_batch_size = config.batch_size
+    settings.data.num_workers = config.num_workers
+    settings.trainer.accelerator = config.accelerator
+    manifest = _samples(config, settings, run)
+
+    from osprey.training.console import metrics_line, per_class_table, say
+    from osprey.training.evaluate import test
+
+    split = config.data.split
+    name = f"{config.checkpoint}-{split}" + ("-elsewhere" if config.data.root else "")
+    predictions = run.path / "evaluations" / f"{name}.csv"
+    predictions.parent.mkdir(exist_ok=True)
+    figures = test(checkpoint, settings, manifest, split, predictions)
+    run.write_json(f"evaluations/{name}.json", figures)
+    per_class_table(figures["per_class"])
+    say()
+    say(f"{split:<7} {metrics_line(figures, figures['n'])}")
+    say(f"wrote   {run.path / 'evaluations' / name}.json and .csv ({checkpoint})")
+
+
+def _samples(config: EvalConfig, settings: TrainConfig, run: RunFolder) -> Manifest:
+    """The run's own split, or all photos of another folder with the same class names."""
+    known = run.load_manifest(settings.data.root)
+    if config.data.root is None:
+        return known
+    from osprey.data.readers import read_folder
+
+    settings.data.root = config.data.root
+    other = read_folder(settings.data, [])
+    strange = sorted(set(other.classes) - set(known.classes))
+    if strange:
+        raise DataError(
+            f"'{config.data.root}' has classes the model does not know: {', '.join(strange)} "
+            f"(it knows: {', '.join(known.classes)})"
+        )
+    if (other.table["split"] == "").all():
+        other.table["split"] = config.data.split
+    return other

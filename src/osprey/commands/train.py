@@ -1,0 +1,150 @@
+"""``osprey train``: compose, check, prepare the data, train, test."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from osprey.augmentation import check_policy
+from osprey.config.compose import run_hydra, typed
+from osprey.config.schema import TrainConfig
+from osprey.config.validate import validate
+from osprey.errors import ConfigError, UserError
+from osprey.training.console import describe_data, say, warn
+from osprey.training.run_folder import RunFolder, find_run
+
+
+def main(argv: list[str]) -> int:
+    """Train one run, resume one, or sweep over several."""
+    if any(word.startswith("resume=") and word != "resume=null" for word in argv):
+        return _exit_code(lambda: _resume(argv))
+    sweep = any(word in ("-m", "--multirun") for word in argv)
+    results: list[tuple[list[str], RunFolder | None, dict[str, Any] | None]] = []
+
+    def job(cfg: DictConfig, overrides: list[str]) -> None:
+        try:
+            results.append((overrides, *_train(cfg, overrides)))
+        except Exception as error:
+            if not sweep:
+                raise
+            # One bad trial must not end the others.
+            known = isinstance(error, UserError)
+            warn(f"trial {' '.join(overrides)} failed: " + (str(error) if known else ""))
+            if not known:
+                traceback.print_exception(error)
+            results.append((overrides, None, None))
+
+    code = _exit_code(lambda: run_hydra("train", argv, job, "osprey train"))
+    if sweep and results and code == 0:
+        return _report_sweep(results)
+    return code
+
+
+def _exit_code(action: Any) -> int:
+    """Run ``action``; a run stopped by a signal says how to go on and has that signal's code."""
+    try:
+        action()
+    except UserError:
+        raise
+    except Exception as stop:
+        code = getattr(stop, "code", None)  # Interrupted, without importing torch to name it
+        if code is None:
+            raise
+        warn(
+            f"stopped, state saved; to go on: osprey train resume={getattr(stop, 'run', 'latest')}"
+        )
+        return int(code)
+    return 0
+
+
+def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, Any]]:
+    from osprey.data.prepare import prepare
+    from osprey.training.environment import describe_environment
+
+    config = typed(cfg, TrainConfig)
+    validate(config)
+    check_policy(config.augmentation.steps)
+    prepared = prepare(config.data, Path(config.paths.cache))
+    describe_data(config.data.name, prepared.manifest, len(prepared.unreadable), prepared.notices)
+    config.data.root = str(prepared.manifest.root.resolve())
+    run = RunFolder.create(Path(config.paths.runs), config.name)
+    run.save_config(config)
+    run.save_manifest(prepared.manifest)
+    run.write_text("overrides.txt", "".join(f"{line}\n" for line in overrides))
+    run.write_json("environment.json", describe_environment(prepared.manifest.digest()))
+    if prepared.unreadable:
+        import pandas as pd
+
+        table = pd.DataFrame(prepared.unreadable.items(), columns=["path", "reason"])
+        run.write_text("unreadable.csv", table.to_csv(index=False))
+    return run, _finish(run, config)
+
+
+def _finish(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
+    from osprey.training.finish import report
+    from osprey.training.launch import train_run
+
+    try:
+        summary = train_run(run, config)
+    except Exception as error:
+        if hasattr(error, "code"):
+            error.run = run.path  # type: ignore[attr-defined]
+        raise
+    report(run, summary)
+    return summary
+
+
+def _resume(argv: list[str]) -> None:
+    """Go on with a run as it was configured; single values may change, groups may not."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import OverrideParseException
+
+    from osprey.config.compose import CONFIG_DIR, explain
+
+    if any(word.startswith("-") for word in argv):
+        raise ConfigError("resume goes on with one run: it takes key=value settings and no flags")
+    try:
+        parsed = OverridesParser.create().parse_overrides(argv)
+    except OverrideParseException as error:
+        raise explain(error) from None
+    values = {o.get_key_element(): o.value() for o in parsed}
+    word = str(values.pop("resume"))
+    runs = Path(str(values.get("paths.runs", "runs")))
+    groups = [key for key in values if (CONFIG_DIR / key).is_dir()]
+    if groups:
+        raise ConfigError(
+            f"resume goes on with a run as it was: '{groups[0]}' cannot be exchanged, only single "
+            f"values such as trainer.max_epochs=30; to start anew leave resume out"
+        )
+    run = find_run(word, runs, resumable=True)
+    if not run.last.is_file():
+        raise UserError(f"run '{run.path}' has no last.ckpt to go on from")
+    config = run.load_config(list(values.items()))
+    validate(config)
+    run.save_config(config)
+    _finish(run, config)
+
+
+def _report_sweep(
+    results: list[tuple[list[str], RunFolder | None, dict[str, Any] | None]],
+) -> int:
+    """Which trial won, and how to have it again."""
+    done = [(o, r, s) for o, r, s in results if s is not None]
+    done.sort(key=lambda item: -float(item[2]["val"]["macro_f1"]))
+    say()
+    say("sweep, best first by validation macro-F1:")
+    for overrides, run, summary in done:
+        test = f"  test {summary['test']['macro_f1']:.3f}" if "test" in summary else ""
+        say(
+            f"  val {summary['val']['macro_f1']:.3f}{test}  {' '.join(overrides)}  "
+            f"{run.path if run else ''}"
+        )
+    failed = [o for o, _, s in results if s is None]
+    for overrides in failed:
+        say(f"  failed           {' '.join(overrides)}")
+    if done:
+        say(f"again:  osprey train {' '.join(done[0][0])}")
+    return 1 if failed else 0

@@ -1,0 +1,165 @@
+"""Checks of a whole configuration: every combination that makes no sense, told before torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from osprey.config.schema import EvalConfig, TrainConfig
+from osprey.errors import ConfigError, nearest
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "task.name": ("classification",),
+    "task.loss": ("cross_entropy", "focal", "class_balanced"),
+    "task.class_weights": ("none", "sqrt", "balanced"),
+    "data.resize": ("squash", "crop", "letterbox"),
+    "data.sampler": ("uniform", "sqrt", "balanced"),
+    "model.factory": ("simple_cnn", "timm"),
+    "model.head_init": ("random", "linear_probe"),
+    "optimizer.name": ("adamw", "sgd"),
+    "scheduler.name": ("cosine", "constant"),
+    "trainer.accelerator": ("auto", "cpu", "gpu", "mps"),
+    "trainer.strategy": ("single", "ddp", "fsdp"),
+    "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),
+    "trainer.profiler": ("simple", "advanced", "pytorch"),
+    "logger.use": ("tensorboard", "wandb"),
+}
+# Lowest and highest value, both allowed; None for no limit.
+RANGES: dict[str, tuple[float | None, float | None]] = {
+    "seed": (0, 2**32 - 1),
+    "task.label_smoothing": (0, 0.99),
+    "task.focal_gamma": (0, None),
+    "data.val_fraction": (0, 0.9),
+    "data.test_fraction": (0, 0.9),
+    "data.folds": (2, None),
+    "data.fold": (0, None),
+    "data.overfit": (2, None),
+    "data.size": (8, 4096),
+    "data.train_size": (8, 4096),
+    "data.batch_size": (1, None),
+    "data.eval_batch_size": (1, None),
+    "data.num_workers": (0, 256),
+    "data.render_count": (200, 100_000),
+    "augmentation.mixup": (0, None),
+    "augmentation.cutmix": (0, None),
+    "augmentation.mix_probability": (0, 1),
+    "augmentation.erasing": (0, 1),
+    "model.freeze_stages": (0, None),
+    "optimizer.lr": (0, None),
+    "optimizer.weight_decay": (0, None),
+    "optimizer.momentum": (0, 0.9999),
+    "optimizer.layer_decay": (0.01, 1),
+    "scheduler.warmup": (0, 1),
+    "scheduler.final_ratio": (0, 1),
+    "trainer.max_epochs": (1, None),
+    "trainer.gradient_clip": (0, None),
+    "trainer.accumulate": (1, None),
+    "trainer.limit_train_batches": (1, None),
+    "trainer.limit_eval_batches": (1, None),
+    "callbacks.early_stopping": (1, None),
+    "callbacks.ema_decay": (0, 0.99999),
+}
+
+
+def _value(config: object, key: str) -> object:
+    for part in key.split("."):
+        config = getattr(config, part)
+    return config
+
+
+def check_choice(key: str, value: str, choices: Iterable[str]) -> None:
+    """Raise ConfigError where ``value`` is none of ``choices``."""
+    names = list(choices)
+    if value not in names:
+        raise ConfigError(
+            f"{key}: unknown '{value}'{nearest(value, names)} (one of {', '.join(names)})"
+        )
+
+
+def validate(config: TrainConfig) -> None:
+    """Check what types alone cannot.
+
+    Raises:
+        ConfigError: One line that names the setting and what it may be.
+    """
+    for key, choices in CHOICES.items():
+        value = _value(config, key)
+        for word in value if isinstance(value, list) else [value]:
+            if word is not None:
+                check_choice(key, str(word), choices)
+    for key, (low, high) in RANGES.items():
+        number = _value(config, key)
+        if number is None:
+            continue
+        assert isinstance(number, int | float)
+        below, above = low is not None and number < low, high is not None and number > high
+        if below or above or number != number:
+            limits = f"at least {low}" if high is None else f"{low} to {high}"
+            raise ConfigError(f"{key}: {number} is out of range ({limits})")
+    _check_model(config)
+    _check_data(config)
+    _check_trainer(config)
+
+
+def _check_model(config: TrainConfig) -> None:
+    model = config.model
+    if isinstance(model.freeze, str):
+        check_choice("model.freeze", model.freeze, ("none", "backbone"))
+    elif model.freeze < 0:
+        raise ConfigError(f"model.freeze: {model.freeze} is not a number of epochs")
+    if isinstance(model.pretrained, str) and not Path(model.pretrained).expanduser().is_file():
+        folder = Path(model.pretrained).expanduser().parent
+        beside = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+        hint = nearest(Path(model.pretrained).name, beside)
+        raise ConfigError(f"model.pretrained: there is no file '{model.pretrained}'{hint}")
+    if model.factory == "simple_cnn" and model.pretrained is True:
+        raise ConfigError(
+            "simple_cnn has no pretrained weights: set model.pretrained=false or =PATH"
+        )
+    untrained = model.pretrained is False
+    if untrained and model.freeze not in ("none", 0):
+        raise ConfigError(
+            f"model.freeze={model.freeze} would hold random weights: give model.pretrained=PATH "
+            "or true"
+        )
+    if untrained and model.head_init == "linear_probe":
+        raise ConfigError("model.head_init=linear_probe needs a pretrained backbone")
+
+
+def _check_data(config: TrainConfig) -> None:
+    data = config.data
+    if data.folds is not None and data.fold >= data.folds:
+        raise ConfigError(f"data.fold: {data.fold} of {data.folds} folds; it counts from 0")
+    if data.folds is None and data.fold:
+        raise ConfigError(f"data.fold={data.fold} needs data.folds")
+    for key in ("mean", "std"):
+        values = getattr(data, key)
+        if values is not None and len(values) != 3:
+            raise ConfigError(f"data.{key}: three numbers are needed, for red, green and blue")
+
+
+def _check_trainer(config: TrainConfig) -> None:
+    trainer = config.trainer
+    if isinstance(trainer.devices, str) and trainer.devices != "auto":
+        raise ConfigError(f"trainer.devices: '{trainer.devices}' is not a number or 'auto'")
+    if isinstance(trainer.devices, int) and trainer.devices < 1:
+        raise ConfigError(f"trainer.devices: {trainer.devices} is out of range (at least 1)")
+    if trainer.strategy == "single" and trainer.devices != 1:
+        raise ConfigError(f"trainer.devices={trainer.devices} needs trainer=ddp or trainer=fsdp")
+    if trainer.strategy == "fsdp" and trainer.accelerator != "gpu":
+        raise ConfigError("trainer.strategy=fsdp needs trainer.accelerator=gpu")
+    if trainer.strategy == "fsdp" and config.callbacks.ema_decay is not None:
+        raise ConfigError("callbacks.ema_decay cannot be used with trainer=fsdp: use trainer=ddp")
+    if trainer.precision == "16-mixed" and trainer.accelerator == "cpu":
+        raise ConfigError("trainer.precision=16-mixed needs a GPU: use bf16-mixed or 32-true")
+
+
+def validate_eval(config: EvalConfig) -> None:
+    """Check an evaluation's settings.
+
+    Raises:
+        ConfigError: One line that names the setting and what it may be.
+    """
+    check_choice("checkpoint", config.checkpoint, ("best", "last"))
+    check_choice("data.split", config.data.split, ("train", "val", "test"))
+    check_choice("accelerator", config.accelerator, CHOICES["trainer.accelerator"])

@@ -1,0 +1,58 @@
+"""Find files that cannot be decoded, before training rather than in the middle of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from osprey.errors import UnreadableImage
+from osprey.imaging import read_image
+
+_VERSION = "1"  # raise it when the decoder's idea of readable changes
+
+
+def find_unreadable(root: Path, paths: Sequence[str], cache: Path) -> dict[str, str]:
+    """Decode every file once and return ``{path: reason}`` for those that fail.
+
+    The answer is remembered under ``cache`` until a file's name, size or time changes.
+    """
+    fingerprint = hashlib.sha256(f"{_VERSION}\n{root.resolve()}".encode())
+    for path in paths:
+        try:
+            stat = os.stat(root / path)
+            fingerprint.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        except OSError:
+            fingerprint.update(f"{path}\0missing\n".encode())
+    remembered = cache / "checked" / f"{fingerprint.hexdigest()[:32]}.json"
+    try:
+        return dict(json.loads(remembered.read_text()))
+    except (OSError, ValueError):
+        pass
+    # The decoders release the interpreter's lock, so threads use every core.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        reasons = pool.map(lambda path: _reason(root / path), paths, chunksize=16)
+        bad = {path: reason for path, reason in zip(paths, reasons, strict=True) if reason}
+    _remember(remembered, bad)
+    return bad
+
+
+def _reason(path: Path) -> str | None:
+    try:
+        read_image(path, min_side=64)  # an eighth of the pixels, yet all of the file
+    except UnreadableImage as error:
+        return str(error)
+    return None
+
+
+def _remember(file: Path, bad: dict[str, str]) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(f".{os.getpid()}")
+        temporary.write_text(json.dumps(bad))
+        os.replace(temporary, file)
+    except OSError:
+        pass  # a read-only cache costs a second look next time, nothing else

@@ -1,0 +1,124 @@
+"""The one DataModule: from a split manifest to loaders of uint8 batches."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from osprey.config.schema import DataConfig
+from osprey.data.dataset import Batch, PhotoDataset, Transform
+from osprey.data.manifest import Manifest
+from osprey.data.sampler import EvalBatchSampler, TrainBatchSampler, sampling_probabilities
+from osprey.imaging import Preprocess
+
+
+def auto_workers() -> int:
+    """Loader processes to start: one core is left to the trainer, and more than 8 seldom help."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(0, min(8, (cores or 1) - 1))
+
+
+def _start_worker(_: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's to handle
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+
+
+class DataModule(pl.LightningDataModule):
+    """Loaders for the splits of one manifest.
+
+    Args:
+        manifest: All samples, each with its split.
+        classes: Class names in the order of the model's outputs.
+        preprocess: How a photo becomes model input outside training.
+        config: Batch sizes, workers, sampler.
+        seed: Seed of order and augmentation.
+        augment: Replaces ``preprocess`` for training photos, with its ``min_side``.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        classes: list[str],
+        preprocess: Preprocess,
+        config: DataConfig,
+        *,
+        seed: int = 0,
+        augment: tuple[Transform, int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.manifest = manifest
+        self.classes = classes
+        self.preprocess = preprocess
+        self.config = config
+        self.seed = seed
+        self.augment = augment
+
+    def dataset(self, split: str, *, augmented: bool = False) -> PhotoDataset:
+        """One split as a dataset, prepared as in production unless ``augmented``."""
+        plain: tuple[Transform, int] = (self._plain, self.preprocess.decode_side)
+        transform, min_side = self.augment if augmented and self.augment else plain
+        part = self.manifest.split(split)
+        return PhotoDataset(part, self.classes, transform, min_side=min_side, seed=self.seed)
+
+    def _plain(self, photo: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+        return self.preprocess(photo)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled, augmented batches, from where the trainer stands (also in mid-epoch)."""
+        dataset = self.dataset("train", augmented=True)
+        epoch, start, rank, world = 0, 0, 0, 1
+        if self.trainer is not None:
+            loop = self.trainer.fit_loop
+            epoch = cast(Any, loop.epoch_progress.current).processed
+            start = cast(Any, loop.epoch_loop.batch_progress.current).processed
+            rank, world = self.trainer.global_rank, self.trainer.world_size
+        sampler = TrainBatchSampler(
+            len(dataset),
+            self.config.batch_size,
+            seed=self.seed,
+            probabilities=sampling_probabilities(dataset.targets, self.config.sampler),
+            rank=rank,
+            world_size=world,
+            epoch=epoch,
+        )
+        sampler.start = start if start < len(sampler) else 0
+        return self._loader(dataset, sampler)
+
+    def eval_dataloader(self, split: str) -> DataLoader[Batch]:
+        """Every photo of ``split`` once, in the manifest's order."""
+        dataset = self.dataset(split)
+        rank, world = 0, 1
+        if self.trainer is not None:
+            rank, world = self.trainer.global_rank, self.trainer.world_size
+        size = max(1, self.config.eval_batch_size // world)
+        return self._loader(
+            dataset, EvalBatchSampler(len(dataset), size, rank=rank, world_size=world)
+        )
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """The validation split."""
+        return self.eval_dataloader("val")
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """The test split."""
+        return self.eval_dataloader("test")
+
+    def _loader(self, dataset: PhotoDataset, sampler: Any) -> DataLoader[Batch]:
+        workers = auto_workers() if self.config.num_workers is None else self.config.num_workers
+        return DataLoader(
+            dataset,
+            batch_sampler=sampler,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            worker_init_fn=_start_worker if workers else None,
+        )

@@ -1,0 +1,128 @@
+"""The manifest: one table, one row a sample, that every data tool reads and writes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from osprey.errors import DataError, nearest
+
+SPLITS = ("train", "val", "test")
+# What people call the three splits, in folder names and in split columns.
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A table of samples under one root.
+
+    Attributes:
+        root: Folder that ``path`` is relative to.
+        table: Columns ``path`` (POSIX), ``split`` (train, val, test or empty), ``label``,
+            ``weight`` (>= 0), ``group`` (what must not straddle splits; empty where unknown)
+            and any others the source had.
+    """
+
+    root: Path
+    table: pd.DataFrame
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names in their fixed order."""
+        return sorted(self.table["label"].unique())
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether every sample names its group."""
+        return bool((self.table["group"] != "").all())
+
+    def split(self, name: str) -> Manifest:
+        """The samples of one split."""
+        return self.where(self.table["split"] == name)
+
+    def where(self, mask: pd.Series[bool]) -> Manifest:
+        """The samples for which ``mask`` holds, numbered anew."""
+        return replace(self, table=self.table[mask].reset_index(drop=True))
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Samples per split and class: ``{"train": {"ALB": 12, ...}, ...}``."""
+        return {
+            split: {
+                str(label): int(n)
+                for label, n in self.split(split).table["label"].value_counts().items()
+            }
+            for split in SPLITS
+        }
+
+    def digest(self) -> str:
+        """SHA-256 over paths, labels and splits: the same for the same data, wherever it lies."""
+        text = self.table[["path", "label", "split"]].to_csv(index=False, lineterminator="\n")
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def write(self, path: Path) -> None:
+        """Write the table as CSV, whole or not at all."""
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        self.table.to_csv(temporary, index=False, lineterminator="\n")
+        os.replace(temporary, path)
+
+
+def complete(table: pd.DataFrame, root: Path, source: str) -> Manifest:
+    """Make a manifest of a table that has at least ``path`` and ``label``.
+
+    Args:
+        table: Any columns; missing ``split``, ``group`` and ``weight`` are filled in.
+        root: Folder the paths are relative to.
+        source: What to call the table in errors.
+
+    Raises:
+        DataError: A needed column is missing, or holds values that mean nothing.
+    """
+    for column in ("path", "label"):
+        if column not in table.columns:
+            have = ", ".join(map(str, table.columns))
+            raise DataError(
+                f"{source} has no column '{column}'{nearest(column, map(str, table.columns))} "
+                f"(it has: {have}); name yours with data.columns.{column}=COLUMN"
+            )
+    table = table.copy()
+    for column in ("path", "label", "split", "group"):
+        table[column] = table[column].fillna("").astype(str) if column in table else ""
+    unlabelled = table[table["label"].str.strip() == ""]
+    if len(unlabelled):
+        example = unlabelled["path"].iloc[0]
+        raise DataError(f"{source}: {len(unlabelled)} rows have no label, first '{example}'")
+    unknown = set(table["split"].str.lower()) - set(SPLIT_NAMES) - {""}
+    if unknown:
+        raise DataError(f"{source}: unknown split '{min(unknown)}'; use train, val or test")
+    table["split"] = table["split"].str.lower().map(lambda name: SPLIT_NAMES.get(name, ""))
+    table["weight"] = _weights(table, source)
+    twice = table["path"][table["path"].duplicated()]
+    if len(twice):
+        raise DataError(f"{source}: '{twice.iloc[0]}' is listed twice ({len(twice)} such rows)")
+    first = ["path", "split", "label", "group", "weight"]
+    rest = [column for column in table.columns if column not in first]
+    return Manifest(root, table[[*first, *rest]].reset_index(drop=True))
+
+
+def _weights(table: pd.DataFrame, source: str) -> pd.Series[float]:
+    if "weight" not in table:
+        return pd.Series(1.0, index=table.index)
+    weights = pd.to_numeric(table["weight"].fillna(1.0), errors="coerce")
+    wrong = weights.isna() | (weights < 0)
+    if wrong.any():
+        value = table["weight"][wrong].iloc[0]
+        raise DataError(f"{source}: weight '{value}' is not a number of 0 or more")
+    return weights.astype(float)

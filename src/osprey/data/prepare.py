@@ -1,0 +1,75 @@
+"""One call from the data section of the configuration to checked, split samples. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from osprey.config.schema import DataConfig
+from osprey.data.check import find_unreadable
+from osprey.data.manifest import Manifest
+from osprey.data.readers import read_manifest
+from osprey.data.splits import assign_groups, assign_splits, check_splits
+from osprey.errors import DataError, nearest
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Samples ready to train on, and what was found on the way.
+
+    Attributes:
+        manifest: Readable samples, each with its split.
+        unreadable: ``{path: reason}`` of the files left out.
+        notices: Lines worth telling the user.
+    """
+
+    manifest: Manifest
+    unreadable: dict[str, str]
+    notices: list[str]
+
+
+def prepare(config: DataConfig, cache: Path) -> Prepared:
+    """Read, filter, check, group and split the data set.
+
+    Raises:
+        DataError: The data cannot be trained on as it is.
+    """
+    notices: list[str] = []
+    manifest = read_manifest(config, notices)
+    if config.classes is not None:
+        manifest = _only_classes(manifest, list(config.classes))
+    paths = manifest.table["path"].tolist()
+    unreadable = find_unreadable(manifest.root, paths, cache) if config.check_files else {}
+    if unreadable:
+        manifest = manifest.where(~manifest.table["path"].isin(list(unreadable)))
+    if manifest.table.empty:
+        raise DataError(f"none of the {len(paths)} photos under '{manifest.root}' can be read")
+    manifest = assign_groups(manifest, config.group)
+    manifest = assign_splits(manifest, config)
+    check_splits(manifest, config, notices)
+    if config.overfit is not None:
+        manifest = _overfit(manifest, config.overfit, config.split_seed)
+    return Prepared(manifest, unreadable, notices)
+
+
+def _only_classes(manifest: Manifest, wanted: list[str]) -> Manifest:
+    for name in wanted:
+        if name not in manifest.classes:
+            hint = nearest(name, manifest.classes)
+            raise DataError(f"data.classes: no photo is labelled '{name}'{hint}")
+    return manifest.where(manifest.table["label"].isin(wanted))
+
+
+def _overfit(manifest: Manifest, count: int, seed: int) -> Manifest:
+    """The same few training photos as train, val and test: can they be learnt by heart?"""
+    train = manifest.split("train").table
+    order = np.random.default_rng(seed).permutation(len(train))
+    # One of each class in turn, so that a handful still holds every class.
+    turn = train.iloc[order].groupby("label").cumcount()
+    few = train.iloc[order].assign(turn=turn).sort_values("turn", kind="stable").head(count)
+    few = few.drop(columns="turn")
+    splits = [few.assign(split=name) for name in ("train", "val", "test")]
+    return Manifest(manifest.root, pd.concat(splits, ignore_index=True))

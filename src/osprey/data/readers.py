@@ -1,0 +1,183 @@
+"""Readers: from what a user has on disk to a manifest. They only ever read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from osprey.config.schema import DataConfig
+from osprey.data.manifest import SPLIT_NAMES, Manifest, complete
+from osprey.errors import DataError, nearest
+from osprey.imaging import IMAGE_SUFFIXES
+
+
+def read_manifest(config: DataConfig, notices: list[str]) -> Manifest:
+    """Read the data set that ``config`` names.
+
+    Args:
+        config: The data section of the configuration.
+        notices: Lines worth telling the user are appended here.
+
+    Raises:
+        DataError: The source is missing, empty or not laid out as the reader expects.
+    """
+    if config.reader not in READERS:
+        hint = nearest(config.reader, READERS)
+        raise DataError(
+            f"unknown data.reader '{config.reader}'{hint} (one of {', '.join(READERS)})"
+        )
+    return READERS[config.reader](config, notices)
+
+
+def existing_folder(root: str, setting: str = "data.root") -> Path:
+    """``root`` as a path, or one line with the nearest folder that exists."""
+    path = Path(root).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise DataError(f"{setting}: '{root}' is a file, not a folder")
+    parent = path.parent
+    beside = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
+    where = "" if parent.is_dir() else f" (nor is there a folder '{parent}')"
+    raise DataError(f"{setting}: there is no folder '{root}'{where}{nearest(path.name, beside)}")
+
+
+def walk_photos(root: Path, skipped: list[str] | None = None) -> Iterator[Path]:
+    """Yield photos under ``root`` in a fixed order, links followed but never in a circle.
+
+    Files of other kinds are collected in ``skipped``; hidden files and folders are passed over.
+    """
+    seen: set[str] = set()
+    for folder, folders, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX", "@ea")))
+        for name in sorted(f for f in files if not f.startswith(".")):
+            if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
+                yield Path(folder, name)
+            elif skipped is not None:
+                skipped.append(os.path.join(folder, name))
+
+
+def read_folder(config: DataConfig, notices: list[str]) -> Manifest:
+    """A folder of class folders, with or without train, val and test folders above them."""
+    root = existing_folder(config.root)
+    tops = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    split_tops = [p for p in tops if p.name.lower() in SPLIT_NAMES]
+    depth = 1 if split_tops else 0
+    if split_tops:
+        passed = [p.name for p in tops if p not in split_tops]
+        if passed:
+            notices.append(f"left out, neither train, val nor test: {', '.join(passed)}")
+    skipped: list[str] = []
+    rows: list[tuple[str, str, str]] = []
+    loose: list[Path] = []
+    for top in split_tops or [root]:
+        for photo in walk_photos(top, skipped):
+            parts = photo.relative_to(root).parts
+            if len(parts) < depth + 2:
+                loose.append(photo)
+                continue
+            split = SPLIT_NAMES[parts[0].lower()] if depth else ""
+            rows.append(("/".join(parts), split, parts[depth]))
+    if not rows:
+        _explain_empty(root, loose)
+    if loose:
+        notices.append(f"left out, in no class folder: {len(loose)} photos such as '{loose[0]}'")
+    if skipped:
+        notices.append(f"left out, not photos: {len(skipped)} files such as '{skipped[0]}'")
+    return complete(pd.DataFrame(rows, columns=["path", "split", "label"]), root, str(root))
+
+
+def _explain_empty(root: Path, loose: list[Path]) -> None:
+    if loose:
+        raise DataError(
+            f"photos lie directly in '{loose[0].parent}': put those of each class into a folder "
+            "named after it, or give a table with data=table data.file=labels.csv"
+        )
+    kinds = ", ".join(sorted(IMAGE_SUFFIXES))
+    raise DataError(f"no photos under '{root}' (looked for {kinds})")
+
+
+def read_table(config: DataConfig, notices: list[str]) -> Manifest:
+    """A CSV or Parquet file with at least the columns ``path`` and ``label``."""
+    root = existing_folder(config.root)
+    if config.file is None:
+        raise DataError("data.file is not set: name the CSV or Parquet table with data.file=TABLE")
+    file = next((p for p in (Path(config.file), root / config.file) if p.is_file()), None)
+    if file is None:
+        tables = [p.name for p in root.iterdir() if p.suffix in (".csv", ".parquet")]
+        hint = nearest(Path(config.file).name, tables)
+        raise DataError(f"data.file: there is no table '{config.file}', here or in '{root}'{hint}")
+    table = _load_table(file)
+    for ours, theirs in config.columns.items():
+        if theirs not in table.columns:
+            if theirs == ours:  # the default name: optional, or asked for by `complete`
+                continue
+            hint = nearest(theirs, map(str, table.columns))
+            raise DataError(f"data.columns.{ours}: '{file}' has no column '{theirs}'{hint}")
+        table[ours] = table[theirs]
+    for column, value in (config.filter or {}).items():
+        if column not in table.columns:
+            hint = nearest(column, map(str, table.columns))
+            raise DataError(f"data.filter: '{file}' has no column '{column}'{hint}")
+        table = table[table[column].astype(str) == str(value)]
+    if table.empty:
+        raise DataError(
+            f"'{file}' has no rows" + (" that pass data.filter" if config.filter else "")
+        )
+    manifest = complete(table, root, f"'{file}'")
+    _check_paths(manifest, file)
+    return manifest
+
+
+def _load_table(file: Path) -> pd.DataFrame:
+    if file.suffix == ".parquet":
+        try:
+            return pd.read_parquet(file)
+        except ImportError:
+            raise DataError(
+                f"reading '{file}' needs pyarrow: pip install 'osprey-vision[parquet]'"
+            ) from None
+        except Exception as error:
+            raise DataError(f"'{file}' is not a Parquet file ({error})") from None
+    try:
+        return pd.read_csv(file, dtype=str, keep_default_na=False)
+    except pd.errors.EmptyDataError:
+        raise DataError(f"'{file}' is empty") from None
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise DataError(f"'{file}' cannot be read as CSV: {str(error).strip()}") from None
+
+
+def _check_paths(manifest: Manifest, file: Path) -> None:
+    """Every path must lie under the root and exist: a wrong root shows here, in one line."""
+    outside = [p for p in manifest.table["path"] if p.startswith("/") or ".." in p.split("/")]
+    if outside:
+        raise DataError(f"'{file}': '{outside[0]}' is not a path under data.root")
+    missing = [p for p in manifest.table["path"] if not (manifest.root / p).is_file()]
+    if missing:
+        raise DataError(
+            f"'{file}' lists {len(missing)} of {len(manifest.table)} photos that are not under "
+            f"'{manifest.root}', first '{missing[0]}'; is data.root right?"
+        )
+
+
+def read_harbour(config: DataConfig, notices: list[str]) -> Manifest:
+    """The embedded set: drawn on first use, then read like any table."""
+    from osprey.data.harbour import render_harbour
+
+    root = render_harbour(Path(config.root), seed=config.render_seed, count=config.render_count)
+    return complete(pd.read_csv(root / "manifest.csv", dtype=str), root, "harbour")
+
+
+READERS: dict[str, Callable[[DataConfig, list[str]], Manifest]] = {
+    "folder": read_folder,
+    "table": read_table,
+    "harbour": read_harbour,
+}

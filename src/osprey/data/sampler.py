@@ -1,0 +1,116 @@
+"""Which samples make up which batch: a function of seed, epoch and rank, and of nothing else.
+
+That is what lets an interrupted run go on exactly where it was, and lets several processes
+see together just what one process would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+
+Key = tuple[int, int]  # (epoch, sample index); a negative index marks padding
+
+
+def sampling_probabilities(
+    targets: NDArray[np.integer[Any]], kind: str
+) -> NDArray[np.float64] | None:
+    """Probability of each sample to be drawn, or None where all are drawn once an epoch.
+
+    Args:
+        targets: Class index of every sample.
+        kind: ``uniform``; ``balanced``, every class equally often; ``sqrt``, half way between.
+    """
+    if kind == "uniform":
+        return None
+    counts = np.bincount(targets).astype(float)
+    weights = counts[targets] ** (-1.0 if kind == "balanced" else -0.5)
+    probabilities: NDArray[np.float64] = weights / weights.sum()
+    return probabilities
+
+
+class TrainBatchSampler(Sampler[list[Key]]):
+    """Shuffled batches of equal size; each process gets its share of every batch.
+
+    Args:
+        count: Samples in the training split.
+        batch_size: Samples an optimiser step over all processes; less if there are fewer.
+        seed: With the epoch it decides the order.
+        probabilities: Draw with replacement by these, or None to visit each sample once.
+        rank: This process.
+        world_size: All processes.
+        epoch: Epoch of the first pass.
+        start: Batches of the first pass already trained on (a run that goes on mid-epoch).
+    """
+
+    def __init__(
+        self,
+        count: int,
+        batch_size: int,
+        *,
+        seed: int,
+        probabilities: NDArray[np.float64] | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+        epoch: int = 0,
+        start: int = 0,
+    ) -> None:
+        self.count = count
+        self.share = max(1, min(batch_size, count) // world_size)
+        self.seed = seed
+        self.probabilities = probabilities
+        self.rank = rank
+        self.world_size = world_size
+        self.epoch = epoch
+        self.start = start
+        self.sampler = self  # where Lightning looks for set_epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to another epoch, from its first batch."""
+        if epoch != self.epoch:
+            self.epoch, self.start = epoch, 0
+
+    def __len__(self) -> int:
+        """Batches of a whole epoch; the last, smaller one is left out (its photos come again)."""
+        return max(1, self.count // (self.share * self.world_size))
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        rng = np.random.default_rng((self.seed, self.epoch))
+        if self.probabilities is None:
+            order = rng.permutation(self.count)
+        else:
+            order = rng.choice(self.count, self.count, p=self.probabilities)
+        epoch, size = self.epoch, self.share * self.world_size
+        for batch in range(self.start, len(self)):
+            first = batch * size + self.rank * self.share
+            yield [(epoch, int(i)) for i in order[first : first + self.share]]
+
+
+class EvalBatchSampler(Sampler[list[Key]]):
+    """Every sample once, in order, dealt to the processes batch by batch.
+
+    All processes get equally many batches of equal size, as collective operations demand;
+    what fills up the last ones has a negative index and is not counted.
+    """
+
+    def __init__(self, count: int, batch_size: int, *, rank: int = 0, world_size: int = 1) -> None:
+        self.count = count
+        self.batch_size = batch_size
+        self.rank = rank
+        self.world_size = world_size
+
+    def __len__(self) -> int:
+        return -(-self.count // (self.batch_size * self.world_size))
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        for batch in range(len(self)):
+            first = (batch * self.world_size + self.rank) * self.batch_size
+            indices = range(first, first + self.batch_size)
+            if self.world_size == 1:
+                yield [(0, i) for i in indices if i < self.count]
+            else:
+                yield [(0, i if i < self.count else -1) for i in indices]

@@ -1,0 +1,213 @@
+"""Splits: given ones kept, others made stratified, and by group whenever a group is known."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from osprey.config.schema import DataConfig
+from osprey.data.manifest import SPLITS, Manifest
+from osprey.errors import DataError, nearest
+
+DEFAULT_FRACTION = 0.15
+
+
+def assign_groups(manifest: Manifest, group: str | None) -> Manifest:
+    """Fill the ``group`` column from another column, or from a pattern on the path.
+
+    Args:
+        manifest: The samples.
+        group: A column's name, a regular expression with ``(?P<group>...)``, or None for no group.
+
+    Raises:
+        DataError: There is no such column, or the pattern does not match every path.
+    """
+    table = manifest.table.copy()
+    if group is None:
+        table["group"] = ""
+    elif group in table.columns:
+        table["group"] = table[group].astype(str)
+    elif "(?P<group>" in group:
+        table["group"] = _groups_from_path(table["path"], group)
+    else:
+        hint = nearest(group, map(str, table.columns)) or (
+            f" (columns: {', '.join(map(str, table.columns))}; a pattern on the path is written "
+            r"data.group='(?P<group>boat\d+)_')"
+        )
+        raise DataError(f"data.group: there is no column '{group}'{hint}")
+    if group is not None and (table["group"] == "").any():
+        example = table["path"][table["group"] == ""].iloc[0]
+        raise DataError(f"data.group: '{example}' has no '{group}'; fill it in for every sample")
+    return replace(manifest, table=table)
+
+
+def _groups_from_path(paths: pd.Series[str], pattern: str) -> list[str]:
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise DataError(f"data.group: '{pattern}' is not a regular expression ({error})") from None
+    matches = [compiled.search(path) for path in paths]
+    missed = [path for path, match in zip(paths, matches, strict=True) if not match]
+    if missed:
+        raise DataError(
+            f"data.group: '{pattern}' does not match {len(missed)} of {len(paths)} paths, "
+            f"first '{missed[0]}'"
+        )
+    return [match["group"] for match in matches if match]
+
+
+def assign_splits(manifest: Manifest, config: DataConfig) -> Manifest:
+    """Give every sample its split.
+
+    Given splits are kept unless ``data.given_split=false``. What is missing is cut from the
+    samples that are left: stratified by label, whole groups at a time where groups are known.
+
+    Raises:
+        DataError: A given split lacks a validation part and no fraction says to cut one,
+            or there are too few samples or groups to cut.
+    """
+    given = config.given_split and bool((manifest.table["split"] != "").all())
+    split = manifest.table["split"].to_numpy(dtype=object, copy=True)
+    if not given:
+        split[:] = "train"
+    has_test, has_val = (split == "test").any(), (split == "val").any()
+    if config.folds is not None:
+        return _assign_folds(manifest, split, config)
+    if given and not (split == "train").any():
+        raise DataError(f"no 'train' samples in '{manifest.root}'")
+    test_fraction = config.test_fraction or (0.0 if given else DEFAULT_FRACTION)
+    val_fraction = config.val_fraction or (0.0 if given else DEFAULT_FRACTION)
+    if not has_test and test_fraction:
+        _cut(manifest, split, "test", test_fraction, config.split_seed)
+    if not has_val and not val_fraction:
+        found = ", ".join(s for s in SPLITS if (split == s).any())
+        raise DataError(
+            f"no validation split in '{manifest.root}' (found: {found}): add a 'val' folder, "
+            f"or cut it from train with data.val_fraction={DEFAULT_FRACTION}"
+        )
+    if not has_val:
+        _cut(manifest, split, "val", val_fraction, config.split_seed + 1)
+    return _with_split(manifest, split)
+
+
+def _with_split(manifest: Manifest, split: NDArray[np.object_]) -> Manifest:
+    return replace(manifest, table=manifest.table.assign(split=split.astype(str)))
+
+
+def _assign_folds(manifest: Manifest, split: NDArray[np.object_], config: DataConfig) -> Manifest:
+    """Fold ``k`` validates; without a given test split fold ``k`` tests and the next validates."""
+    assert config.folds is not None
+    free = split != "test"
+    has_test = not free.all()
+    folds = make_folds(manifest.where(pd.Series(free)), config.folds, config.split_seed)
+    split[free] = "train"
+    numbers = np.full(len(split), -1)
+    numbers[free] = folds
+    if has_test:
+        split[numbers == config.fold] = "val"
+    else:
+        split[numbers == config.fold] = "test"
+        split[numbers == (config.fold + 1) % config.folds] = "val"
+    return _with_split(manifest, split)
+
+
+def make_folds(manifest: Manifest, count: int, seed: int) -> NDArray[np.int64]:
+    """Number the samples 0..count-1: stratified by label, no group in two folds.
+
+    Raises:
+        DataError: There are fewer samples or groups than folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    labels = manifest.table["label"].to_numpy(dtype=str)
+    rng = np.random.default_rng(seed)
+    folds = np.zeros(len(labels), dtype=np.int64)
+    if not manifest.has_groups:
+        if len(labels) < count:
+            raise DataError(f"{len(labels)} samples cannot be cut into {count} parts")
+        # Dealt like cards, class after class, so that small classes do not pile up in fold 0.
+        order = np.lexsort((rng.permutation(len(labels)), labels))
+        folds[order] = np.arange(len(labels)) % count
+        return folds
+    groups = manifest.table["group"].to_numpy(dtype=str)
+    if len(np.unique(groups)) < count:
+        raise DataError(f"{len(np.unique(groups))} groups cannot be cut into {count} parts")
+    codes = np.unique(labels, return_inverse=True)[1]
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    # A row of zeros in place of features, which the splitter wants and does not read.
+    for number, (_, held) in enumerate(splitter.split(np.zeros(len(codes)), codes, groups)):
+        folds[held] = number
+    return folds
+
+
+def _cut(
+    manifest: Manifest, split: NDArray[np.object_], name: str, fraction: float, seed: int
+) -> None:
+    """Move about ``fraction`` of all samples from train to ``name``, in place."""
+    free = np.flatnonzero(split == "train")
+    part = manifest.where(pd.Series(split == "train"))
+    wanted = fraction * len(split) / len(free)
+    pieces = part.table["group"].nunique() if part.has_groups else len(free)
+    count = min(max(2, round(1 / wanted)), pieces)
+    if count < 2:
+        what = "groups" if part.has_groups else "samples"
+        raise DataError(f"cannot cut a {name} split: only {pieces} {what} are left for training")
+    folds = make_folds(part, count, seed)
+    labels = part.table["label"].to_numpy(dtype=str)
+
+    def cost(fold: int) -> tuple[int, int, float]:
+        held = folds == fold
+        lost_train = len(set(labels)) - len(set(labels[~held]))
+        lost_held = len(set(labels)) - len(set(labels[held]))
+        return lost_train, lost_held, abs(held.mean() - wanted)
+
+    split[free[folds == min(range(count), key=cost)]] = name
+
+
+def check_splits(manifest: Manifest, config: DataConfig, notices: list[str]) -> None:
+    """Refuse what cannot be trained honestly: leaking groups, one class, a class unseen in train.
+
+    Raises:
+        DataError: One line that names the groups or classes and what to do.
+    """
+    classes = manifest.classes
+    if len(classes) < 2:
+        raise DataError(
+            f"only one class, '{classes[0]}', in '{manifest.root}': a classifier needs two; "
+            "is data.root one folder too deep?"
+        )
+    counts = manifest.counts()
+    for name in classes:
+        if name not in counts["train"]:
+            elsewhere = ", ".join(f"{counts[s][name]} in {s}" for s in SPLITS if name in counts[s])
+            raise DataError(
+                f"class '{name}' has no photo in train ({elsewhere}): move some there, "
+                "or leave it out with data.classes=[...]"
+            )
+    if not counts["val"]:
+        raise DataError(f"the validation split of '{manifest.root}' is empty")
+    if manifest.has_groups:
+        _check_groups(manifest, config, notices)
+
+
+def _check_groups(manifest: Manifest, config: DataConfig, notices: list[str]) -> None:
+    by_group = manifest.table.groupby("group")["split"].unique()
+    straddling = by_group[by_group.map(len) > 1]
+    if straddling.empty:
+        return
+    named = ", ".join(
+        f"{group} ({'+'.join(s for s in SPLITS if s in splits)})"
+        for group, splits in straddling.head(5).items()
+    )
+    more = f" and {len(straddling) - 5} more" if len(straddling) > 5 else ""
+    line = f"{len(straddling)} of {len(by_group)} groups straddle splits: {named}{more}"
+    if not config.allow_leakage:
+        raise DataError(
+            f"{line}; split by group with data.given_split=false, "
+            "or accept flattering figures with data.allow_leakage=true"
+        )
+    notices.append(f"leaky split: {line}")

@@ -1,0 +1,33 @@
+"""Errors meant for the person at the keyboard: one line that says what is wrong and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something the user can mend. Commands print its one line and exit with code 2."""
+
+
+class ConfigError(UserError):
+    """A setting that is unknown, of the wrong type, or makes no sense beside another."""
+
+
+class DataError(UserError):
+    """Photos, labels or splits that cannot be trained or tested on as they are."""
+
+
+class UnreadableImage(UserError):
+    """One file that cannot be decoded to pixels; it never gets a probability."""
+
+
+class CheckpointError(UserError):
+    """A checkpoint or weights file that is missing, damaged, foreign or refused."""
+
+
+def nearest(word: str, valid: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the valid name closest to ``word``, or ``""``."""
+    names = {name.lower(): name for name in valid}
+    found = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    return f"; did you mean '{names[found[0]]}'?" if found else ""

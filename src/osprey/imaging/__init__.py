@@ -1,0 +1,7 @@
+"""Photos to pixels and pixels to model input: the one way in, shared by training and prediction."""
+
+from osprey.imaging.decode import IMAGE_SUFFIXES, MAX_PIXELS, decode, read_image
+from osprey.imaging.preprocess import Preprocess
+from osprey.imaging.resize import resized
+
+__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "Preprocess", "decode", "read_image", "resized"]

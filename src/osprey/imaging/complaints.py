@@ -1,0 +1,65 @@
+"""Why a file is no picture, in words for the person who has to replace it."""
+
+from __future__ import annotations
+
+from PIL import Image, UnidentifiedImageError
+
+_LOOKS_LIKE = (
+    (b"%PDF", "a PDF"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the photo itself (run 'git lfs pull')"),
+    (b"<!doctype html", "an HTML page"),
+    (b"<html", "an HTML page"),
+    (b"<svg", "an SVG drawing"),
+    (b"<?xml", "an XML file"),
+    (b"\x1aE\xdf\xa3", "a Matroska video"),
+    (b"8BPS", "a Photoshop file"),
+)
+_BRANDS = {b"heic": "HEIC photo", b"heix": "HEIC photo", b"mif1": "HEIF photo"} | {
+    b"avif": "AVIF photo", b"isom": "MP4 video", b"mp42": "MP4 video", b"qt  ": "QuickTime video"
+}  # fmt: skip
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` safe to print on one line: file names may hold newlines or broken UTF-8."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def reason(data: bytes, error: Exception) -> str:
+    """Put a decoder's complaint about ``data`` in plain words, on one line."""
+    kind = _kind(data)
+    if kind is None:
+        head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+        for magic, what in _LOOKS_LIKE:
+            if head.startswith(magic.lower()):
+                return f"is not a picture but {what}"
+        if data[4:8] == b"ftyp":
+            what = _BRANDS.get(data[8:12], "video or HEIF photo")
+            return f"is of a kind Osprey does not read ({what}); convert it to JPEG first"
+        return "is not a picture Osprey can read (JPEG, PNG, WebP, BMP, TIFF, GIF or PNM)"
+    if isinstance(error, Image.DecompressionBombError):
+        return "has more pixels than Osprey decodes; shrink it first"
+    detail = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, UnidentifiedImageError):
+        detail = "its header is incomplete or makes no sense"
+    if isinstance(error, EOFError) or "truncated" in detail.lower():
+        return f"truncated {kind} (ends after {len(data):,} bytes); copy it again from its source"
+    return f"damaged {kind} ({one_line(detail[:120])}); copy it again from its source"
+
+
+def _kind(data: bytes) -> str | None:
+    """Return the format that the first bytes announce, None for anything else."""
+    if data[:2] == b"\xff\xd8":
+        return "JPEG"
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return "PNG"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WebP"
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "TIFF"
+    if data[:4] == b"GIF8":
+        return "GIF"
+    if data[:2] == b"BM" and len(data) > 26:
+        return "BMP"
+    return "PNM" if data[:1] == b"P" and data[1:2] in b"123456" and data[2:3].isspace() else None

@@ -1,0 +1,177 @@
+"""Bytes of a photo to RGB pixels, the same for training, evaluation and prediction.
+
+JPEG goes through libjpeg-turbo with scaled decoding; whatever that refuses, and every other
+format, goes through Pillow. A file either decodes completely or raises `UnreadableImage`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import warnings
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from osprey.errors import UnreadableImage
+from osprey.imaging.complaints import one_line, reason
+from osprey.imaging.orientation import jpeg_orientation, upright
+
+IMAGE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".bmp", ".dib"}
+    | {".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"}
+)
+MAX_PIXELS = 178_956_970  # Where Pillow, too, calls a picture a decompression bomb.
+_MAX_FILE_BYTES = 1 << 30
+_MAX_JPEG_SCANS = 500  # libjpeg's own fuzzing limit: thousands of scans cost minutes a photo.
+_FORMATS = ["JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM"]
+# Importing a plugin registers it; else Pillow loads all 43 at the first oddity it meets.
+_PLUGINS = (
+    *(BmpImagePlugin, GifImagePlugin, JpegImagePlugin, MpoImagePlugin),
+    *(PngImagePlugin, PpmImagePlugin, TiffImagePlugin, WebPImagePlugin),
+)
+
+# Pillow warns of every oddity it reads past. A filter, unlike catch_warnings, is safe in threads.
+warnings.filterwarnings("ignore", module=r"PIL(\.|$)")
+
+
+def decode(data: bytes, *, min_side: int = 0, name: str = "image") -> NDArray[np.uint8]:
+    """Decode a JPEG, PNG, WebP, BMP, TIFF, GIF (first frame), MPO or PNM picture.
+
+    EXIF orientation is applied, transparency laid over white, 16-bit samples keep their high byte.
+    CMYK is converted as Pillow does, Adobe's inverted kind included.
+
+    Args:
+        data: the whole file.
+        min_side: a JPEG may be decoded at a reduced scale as long as its short side stays at
+            least this many pixels; 0 decodes at full size. Other formats ignore it.
+        name: what to call the picture in an error.
+
+    Returns:
+        Contiguous, writable uint8 [H, W, 3], RGB.
+
+    Raises:
+        UnreadableImage: one line; the data is empty, truncated, damaged, too large or no picture.
+    """
+    label = one_line(name)
+    if not data:
+        raise UnreadableImage(f"{label}: is empty (0 bytes); copy it again from its source")
+    try:
+        pixels = _decode_jpeg(data, min_side, label) if data[:2] == b"\xff\xd8" else None
+        return _decode_with_pillow(data, min_side, label) if pixels is None else pixels
+    except UnreadableImage:
+        raise
+    except Exception as error:  # Pillow's plugins raise a dozen types on damaged files.
+        raise UnreadableImage(f"{label}: {reason(data, error)}") from None
+
+
+def read_image(path: Path, *, min_side: int = 0) -> NDArray[np.uint8]:
+    """Read and decode one file; see `decode`.
+
+    Raises:
+        UnreadableImage: also when the file is missing, forbidden or not a regular file.
+    """
+    label = one_line(str(path))
+    try:
+        # Asked before opening: to open a named pipe would wait for ever.
+        info = os.stat(path)
+        if stat.S_ISDIR(info.st_mode):
+            raise UnreadableImage(f"{label}: is a folder, not a picture")
+        if not stat.S_ISREG(info.st_mode):
+            raise UnreadableImage(f"{label}: is not a regular file")
+        if info.st_size > _MAX_FILE_BYTES:
+            raise UnreadableImage(f"{label}: is larger than 1 GiB; shrink it first")
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise UnreadableImage(f"{label}: no such file") from None
+    except PermissionError:
+        raise UnreadableImage(f"{label}: may not be read; check its permissions") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise UnreadableImage(f"{label}: cannot be read ({why})") from None
+    return decode(data, min_side=min_side, name=str(path))
+
+
+def _check_size(width: int, height: int, label: str) -> None:
+    if width < 1 or height < 1:
+        raise UnreadableImage(f"{label}: has no pixels ({width} x {height})")
+    if width * height > MAX_PIXELS:
+        raise UnreadableImage(
+            f"{label}: {width} x {height} pixels is over the limit of "
+            f"{MAX_PIXELS // 1_000_000} megapixels; shrink it first"
+        )
+
+
+def _decode_jpeg(data: bytes, min_side: int, label: str) -> NDArray[np.uint8] | None:
+    """Decode an intact RGB or grey JPEG; None leaves the verdict to Pillow."""
+    # Inside the compressed pixels an FF is always escaped, so this counts scans (and thumbnails').
+    if data.count(b"\xff\xda") > _MAX_JPEG_SCANS:
+        raise UnreadableImage(f"{label}: JPEG with over {_MAX_JPEG_SCANS} scans; save it again")
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+    except Exception:
+        return None
+    _check_size(width, height, label)
+    if colours not in ("YCbCr", "Gray", "RGB"):
+        return None
+    # Out of reach, a minimum would be dropped for one axis only. A factor below 2 saves no time.
+    least = min_side if 0 < min_side < min(height, width) else 0
+    factor = 2.0 if least else 1.0
+    try:
+        pixels = simplejpeg.decode_jpeg(
+            data, "RGB", min_height=least, min_width=least, min_factor=factor, strict=True
+        )
+    except Exception:
+        return None
+    return upright(pixels, jpeg_orientation(data))
+
+
+def _decode_with_pillow(data: bytes, min_side: int, label: str) -> NDArray[np.uint8]:
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+        _check_size(image.width, image.height, label)
+        is_jpeg = image.format in ("JPEG", "MPO")
+        if is_jpeg and 0 < min_side < min(image.size):
+            # Pillow's scale is for both axes at once, so a square request bounds the short side.
+            image.draft(None, (min_side, min_side))
+        image.load()
+        if is_jpeg:
+            return upright(_to_rgb(image, label, "JPEG"), jpeg_orientation(data))
+        try:
+            turned = ImageOps.exif_transpose(image)
+        except Exception:
+            turned = image  # Damaged EXIF; the pixels are sound.
+        return _to_rgb(turned, label, image.format)
+
+
+def _to_rgb(image: Image.Image, label: str, kind: str | None) -> NDArray[np.uint8]:
+    """Convert any Pillow mode to uint8 [H, W, 3]."""
+    mode = image.mode
+    # A 16-bit PNM arrives as 32-bit integers on the scale of 16.
+    if mode.startswith("I;16") or (mode == "I" and kind == "PPM"):
+        grey = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    if mode in ("I", "F"):
+        raise UnreadableImage(
+            f"{label}: has 32-bit pixels, whose brightness range is unknown; save it as 8 or 16 bit"
+        )
+    if image.has_transparency_data:
+        colour = image.convert("RGBA")
+        paper = Image.new("RGBA", colour.size, "white")
+        image = Image.alpha_composite(paper, colour)
+    return cast("NDArray[np.uint8]", np.array(image.convert("RGB"), dtype=np.uint8, order="C"))

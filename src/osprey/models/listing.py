@@ -1,0 +1,48 @@
+"""Which models there are, and what one forward pass of each costs."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from osprey.models.registry import ModelSpec, build, input_settings
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Parameters, multiply-accumulates of one image, and the side in pixels they hold for."""
+
+    parameters: int
+    macs: int
+    size: int
+
+
+def list_models(pattern: str) -> list[str]:
+    """Names matching a shell pattern; without a pattern, those with a config file of their own."""
+    import timm
+
+    names = ["simple_cnn", *timm.list_models()]
+    if not pattern:
+        return [
+            "simple_cnn",
+            *("resnet18", "resnet50", "mobilenetv2_100", "mobilenetv3_small_100"),
+            *("mobilenetv3_large_100", "efficientnet_b0", "inception_v3", "convnext_tiny"),
+            "vit_small_patch16_224",
+        ]
+    return fnmatch.filter(names, pattern)
+
+
+def measure(name: str, num_classes: int = 1000) -> Cost:
+    """Count on the meta device: shapes only, no memory and no arithmetic."""
+    spec = ModelSpec("simple_cnn" if name == "simple_cnn" else "timm", name, {})
+    settings = input_settings(spec)
+    with torch.device("meta"):
+        model = build(spec, num_classes).eval()
+        images = torch.empty(1, 3, settings.size, settings.size)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(images)
+    parameters = sum(p.numel() for p in model.parameters())
+    return Cost(parameters, counter.get_total_flops() // 2, settings.size)

@@ -1,0 +1,187 @@
+"""The registry of factories: what a configuration or a checkpoint may name to be built.
+
+A checkpoint from a stranger names a factory, a model and plain options. Nothing outside this
+file is ever built from such a name, so no checkpoint can make Osprey import or run other code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from torch import Tensor, nn
+
+from osprey.errors import ConfigError, nearest
+from osprey.models.simple_cnn import SimpleCNN
+
+# What of timm.create_model may be set. Others of its arguments read files or reach the network.
+_TIMM_OPTIONS = (
+    "drop_rate",
+    "drop_path_rate",
+    "drop_block_rate",
+    "attn_drop_rate",
+    "proj_drop_rate",
+    "img_size",
+    "dynamic_img_size",
+    "global_pool",
+    "pad_type",
+    "patch_size",
+)
+_CNN_OPTIONS = ("width", "drop_rate")
+
+
+class Classifier(Protocol):
+    """What Osprey asks of a network, as all of timm's image models answer it."""
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """Images [B, 3, H, W] to feature maps or tokens."""
+        ...
+
+    def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:
+        """Feature maps to [B, C] vectors (``pre_logits``) or [B, classes] logits."""
+        ...
+
+    def get_classifier(self) -> nn.Module:
+        """The layers that name classes."""
+        ...
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """What a network was made for: side in pixels, mean and std of RGB in 0..1, crop share."""
+
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    crop_pct: float
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Plain data that says how to build a network; stored in checkpoints."""
+
+    factory: str
+    name: str
+    options: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for a checkpoint."""
+        return {"factory": self.factory, "name": self.name, "options": dict(self.options)}
+
+
+def _cnn(spec: ModelSpec, num_classes: int) -> nn.Module:
+    if spec.name != "simple_cnn":
+        raise ConfigError(f"factory 'simple_cnn' has no model '{spec.name}'")
+    return SimpleCNN(num_classes, **spec.options)
+
+
+def _timm(spec: ModelSpec, num_classes: int) -> nn.Module:
+    import timm
+
+    _check_timm_name(spec.name)
+    return timm.create_model(spec.name, num_classes=num_classes, **spec.options)
+
+
+def _check_timm_name(name: str) -> None:
+    """Only plain names of timm's own list: a prefix such as ``hf-hub:`` would fetch things."""
+    import timm
+
+    if ":" in name or "/" in name or not timm.is_model(name):
+        hint = nearest(name, timm.list_models()) or "; 'osprey models PATTERN' lists them"
+        raise ConfigError(f"unknown model '{name}'{hint}")
+
+
+def _cnn_input(spec: ModelSpec) -> InputSettings:
+    return InputSettings(96, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 0.875)
+
+
+def _timm_input(spec: ModelSpec) -> InputSettings:
+    import timm
+
+    _check_timm_name(spec.name)
+    cfg = timm.get_pretrained_cfg(spec.name)
+    if cfg is None:
+        return InputSettings(224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 0.875)
+    size = int(spec.options.get("img_size", cfg.input_size[-1]))
+    mean, std = (cast("tuple[float, float, float]", tuple(v)) for v in (cfg.mean, cfg.std))
+    return InputSettings(size, mean, std, float(cfg.crop_pct))
+
+
+_FACTORIES: dict[
+    str,
+    tuple[
+        Callable[[ModelSpec, int], nn.Module],
+        Callable[[ModelSpec], InputSettings],
+        tuple[str, ...],
+    ],
+] = {
+    "simple_cnn": (_cnn, _cnn_input, _CNN_OPTIONS),
+    "timm": (_timm, _timm_input, _TIMM_OPTIONS),
+}
+
+
+def check_spec(spec: ModelSpec) -> None:
+    """Refuse what the registry does not know, before anything is built.
+
+    Raises:
+        ConfigError: Unknown factory or option, or an option that is not a plain value.
+    """
+    if spec.factory not in _FACTORIES:
+        hint = nearest(spec.factory, _FACTORIES)
+        raise ConfigError(
+            f"'{spec.factory}' is not a model factory of Osprey's{hint} "
+            f"(there are: {', '.join(_FACTORIES)})"
+        )
+    allowed = _FACTORIES[spec.factory][2]
+    for key, value in spec.options.items():
+        if key not in allowed:
+            raise ConfigError(f"model.options: '{key}' cannot be set{nearest(key, allowed)}")
+        if not isinstance(value, bool | int | float | str):
+            raise ConfigError(f"model.options: '{key}' must be a number, a word, true or false")
+
+
+def build(spec: ModelSpec, num_classes: int) -> nn.Module:
+    """Build an untrained network with a head of ``num_classes`` outputs.
+
+    Raises:
+        ConfigError: The registry does not know what ``spec`` names, or its options do not fit.
+    """
+    check_spec(spec)
+    try:
+        return _FACTORIES[spec.factory][0](spec, num_classes)
+    except (TypeError, AssertionError, RuntimeError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ConfigError(
+            f"model '{spec.name}' does not take {dict(spec.options)}: {first}"
+        ) from None
+
+
+def input_settings(spec: ModelSpec) -> InputSettings:
+    """The input a network was made for; photos are prepared like this unless told otherwise."""
+    check_spec(spec)
+    return _FACTORIES[spec.factory][1](spec)
+
+
+def first_stages(model: nn.Module, count: int) -> set[str]:
+    """Names of the parameters of the first ``count`` stages, the stem being the first.
+
+    Raises:
+        ConfigError: The model has no more than ``count`` stages.
+    """
+    if count == 0:
+        return set()
+    from timm.models import group_parameters
+
+    matcher = cast(Any, model).group_matcher(coarse=True)
+    stages: dict[int, list[str]] = group_parameters(model, matcher)
+    if count >= len(stages):
+        raise ConfigError(f"model.freeze_stages: this model has {len(stages)} stages, head included")
+    return {name for stage in sorted(stages)[:count] for name in stages[stage]}
+
+
+def head_prefixes(model: nn.Module) -> tuple[str, ...]:
+    """What the parameter names of the classifying layers start with; the rest is the backbone."""
+    head = cast(Classifier, model).get_classifier()
+    heads = head if isinstance(head, tuple) else (head,)  # distilled transformers have two
+    return tuple(f"{name}." for name, module in model.named_modules() if module in heads)

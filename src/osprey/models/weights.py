@@ -1,0 +1,130 @@
+"""Pretrained weights: from timm's download, or from a file, every key accounted for."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from osprey.errors import CheckpointError
+from osprey.models.registry import ModelSpec, build, head_prefixes
+
+
+def load_pretrained(model: nn.Module, spec: ModelSpec, pretrained: bool | str) -> str:
+    """Fill ``model`` with pretrained weights, the head left as it is.
+
+    Args:
+        model: Network to fill, in place.
+        spec: What ``model`` was built from.
+        pretrained: True to download timm's, False for none, or a file's path.
+
+    Returns:
+        One line that says what was loaded.
+
+    Raises:
+        CheckpointError: The weights cannot be had, or do not belong to this network.
+    """
+    if pretrained is False:
+        return "weights: random"
+    if pretrained is True:
+        state = _download(spec)
+        source = f"timm's for {spec.name}"
+    else:
+        state = read_weights(Path(pretrained).expanduser())
+        source = str(pretrained)
+    left = _load_backbone(model, state, source)
+    return f"weights: {source}" + (f" (head left out: {', '.join(left)})" if left else "")
+
+
+def _download(spec: ModelSpec) -> Mapping[str, Tensor]:
+    if spec.factory != "timm":
+        raise CheckpointError(
+            f"'{spec.name}' has no pretrained weights: set model.pretrained=false or =PATH"
+        )
+    import timm
+
+    try:
+        model = timm.create_model(spec.name, pretrained=True, **spec.options)
+    except Exception as error:  # the hub's client, its network stack and timm raise many kinds
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise CheckpointError(
+            f"the pretrained weights of '{spec.name}' could not be downloaded ({reason}): "
+            "give a file with model.pretrained=PATH, or start from nothing with "
+            "model.pretrained=false"
+        ) from None
+    return model.state_dict()
+
+
+def read_weights(path: Path) -> Mapping[str, Tensor]:
+    """Read a state dict from ``.safetensors``, or a tensors-only ``.pth``, ``.pt`` or ``.ckpt``.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, or holds more than tensors.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"model.pretrained: there is no file '{path}'")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise CheckpointError(
+            f"model.pretrained: '{path}' holds more than tensors and is not loaded, because it "
+            "could run code; save its state_dict alone"
+        ) from None
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise CheckpointError(f"model.pretrained: '{path}' cannot be read ({reason})") from None
+    for key in ("state_dict", "model"):
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise CheckpointError(f"model.pretrained: '{path}' holds no state dict of tensors")
+    # Osprey's own checkpoints and data-parallel ones carry a prefix before every name.
+    for prefix in ("model.", "module."):
+        if state and all(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return cast(Mapping[str, Tensor], state)
+
+
+def _load_backbone(model: nn.Module, state: Mapping[str, Tensor], source: str) -> list[str]:
+    """Load everything but the head; refuse any other difference. Returns the head's keys."""
+    own = model.state_dict()
+    heads = {key for key in own.keys() | state.keys() if key.startswith(head_prefixes(model))}
+    wrong = [
+        f"{key} (has {tuple(state[key].shape)}, needs {tuple(own[key].shape)})"
+        for key in own.keys() & state.keys() - heads
+        if state[key].shape != own[key].shape
+    ]
+    missing = sorted(own.keys() - state.keys() - heads)
+    unexpected = sorted(state.keys() - own.keys() - heads)
+    if wrong or missing or unexpected:
+        parts = [
+            f"{len(keys)} {what}, first '{keys[0]}'"
+            for what, keys in (
+                ("of another shape", sorted(wrong)),
+                ("missing", missing),
+                ("unknown", unexpected),
+            )
+            if keys
+        ]
+        raise CheckpointError(
+            f"model.pretrained: '{source}' does not fit this model: keys {'; '.join(parts)}"
+        )
+    kept = {key: value for key, value in state.items() if key not in heads}
+    model.load_state_dict(kept, strict=False)
+    return sorted(heads & state.keys())
+
+
+def build_pretrained(
+    spec: ModelSpec, num_classes: int, pretrained: bool | str
+) -> tuple[nn.Module, str]:
+    """Build a network, load its weights, and say in one line which."""
+    model = build(spec, num_classes)
+    return model, load_pretrained(model, spec, pretrained)

@@ -1,0 +1,1 @@
+"""One LightningModule a task, on one small base class."""

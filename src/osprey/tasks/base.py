@@ -1,0 +1,115 @@
+"""What every task shares: preprocessing on the device, freezing, averaging, optimiser."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from osprey.config.schema import TrainConfig
+from osprey.imaging import Preprocess
+from osprey.models.checkpoint import FACTS_KEY, Facts
+from osprey.models.registry import first_stages, head_prefixes
+from osprey.tasks.optim import make_optimizer, make_scheduler
+
+
+class Task(pl.LightningModule):
+    """A network in training. Subclasses add their loss, their metrics and their steps.
+
+    Args:
+        model: The network.
+        facts: What its checkpoints will say of it.
+        config: The whole configuration.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, model: nn.Module, facts: Facts, config: TrainConfig) -> None:
+        super().__init__()
+        self.model = model
+        self.facts = facts
+        self.config = config
+        preprocess = Preprocess.from_dict(facts.preprocess)
+        for name in ("mean", "std"):
+            values = 255 * torch.tensor(getattr(preprocess, name)).view(1, 3, 1, 1)
+            self.register_buffer(name, values, persistent=False)
+        self._head = head_prefixes(model)
+        self._stages = first_stages(model, config.model.freeze_stages)
+        self._move_backbone(config.model.freeze != "backbone")
+        decay = config.callbacks.ema_decay
+        self.ema = (
+            AveragedModel(
+                model,
+                multi_avg_fn=get_ema_multi_avg_fn(decay),  # type: ignore[no-untyped-call]
+                use_buffers=True,
+            )
+            if decay is not None
+            else None
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Model outputs for a uint8 batch [B, S, S, 3], by the averaged weights if any."""
+        model = self.ema if self.ema is not None and not self.training else self.model
+        outputs: Tensor = model(self.normalise(images))
+        return outputs
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """uint8 [B, S, S, 3] to float [B, 3, S, S] of the distribution the model expects."""
+        # The permuted view of NHWC bytes already lies in channels_last order.
+        pixels = (images.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        return pixels if self.config.trainer.channels_last else pixels.contiguous()
+
+    def configure_optimizers(self) -> Any:
+        """Optimiser and schedule, one schedule step an optimiser step."""
+        optimizer = make_optimizer(self.model, self.config.optimizer)
+        total = int(self.trainer.estimated_stepping_batches)
+        scheduler = make_scheduler(optimizer, self.config.scheduler, total)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Step, then let the averaged weights follow."""
+        super().optimizer_step(*args, **kwargs)
+        if self.ema is not None:
+            self.ema.update_parameters(self.model)
+
+    def on_train_epoch_start(self) -> None:
+        """Set what may move in this epoch."""
+        self.model.train()
+        frozen = self.config.model.freeze
+        resting = frozen == "backbone"
+        if isinstance(frozen, int):
+            resting = self.current_epoch < frozen
+            self._move_backbone(not resting)
+        if resting or self.config.model.freeze_batchnorm:
+            # Statistics of small batches are worse than those the weights were trained with.
+            for module in self.model.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+
+    def _move_backbone(self, moves: bool) -> None:
+        for name, parameter in self.model.named_parameters():
+            if not name.startswith(self._head):
+                parameter.requires_grad_(moves and name not in self._stages)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Seed dropout and batch mixes by position, so that a resumed run repeats itself."""
+        place = (self.config.seed, self.current_epoch, batch_idx, self.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add our facts; everything else in the file is tensors and plain data already."""
+        checkpoint[FACTS_KEY] = self.facts.to_dict()
+
+    def with_temperature(self, temperature: float) -> Facts:
+        """The facts with a fitted temperature."""
+        return replace(self.facts, temperature=temperature)

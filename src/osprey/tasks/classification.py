@@ -1,0 +1,84 @@
+"""One label a photo."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from osprey.augmentation.mix import BatchMix
+from osprey.config.schema import TrainConfig
+from osprey.data.dataset import Batch
+from osprey.errors import UserError
+from osprey.models.checkpoint import Facts
+from osprey.tasks.base import Task
+from osprey.tasks.losses import Loss, class_weights
+from osprey.tasks.metrics import scalar_metrics
+
+
+class Classification(Task):
+    """Trains a network to name the one class of each photo.
+
+    Args:
+        model: Network with one output a class.
+        facts: What its checkpoints will say of it.
+        config: The whole configuration.
+        counts: Training photos per class.
+    """
+
+    def __init__(
+        self, model: nn.Module, facts: Facts, config: TrainConfig, counts: NDArray[np.int64]
+    ) -> None:
+        super().__init__(model, facts, config)
+        task, mix = config.task, config.augmentation
+        num_classes = len(facts.classes)
+        self.loss = Loss(
+            class_weights(counts, task.loss, task.class_weights),
+            label_smoothing=task.label_smoothing,
+            focal_gamma=task.focal_gamma if task.loss == "focal" else 0.0,
+        )
+        self.mix = BatchMix(
+            num_classes=num_classes,
+            mixup=mix.mixup,
+            cutmix=mix.cutmix,
+            probability=mix.mix_probability,
+            erasing=mix.erasing,
+        )
+        self.metrics = scalar_metrics(num_classes, prefix="val/")
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Loss of one augmented batch."""
+        images, targets = self.mix(self.normalise(batch["image"]), batch["target"])
+        loss: Tensor = self.loss(self.model(images), targets, batch["weight"])
+        self.log(
+            "train/loss",
+            loss,
+            on_step=False,
+            on_epoch=True,
+            sync_dist=True,
+            batch_size=len(targets),
+        )
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Stop at once where the loss has left the numbers."""
+        loss = self.trainer.callback_metrics.get("train/loss")
+        if loss is not None and not torch.isfinite(loss):
+            raise UserError(
+                f"the training loss became {float(loss)} in epoch {self.current_epoch + 1}: "
+                f"lower optimizer.lr (it is {self.config.optimizer.lr:g}), "
+                "or use trainer.precision=32-true"
+            )
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count each validation photo once; padding has a negative index."""
+        probabilities = self(batch["image"]).float().softmax(dim=1)
+        real = batch["index"] >= 0
+        if bool(real.any()):
+            self.metrics.update(probabilities[real], batch["target"][real])
+
+    def on_validation_epoch_end(self) -> None:
+        """Publish the figures of the whole validation split."""
+        self.log_dict({name: value.float() for name, value in self.metrics.compute().items()})
+        self.metrics.reset()

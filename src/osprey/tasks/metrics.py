@@ -1,0 +1,68 @@
+"""Classification figures, all of them torchmetrics', under the names users meet everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import MeanMetric, Metric, MetricCollection
+from torchmetrics.classification import (
+    MulticlassAccuracy,
+    MulticlassCalibrationError,
+    MulticlassConfusionMatrix,
+    MulticlassF1Score,
+    MulticlassPrecision,
+    MulticlassRecall,
+)
+
+SELECTED_BY = "val/macro_f1"  # 82% top-1 has coexisted with a macro-F1 of 0.44
+
+
+class LogLoss(MeanMetric):
+    """Mean negative log likelihood of the true class, in nats, from probabilities [B, C]."""
+
+    def update(self, probabilities: Tensor, target: Tensor) -> None:  # type: ignore[override]
+        """Add a batch."""
+        chosen = probabilities.gather(1, target[:, None]).clamp_min(1e-12)
+        super().update(-chosen.log())
+
+
+def scalar_metrics(num_classes: int, prefix: str = "") -> MetricCollection:
+    """Top-1, top-5, macro-F1, log loss and ECE (15 bins), fed with probabilities [B, C]."""
+    metrics: dict[str, Metric | MetricCollection] = {
+        "top1": MulticlassAccuracy(num_classes, average="micro"),
+        "macro_f1": MulticlassF1Score(num_classes, average="macro"),
+        "log_loss": LogLoss(),
+        "ece": MulticlassCalibrationError(num_classes, n_bins=15, norm="l1"),
+    }
+    if num_classes > 5:
+        metrics["top5"] = MulticlassAccuracy(num_classes, top_k=5, average="micro")
+    return MetricCollection(metrics, prefix=prefix)
+
+
+def per_class_report(probabilities: Tensor, target: Tensor, classes: list[str]) -> dict[str, Any]:
+    """Precision, recall and F1 of each class with its n, and the confusion matrix.
+
+    Args:
+        probabilities: float [N, C].
+        target: int64 [N].
+        classes: Names of the C classes.
+
+    Returns:
+        Plain data: ``per_class`` (a list in class order) and ``confusion`` (rows are the truth).
+    """
+    n = len(classes)
+    metrics = {
+        "precision": MulticlassPrecision(n, average=None),
+        "recall": MulticlassRecall(n, average=None),
+        "f1": MulticlassF1Score(n, average=None),
+    }
+    values = {name: metric(probabilities, target).tolist() for name, metric in metrics.items()}
+    support = torch.bincount(target, minlength=n).tolist()
+    rows = [
+        {"label": label, "n": support[i], **{name: values[name][i] for name in metrics}}
+        for i, label in enumerate(classes)
+    ]
+    confusion = MulticlassConfusionMatrix(n)(probabilities, target)
+    return {"per_class": rows, "confusion": confusion.tolist()}

@@ -1,0 +1,93 @@
+"""Put together what a run folder's configuration names: network, task, data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from osprey.augmentation import Policy
+from osprey.config.schema import DataConfig, TrainConfig
+from osprey.data.datamodule import DataModule
+from osprey.data.manifest import Manifest
+from osprey.errors import ConfigError
+from osprey.imaging import Preprocess
+from osprey.models.checkpoint import Facts
+from osprey.models.registry import InputSettings, ModelSpec, input_settings
+from osprey.models.weights import build_pretrained
+from osprey.tasks.classification import Classification
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """Everything training needs, and one line that says which weights it starts from."""
+
+    task: Classification
+    data: DataModule
+    weights: str
+
+
+def make_preprocess(data: DataConfig, settings: InputSettings) -> Preprocess:
+    """The network's own input settings, changed where the configuration says so."""
+    mean = tuple(data.mean) if data.mean else settings.mean
+    std = tuple(data.std) if data.std else settings.std
+    return Preprocess.from_dict(
+        {
+            "size": data.size or settings.size,
+            "resize": data.resize,
+            "mean": mean,
+            "std": std,
+            "crop_pct": settings.crop_pct,
+        }
+    )
+
+
+def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Assembly:
+    """Build network, task and data.
+
+    Args:
+        config: The run's configuration.
+        manifest: Its samples, each with its split.
+        resuming: A checkpoint will fill the network: pretrained weights are not read again.
+
+    Raises:
+        UserError: An unknown model, weights that do not fit or cannot be had, a policy that
+            cannot be built.
+    """
+    spec = ModelSpec(config.model.factory, config.model.name, dict(config.model.options or {}))
+    preprocess = make_preprocess(config.data, input_settings(spec))
+    if config.data.size and _size_is_an_option(spec):
+        if config.data.train_size not in (None, config.data.size):
+            raise ConfigError(f"data.train_size: '{spec.name}' takes images of one size only")
+        options = {**spec.options, "img_size": config.data.size}
+        spec = ModelSpec(spec.factory, spec.name, options)
+    classes = manifest.classes
+    pretrained = False if resuming else config.model.pretrained
+    model, weights = build_pretrained(spec, len(classes), pretrained)
+    if config.trainer.channels_last:
+        import torch
+
+        model = model.to(memory_format=torch.channels_last)
+    train_size = config.data.train_size or preprocess.size
+    policy = Policy(config.augmentation.steps, replace(preprocess, size=train_size))
+    data = DataModule(
+        manifest,
+        classes,
+        preprocess,
+        config.data,
+        seed=config.seed,
+        augment=(policy, policy.decode_side()),
+    )
+    counts = np.bincount(data.dataset("train").targets, minlength=len(classes))
+    facts = Facts(config.task.name, spec, classes, preprocess.to_dict())
+    return Assembly(Classification(model, facts, config, counts), data, weights)
+
+
+def _size_is_an_option(spec: ModelSpec) -> bool:
+    """Transformers learn positions for one size and must be told another."""
+    if spec.factory != "timm":
+        return False
+    import timm
+
+    cfg = timm.get_pretrained_cfg(spec.name)
+    return cfg is not None and bool(cfg.fixed_input_size)

@@ -1,0 +1,199 @@
+"""What watches a run: the metrics table, the progress line, early stopping, interruption."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback, EarlyStopping
+from tqdm import tqdm
+
+from osprey.tasks.metrics import SELECTED_BY
+from osprey.training.console import say, warn
+
+
+class Interrupted(Exception):
+    """Training was asked to stop by a signal and has saved its state.
+
+    Args:
+        code: Exit code by shell convention, 128 plus the signal's number.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"interrupted by signal {code - 128}")
+        self.code = code
+
+
+class MetricsTable(Callback):
+    """``metrics.csv``: one row an epoch; a resumed run goes on below its own rows."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.started = time.monotonic()
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the epoch's clock."""
+        self.started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the table anew with this epoch's row; rows of epochs now repeated are dropped."""
+        if not trainer.is_global_zero:
+            return
+        row = {
+            "epoch": str(trainer.current_epoch + 1),
+            "step": str(trainer.global_step),
+            "lr": f"{trainer.optimizers[0].param_groups[0]['lr']:.6g}",
+            "seconds": f"{time.monotonic() - self.started:.1f}",
+        }
+        for name, value in sorted(trainer.callback_metrics.items()):
+            row[name] = f"{float(value):.9g}"
+        rows = [r for r in self.rows() if int(r["epoch"]) <= trainer.current_epoch]
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(row), restval="", extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows([*rows, row])
+        os.replace(temporary, self.path)
+
+    def rows(self) -> list[dict[str, str]]:
+        """The rows written so far."""
+        if not self.path.is_file():
+            return []
+        with self.path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+
+class Progress(Callback):
+    """A bar while an epoch runs, where somebody is looking, and one line when it is done."""
+
+    def __init__(self, *, bar: bool) -> None:
+        self.bar_wanted = bar and sys.stderr.isatty()
+        self.bar: Any = None
+        self.images = 0
+        self.best = float("-inf")
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Open the bar."""
+        self.images, self.started = 0, time.monotonic()
+        if self.bar_wanted and trainer.is_global_zero:
+            title = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+            self.bar = tqdm(total=int(trainer.num_training_batches), desc=title, leave=False)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count the photos."""
+        self.images += len(batch["target"]) * trainer.world_size
+        self.seconds = time.monotonic() - self.started
+        if self.bar is not None:
+            self.bar.update(1)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Say how the epoch went."""
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+        values = {k: float(v) for k, v in trainer.callback_metrics.items()}
+        better = values[SELECTED_BY] > self.best
+        self.best = max(self.best, values[SELECTED_BY])
+        if trainer.is_global_zero:
+            say(
+                f"epoch {trainer.current_epoch + 1:>3}/{trainer.max_epochs}"
+                f"  loss {values['train/loss']:.4f}"
+                f"  val: macro-F1 {values[SELECTED_BY]:.3f}  top-1 {values['val/top1']:.3f}"
+                f"  {self.images / max(self.seconds, 1e-9):.0f} images/s"
+                + ("  best" if better else "")
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs to know: the best so far."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting from an earlier run's best."""
+        self.best = state_dict["best"]
+
+
+class ExplainedEarlyStopping(EarlyStopping):
+    """Early stopping that says in plain words why."""
+
+    def __init__(self, patience: int) -> None:
+        super().__init__(SELECTED_BY, mode="max", patience=patience, check_on_train_epoch_end=True)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Say when and why, if it was this that ended the run."""
+        if self.stopped_epoch and trainer.is_global_zero:
+            best = self.stopped_epoch + 1 - self.wait_count
+            say(
+                f"stopped early after epoch {self.stopped_epoch + 1}: validation macro-F1 has not "
+                f"risen above {float(self.best_score):.3f} (epoch {best}) for {self.wait_count} "
+                "epochs (callbacks.early_stopping)"
+            )
+
+
+class SaveOnSignal(Callback):
+    """Ctrl-C and SIGTERM: finish the step, save ``last.ckpt``, leave; a second leaves at once."""
+
+    _EVERY = 10  # steps between looks in a run of several processes, which must agree
+
+    def __init__(self, last: Path) -> None:
+        self.last = last
+        self.received = 0
+        self.previous: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take over both signals for as long as training runs."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.previous[number] = signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.received:
+            os._exit(128 + number)
+        self.received = number
+        warn("stopping after this step, to save last.ckpt ...")
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save between two optimiser steps, so that nothing is half done."""
+        done = batch_idx + 1
+        last_of_epoch = done >= trainer.num_training_batches
+        if last_of_epoch or done % trainer.accumulate_grad_batches:
+            return  # the end of the epoch saves by itself
+        if trainer.world_size > 1 and done % self._EVERY:
+            return
+        if self._agreed(trainer):
+            trainer.save_checkpoint(self.last)
+            raise Interrupted(128 + (self.received or signal.SIGTERM))
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A signal that came during validation: the checkpoint callback saves, then we leave."""
+        if self._agreed(trainer):
+            trainer.should_stop = True
+
+    def _agreed(self, trainer: pl.Trainer) -> bool:
+        decision: bool = trainer.strategy.reduce_boolean_decision(bool(self.received), all=False)
+        return decision
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Give the signals back; leave if one came at an epoch's end with more epochs to go."""
+        self.restore()
+        if self.received and trainer.current_epoch < (trainer.max_epochs or 0):
+            raise Interrupted(128 + self.received)
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: Any, exception: BaseException) -> None:
+        """Give the signals back."""
+        self.restore()
+
+    def restore(self) -> None:
+        """Put the former handlers back."""
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+        self.previous.clear()

@@ -1,0 +1,55 @@
+"""What a run says on the terminal: a few lines before, one an epoch, and what to do next."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from osprey.data.manifest import SPLITS, Manifest
+
+
+def say(line: str = "") -> None:
+    """Print a line at once, also into a pipe."""
+    print(line, flush=True)
+
+
+def warn(line: str) -> None:
+    """Print a line on standard error at once."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def describe_data(name: str, manifest: Manifest, unreadable: int, notices: Sequence[str]) -> None:
+    """Counts per split and class, and what was left out."""
+    counts = manifest.counts()
+    totals = ", ".join(f"{split} {sum(counts[split].values())}" for split in SPLITS)
+    groups = manifest.table["group"].nunique()
+    by = f", {groups} groups" if manifest.has_groups else ""
+    say(f"data    {name}: {totals} photos of {len(manifest.classes)} classes{by}")
+    numbers = [f"{label} {counts['train'].get(label, 0)}" for label in manifest.classes]
+    shown = ", ".join(numbers[:20]) + (f" and {len(numbers) - 20} more" if numbers[20:] else "")
+    say(f"train   {shown}")
+    if unreadable:
+        say(f"left out, cannot be read: {unreadable} files, listed in unreadable.csv")
+    for notice in notices:
+        say(notice)
+
+
+def metrics_line(values: Mapping[str, float], n: int) -> str:
+    """The headline figures of one split."""
+    top5 = f", top-5 {values['top5']:.3f}" if "top5" in values else ""
+    return (
+        f"top-1 {values['top1']:.3f}{top5}, macro-F1 {values['macro_f1']:.3f}, "
+        f"log loss {values['log_loss']:.3f}, ECE {values['ece']:.3f} (n={n})"
+    )
+
+
+def per_class_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Precision, recall and F1 of each class with its n."""
+    width = max(5, *(len(row["label"]) for row in rows))
+    say(f"{'class':<{width}}      n  precision  recall     F1")
+    for row in rows:
+        say(
+            f"{row['label']:<{width}} {row['n']:>6}  {row['precision']:>9.3f}  "
+            f"{row['recall']:>6.3f}  {row['f1']:>5.3f}"
+        )

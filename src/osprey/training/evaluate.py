@@ -1,0 +1,149 @@
+"""Test a checkpoint: logits once, then every figure from them."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from osprey.config.schema import TrainConfig
+from osprey.data.datamodule import DataModule
+from osprey.data.manifest import Manifest
+from osprey.errors import DataError
+from osprey.imaging import Preprocess
+from osprey.models.checkpoint import (
+    FACTS_KEY,
+    Facts,
+    load_model,
+    read_checkpoint,
+    write_checkpoint,
+)
+from osprey.tasks.metrics import per_class_report, scalar_metrics
+from osprey.training.run_folder import RunFolder
+from osprey.training.temperature import fit_temperature
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a network said of one split: logits [N, C], targets [N], and the samples' paths."""
+
+    logits: Tensor
+    targets: Tensor
+    paths: list[str]
+
+
+def pick_device(accelerator: str) -> torch.device:
+    """The device that ``accelerator`` (auto, cpu, gpu, mps) means here."""
+    if accelerator in ("auto", "gpu") and torch.cuda.is_available():
+        return torch.device("cuda")
+    if accelerator in ("auto", "mps") and torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def run_network(
+    model: nn.Module,
+    facts: Facts,
+    manifest: Manifest,
+    split: str,
+    config: TrainConfig,
+    limit: int | None = None,
+) -> Outputs:
+    """Logits of every sample of ``split``, in the manifest's order.
+
+    Raises:
+        DataError: The split holds nothing.
+    """
+    preprocess = Preprocess.from_dict(facts.preprocess)
+    part = manifest.split(split)
+    if part.table.empty:
+        raise DataError(f"the '{split}' split is empty: nothing to test on")
+    data = DataModule(manifest, facts.classes, preprocess, config.data, seed=config.seed)
+    device = pick_device(config.trainer.accelerator)
+    mean = 255 * torch.tensor(preprocess.mean, device=device).view(1, 3, 1, 1)
+    std = 255 * torch.tensor(preprocess.std, device=device).view(1, 3, 1, 1)
+    model = model.to(device).eval()
+    logits, targets = [], []
+    with torch.inference_mode():
+        for number, batch in enumerate(data.eval_dataloader(split)):
+            if limit is not None and number >= limit:
+                break
+            pixels = batch["image"].to(device).permute(0, 3, 1, 2).float()
+            logits.append(model((pixels - mean) / std).float().cpu())
+            targets.append(batch["target"])
+    n = sum(len(t) for t in targets)
+    paths = part.table["path"].tolist()[:n]
+    return Outputs(torch.cat(logits), torch.cat(targets), paths)
+
+
+def figures(outputs: Outputs, temperature: float, classes: Sequence[str]) -> dict[str, Any]:
+    """Every figure of one split as plain data, probabilities tempered by ``temperature``."""
+    probabilities = (outputs.logits / temperature).softmax(dim=1)
+    metrics = scalar_metrics(len(classes))
+    values = {k: float(v) for k, v in metrics(probabilities, outputs.targets).items()}
+    report = per_class_report(probabilities, outputs.targets, list(classes))
+    return {"n": len(outputs.targets), **values, **report}
+
+
+def write_predictions(
+    path: Path, outputs: Outputs, temperature: float, classes: Sequence[str]
+) -> None:
+    """One row a sample: path, label, predicted, score, then each class's probability."""
+    probabilities = (outputs.logits / temperature).softmax(dim=1).numpy()
+    best = probabilities.argmax(axis=1)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "predicted", "score", *(f"p:{c}" for c in classes)])
+        for i, sample in enumerate(outputs.paths):
+            p = probabilities[i]
+            label, predicted = classes[int(outputs.targets[i])], classes[int(best[i])]
+            row = [f"{value:.6f}" for value in np.concatenate([[p[best[i]]], p])]
+            writer.writerow([sample, label, predicted, *row])
+    os.replace(temporary, path)
+
+
+def calibrate(run: RunFolder, config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
+    """Fit the temperature on validation and write it into the best checkpoint.
+
+    Returns:
+        Validation figures before and after: ``{"temperature", "before", "after"}``.
+    """
+    model, facts = load_model(run.best)
+    limit = config.trainer.limit_eval_batches
+    outputs = run_network(model, facts, manifest, "val", config, limit)
+    temperature = fit_temperature(outputs.logits, outputs.targets)
+    content = read_checkpoint(run.best)
+    content[FACTS_KEY] = replace(facts, temperature=temperature).to_dict()
+    write_checkpoint(content, run.best)
+    return {
+        "temperature": temperature,
+        "before": figures(outputs, 1.0, facts.classes),
+        "after": figures(outputs, temperature, facts.classes),
+    }
+
+
+def test(
+    checkpoint: Path, config: TrainConfig, manifest: Manifest, split: str, predictions: Path
+) -> dict[str, Any]:
+    """Figures of one checkpoint on one split; every prediction goes to ``predictions``.
+
+    Returns:
+        Plain data: the figures with the fitted temperature, and log loss and ECE without it.
+    """
+    model, facts = load_model(checkpoint)
+    limit = config.trainer.limit_eval_batches
+    outputs = run_network(model, facts, manifest, split, config, limit)
+    write_predictions(predictions, outputs, facts.temperature, facts.classes)
+    raw = figures(outputs, 1.0, facts.classes)
+    return {
+        **figures(outputs, facts.temperature, facts.classes),
+        "uncalibrated": {key: raw[key] for key in ("log_loss", "ece")},
+    }

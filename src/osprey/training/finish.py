@@ -1,0 +1,77 @@
+"""After the last epoch: calibrate, test, write the summary, say what came out."""
+
+from __future__ import annotations
+
+import csv
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+from osprey.config.schema import TrainConfig
+from osprey.training.console import metrics_line, per_class_table, say
+from osprey.training.evaluate import calibrate, test
+from osprey.training.run_folder import RunFolder
+
+
+def finish(run: RunFolder, config: TrainConfig, minutes: float) -> dict[str, Any]:
+    """Calibrate and test the best checkpoint; from then on the run counts as finished.
+
+    Returns:
+        The content of ``summary.json``.
+    """
+    manifest = run.load_manifest(config.data.root)
+    val = calibrate(run, config, manifest)
+    summary: dict[str, Any] = {
+        "name": config.name,
+        "run": run.path.name,
+        "classes": manifest.classes,
+        "epochs": _epochs(run),
+        "minutes": round(minutes, 2),
+        "peak_memory_mb": _peak_memory(),
+        "temperature": val["temperature"],
+        "val": {**val["after"], "uncalibrated": {k: val["before"][k] for k in ("log_loss", "ece")}},
+    }
+    if (manifest.table["split"] == "test").any():
+        table = run.path / "predictions.csv"
+        summary["test"] = test(run.best, config, manifest, "test", table)
+    run.write_json("summary.json", summary)
+    run.publish(Path(config.paths.runs))
+    return summary
+
+
+def _epochs(run: RunFolder) -> dict[str, Any]:
+    """How many epochs were trained and which was best, from metrics.csv."""
+    with (run.path / "metrics.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    best = max(rows, key=lambda row: float(row["val/macro_f1"]))
+    return {"trained": len(rows), "best": int(best["epoch"])}
+
+
+def _peak_memory() -> int:
+    """Most memory this process ever held, in MB (getrusage counts kB, on macOS bytes)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
+
+
+def report(run: RunFolder, summary: dict[str, Any]) -> None:
+    """Print what came out and the next commands to copy."""
+    say()
+    shown = "test" if "test" in summary else "val"
+    per_class_table(summary[shown]["per_class"])
+    say()
+    say(f"val     {metrics_line(summary['val'], summary['val']['n'])}")
+    if "test" in summary:
+        say(f"test    {metrics_line(summary['test'], summary['test']['n'])}")
+    epochs = summary["epochs"]
+    say(
+        f"best    epoch {epochs['best']} of {epochs['trained']} by validation macro-F1; "
+        f"temperature {summary['temperature']:.2f}; {summary['minutes']:.1f} minutes, "
+        f"{summary['peak_memory_mb']} MB"
+    )
+    say(f"run     {run.path}")
+    say()
+    say("next:")
+    say(f"  osprey predict --run {run.path} --image PHOTO --verbose")
+    say(f"  osprey eval run={run.path} data.split={shown}")
+    say(f"  osprey train resume={run.path} trainer.max_epochs={2 * epochs['trained']}")

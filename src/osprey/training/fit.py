@@ -1,0 +1,82 @@
+"""Train what a run folder says, from where it stands, to its end."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+import pytorch_lightning as pl
+import torch
+
+from osprey import __version__
+from osprey.config.schema import TrainConfig
+from osprey.training.assemble import Assembly, assemble
+from osprey.training.callbacks import Interrupted
+from osprey.training.console import say
+from osprey.training.linear_probe import fit_head
+from osprey.training.run_folder import RunFolder
+from osprey.training.trainer import make_trainer
+
+
+def fit(run: RunFolder, config: TrainConfig) -> None:
+    """Train, validate every epoch, keep the best and the last checkpoint.
+
+    Goes on from ``last.ckpt`` where there is one. In a distributed run every process calls this.
+
+    Raises:
+        Interrupted: A signal asked to stop; ``last.ckpt`` was saved.
+        UserError: The model, its weights or the data cannot be used as configured.
+    """
+    quieten()
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    resuming = run.last.is_file()
+    manifest = run.load_manifest(config.data.root)
+    assembly = assemble(config, manifest, resuming=resuming)
+    trainer = make_trainer(config, run)
+    if trainer.is_global_zero:
+        _describe(assembly, config, trainer, run, resuming)
+    if config.model.head_init == "linear_probe" and not resuming:
+        fit_head(assembly, trainer.strategy.root_device, verbose=trainer.is_global_zero)
+    try:
+        trainer.fit(
+            assembly.task,
+            assembly.data,
+            ckpt_path=run.last if resuming else None,
+            weights_only=True,
+        )
+    except Interrupted:
+        raise
+    if trainer.received_sigterm:
+        raise Interrupted(143)
+
+
+def quieten() -> None:
+    """Keep libraries' chatter away from our few lines; their errors still come through."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric|torch\.optim")
+    warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")
+
+
+def _describe(
+    assembly: Assembly,
+    config: TrainConfig,
+    trainer: pl.Trainer,
+    run: RunFolder,
+    resuming: bool,
+) -> None:
+    device = trainer.strategy.root_device
+    threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
+    many = f" x {trainer.world_size}" if trainer.world_size > 1 else ""
+    say(f"osprey  {__version__}, torch {torch.__version__}, {where}{many}{threads}")
+    parameters = sum(p.numel() for p in assembly.task.model.parameters())
+    moving = sum(p.numel() for p in assembly.task.model.parameters() if p.requires_grad)
+    frozen = f", {moving / 1e6:.2f} M of them trained" if moving < parameters else ""
+    size = assembly.data.preprocess.size
+    say(
+        f"model   {config.model.name}, {parameters / 1e6:.2f} M parameters{frozen}, "
+        f"{size} x {size} px {config.data.resize}; "
+        + ("goes on from last.ckpt" if resuming else assembly.weights)
+    )
+    say(f"run     {run.path}")

@@ -1,0 +1,147 @@
+"""The run folder: where a run's settings, checkpoints and figures live. No torch here."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from osprey.config.compose import typed
+from osprey.config.schema import TrainConfig
+from osprey.config.stamp import new_stamp
+from osprey.data.manifest import Manifest, complete
+from osprey.errors import UserError, nearest
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """``runs/<name>/<stamp>``: everything about one run, and nothing of any other."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, runs: Path, name: str) -> RunFolder:
+        """Make a folder that no other run has."""
+        if "/" in name or name in ("", ".", "..", "latest"):
+            raise UserError(f"name: '{name}' cannot be a folder's name")
+        while True:
+            path = runs / name / new_stamp()
+            try:
+                path.mkdir(parents=True)
+                (path / "checkpoints").mkdir()
+                return cls(path)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise UserError(
+                    f"paths.runs: cannot write to '{runs}' ({error.strerror})"
+                ) from None
+
+    @property
+    def best(self) -> Path:
+        """Checkpoint of the epoch with the highest validation macro-F1."""
+        return self.path / "checkpoints" / "best.ckpt"
+
+    @property
+    def last(self) -> Path:
+        """Checkpoint to go on from."""
+        return self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run was trained to its end and tested."""
+        return (self.path / "summary.json").is_file()
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a file of this run, whole or not at all."""
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, target)
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write plain data as indented JSON."""
+        self.write_text(name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        """Read one of this run's JSON files."""
+        return json.loads((self.path / name).read_text(encoding="utf-8"))
+
+    def save_config(self, config: TrainConfig) -> None:
+        """Write the configuration with every default filled in."""
+        self.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
+
+    def load_config(self, changes: list[tuple[str, Any]] | None = None) -> TrainConfig:
+        """The run's configuration, with some values changed.
+
+        Raises:
+            UserError: The file is missing or was damaged.
+        """
+        try:
+            stored = OmegaConf.load(self.path / "config.yaml")
+        except Exception:  # YAML's and OmegaConf's many errors mean one thing here
+            raise UserError(
+                f"'{self.path}' has no readable config.yaml: not a run folder"
+            ) from None
+        assert isinstance(stored, DictConfig)
+        for key, value in changes or []:
+            OmegaConf.update(stored, key, value)
+        return typed(stored, TrainConfig)
+
+    def save_manifest(self, manifest: Manifest) -> None:
+        """Write every sample with its split."""
+        manifest.write(self.path / "manifest.csv")
+
+    def load_manifest(self, root: str) -> Manifest:
+        """The samples this run was trained and tested on."""
+        import pandas as pd
+
+        table = pd.read_csv(self.path / "manifest.csv", dtype=str, keep_default_na=False)
+        return complete(table, Path(root), str(self.path / "manifest.csv"))
+
+    def publish(self, runs: Path) -> None:
+        """Let ``runs/latest`` point here."""
+        link, temporary = runs / "latest", runs / f".latest.{os.getpid()}"
+        temporary.unlink(missing_ok=True)
+        try:
+            temporary.symlink_to(os.path.relpath(self.path, runs))
+            os.replace(temporary, link)
+        except OSError:  # file systems without links, or somebody's own folder called latest
+            temporary.unlink(missing_ok=True)
+
+
+def _all_runs(runs: Path) -> list[RunFolder]:
+    """Every run under ``runs``, oldest first: stamps sort by time."""
+    configs = [p for p in runs.glob("*/*/config.yaml") if p.parent.parent.name != "latest"]
+    return [RunFolder(p.parent) for p in sorted(configs, key=lambda p: p.parent.name)]
+
+
+def find_run(word: str, runs: Path, *, resumable: bool = False) -> RunFolder:
+    """The run that ``word`` names: a folder, or ``latest``.
+
+    Args:
+        word: ``latest``, a run folder, or its path below ``runs``.
+        runs: Where runs are kept.
+        resumable: ``latest`` is the newest with a checkpoint to go on from, finished or not;
+            otherwise the newest finished one.
+
+    Raises:
+        UserError: There is no such run.
+    """
+    if word == "latest":
+        good = [r for r in _all_runs(runs) if (r.last.is_file() if resumable else r.finished)]
+        if not good:
+            kind = "run with a checkpoint to go on from" if resumable else "finished run"
+            raise UserError(f"there is no {kind} under '{runs}': train one with 'osprey train'")
+        return good[-1]
+    for path in (Path(word), runs / word):
+        if (path / "config.yaml").is_file():
+            return RunFolder(path)
+    names = [str(r.path.relative_to(runs)) for r in _all_runs(runs)]
+    hint = nearest(word, names) or nearest(Path(word).name, [Path(n).name for n in names])
+    raise UserError(f"there is no run '{word}'{hint}; name a folder below '{runs}', or latest")
