@@ -62,10 +62,13 @@ def _exit_code(action: Any) -> int:
 
 def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, Any]]:
     from osprey.data.prepare import prepare
+    from osprey.data.readers import existing_folder
     from osprey.training.environment import describe_environment
 
     config = typed(cfg, TrainConfig)
     validate(config)
+    if config.data.reader != "harbour":
+        existing_folder(config.data.root)  # before a check that takes a second or two
     check_policy(config.augmentation.steps)
     prepared = prepare(config.data, Path(config.paths.cache))
     describe_data(config.data.name, prepared.manifest, len(prepared.unreadable), prepared.notices)

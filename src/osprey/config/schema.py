@@ -79,6 +79,7 @@ class ModelConfig:
     freeze: int | str = MISSING  # none | backbone | number of epochs
     freeze_batchnorm: bool = MISSING
     freeze_stages: int = MISSING
+    suggested_lr: float = MISSING
     head_init: str = MISSING  # random | linear_probe
     options: dict[str, Any] | None = None
 

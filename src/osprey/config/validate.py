@@ -132,6 +132,8 @@ def _check_data(config: TrainConfig) -> None:
         raise ConfigError(f"data.fold: {data.fold} of {data.folds} folds; it counts from 0")
     if data.folds is None and data.fold:
         raise ConfigError(f"data.fold={data.fold} needs data.folds")
+    if (data.val_fraction or 0) + (data.test_fraction or 0) >= 1:
+        raise ConfigError("data.val_fraction and data.test_fraction leave nothing to train on")
     for key in ("mean", "std"):
         values = getattr(data, key)
         if values is not None and len(values) != 3:

@@ -75,32 +75,41 @@ class DataModule(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled, augmented batches, from where the trainer stands (also in mid-epoch)."""
         dataset = self.dataset("train", augmented=True)
-        epoch, start, rank, world = 0, 0, 0, 1
+        sampler = self._train_sampler(dataset)
         if self.trainer is not None:
             loop = self.trainer.fit_loop
-            epoch = cast(Any, loop.epoch_progress.current).processed
-            start = cast(Any, loop.epoch_loop.batch_progress.current).processed
-            rank, world = self.trainer.global_rank, self.trainer.world_size
-        sampler = TrainBatchSampler(
+            done = cast(Any, loop.epoch_loop.batch_progress.current).processed
+            sampler.epoch = cast(Any, loop.epoch_progress.current).processed
+            sampler.start = done if done < len(sampler) else 0
+        return self.loader(dataset, sampler)
+
+    def train_batches(self) -> int:
+        """Batches of a training epoch, without starting a loader."""
+        return len(self._train_sampler(self.dataset("train")))
+
+    def _train_sampler(self, dataset: PhotoDataset) -> TrainBatchSampler:
+        rank, world = self._place()
+        return TrainBatchSampler(
             len(dataset),
             self.config.batch_size,
             seed=self.seed,
             probabilities=sampling_probabilities(dataset.targets, self.config.sampler),
             rank=rank,
             world_size=world,
-            epoch=epoch,
         )
-        sampler.start = start if start < len(sampler) else 0
-        return self._loader(dataset, sampler)
+
+    def _place(self) -> tuple[int, int]:
+        """This process's rank and the number of processes."""
+        if self.trainer is None:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size
 
     def eval_dataloader(self, split: str) -> DataLoader[Batch]:
         """Every photo of ``split`` once, in the manifest's order."""
         dataset = self.dataset(split)
-        rank, world = 0, 1
-        if self.trainer is not None:
-            rank, world = self.trainer.global_rank, self.trainer.world_size
+        rank, world = self._place()
         size = max(1, self.config.eval_batch_size // world)
-        return self._loader(
+        return self.loader(
             dataset, EvalBatchSampler(len(dataset), size, rank=rank, world_size=world)
         )
 
@@ -112,7 +121,8 @@ class DataModule(pl.LightningDataModule):
         """The test split."""
         return self.eval_dataloader("test")
 
-    def _loader(self, dataset: PhotoDataset, sampler: Any) -> DataLoader[Batch]:
+    def loader(self, dataset: PhotoDataset, sampler: Any) -> DataLoader[Batch]:
+        """The batches of ``dataset`` that ``sampler`` deals, by this machine's workers."""
         workers = auto_workers() if self.config.num_workers is None else self.config.num_workers
         return DataLoader(
             dataset,

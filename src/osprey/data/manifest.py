@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from osprey.errors import DataError, nearest
@@ -109,9 +110,6 @@ def complete(table: pd.DataFrame, root: Path, source: str) -> Manifest:
         raise DataError(f"{source}: unknown split '{min(unknown)}'; use train, val or test")
     table["split"] = table["split"].str.lower().map(lambda name: SPLIT_NAMES.get(name, ""))
     table["weight"] = _weights(table, source)
-    twice = table["path"][table["path"].duplicated()]
-    if len(twice):
-        raise DataError(f"{source}: '{twice.iloc[0]}' is listed twice ({len(twice)} such rows)")
     first = ["path", "split", "label", "group", "weight"]
     rest = [column for column in table.columns if column not in first]
     return Manifest(root, table[[*first, *rest]].reset_index(drop=True))
@@ -120,8 +118,9 @@ def complete(table: pd.DataFrame, root: Path, source: str) -> Manifest:
 def _weights(table: pd.DataFrame, source: str) -> pd.Series[float]:
     if "weight" not in table:
         return pd.Series(1.0, index=table.index)
-    weights = pd.to_numeric(table["weight"].fillna(1.0), errors="coerce")
-    wrong = weights.isna() | (weights < 0)
+    unset = table["weight"].isna() | (table["weight"].astype(str).str.strip() == "")
+    weights = pd.to_numeric(table["weight"].mask(unset, 1.0), errors="coerce")
+    wrong = ~np.isfinite(weights) | (weights < 0)
     if wrong.any():
         value = table["weight"][wrong].iloc[0]
         raise DataError(f"{source}: weight '{value}' is not a number of 0 or more")

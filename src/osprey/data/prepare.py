@@ -10,9 +10,10 @@ import pandas as pd
 
 from osprey.config.schema import DataConfig
 from osprey.data.check import find_unreadable
+from osprey.data.leakage import check_splits
 from osprey.data.manifest import Manifest
 from osprey.data.readers import read_manifest
-from osprey.data.splits import assign_groups, assign_splits, check_splits
+from osprey.data.splits import assign_groups, assign_splits
 from osprey.errors import DataError, nearest
 
 

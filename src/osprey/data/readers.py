@@ -50,7 +50,8 @@ def walk_photos(root: Path, skipped: list[str] | None = None) -> Iterator[Path]:
 
     Files of other kinds are collected in ``skipped``; hidden files and folders are passed over.
     """
-    seen: set[str] = set()
+    # A link back to where the walk came from would bring in one split's photos by another's name.
+    seen = {str(parent) for parent in Path(os.path.realpath(root)).parents}
     for folder, folders, files in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
         if real in seen:
@@ -78,9 +79,13 @@ def read_folder(config: DataConfig, notices: list[str]) -> Manifest:
     skipped: list[str] = []
     rows: list[tuple[str, str, str]] = []
     loose: list[Path] = []
+    unwritable: list[Path] = []
     for top in split_tops or [root]:
         for photo in walk_photos(top, skipped):
             parts = photo.relative_to(root).parts
+            if any("\udc80" <= letter <= "\udcff" for letter in "".join(parts)):
+                unwritable.append(photo)  # bytes that are no text fit into no table and no report
+                continue
             if len(parts) < depth + 2:
                 loose.append(photo)
                 continue
@@ -90,9 +95,17 @@ def read_folder(config: DataConfig, notices: list[str]) -> Manifest:
         _explain_empty(root, loose)
     if loose:
         notices.append(f"left out, in no class folder: {len(loose)} photos such as '{loose[0]}'")
+    if unwritable:
+        name = _printable(unwritable[0])
+        notices.append(f"left out, names not in UTF-8: {len(unwritable)} photos such as '{name}'")
     if skipped:
-        notices.append(f"left out, not photos: {len(skipped)} files such as '{skipped[0]}'")
+        name = _printable(skipped[0])
+        notices.append(f"left out, not photos: {len(skipped)} files such as '{name}'")
     return complete(pd.DataFrame(rows, columns=["path", "split", "label"]), root, str(root))
+
+
+def _printable(path: str | Path) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _explain_empty(root: Path, loose: list[Path]) -> None:
@@ -156,7 +169,10 @@ def _load_table(file: Path) -> pd.DataFrame:
 
 
 def _check_paths(manifest: Manifest, file: Path) -> None:
-    """Every path must lie under the root and exist: a wrong root shows here, in one line."""
+    """Every path must lie under the root, exist, and stand there once."""
+    twice = manifest.table["path"][manifest.table["path"].duplicated()]
+    if len(twice):
+        raise DataError(f"'{file}': '{twice.iloc[0]}' is listed twice ({len(twice)} such rows)")
     outside = [p for p in manifest.table["path"] if p.startswith("/") or ".." in p.split("/")]
     if outside:
         raise DataError(f"'{file}': '{outside[0]}' is not a path under data.root")

@@ -87,7 +87,9 @@ class TrainBatchSampler(Sampler[list[Key]]):
         epoch, size = self.epoch, self.share * self.world_size
         for batch in range(self.start, len(self)):
             first = batch * size + self.rank * self.share
-            yield [(epoch, int(i)) for i in order[first : first + self.share]]
+            # Photos come round again only where there are fewer of them than processes.
+            mine = np.arange(first, first + self.share) % self.count
+            yield [(epoch, int(i)) for i in order[mine]]
 
 
 class EvalBatchSampler(Sampler[list[Key]]):

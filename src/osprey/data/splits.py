@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -22,6 +24,7 @@ def assign_groups(manifest: Manifest, group: str | None) -> Manifest:
     Args:
         manifest: The samples.
         group: A column's name, a regular expression with ``(?P<group>...)``, or None for no group.
+            The name ``group`` asks for nothing where that column is empty throughout.
 
     Raises:
         DataError: There is no such column, or the pattern does not match every path.
@@ -30,7 +33,7 @@ def assign_groups(manifest: Manifest, group: str | None) -> Manifest:
     if group is None:
         table["group"] = ""
     elif group in table.columns:
-        table["group"] = table[group].astype(str)
+        table["group"] = table[group].fillna("").astype(str)
     elif "(?P<group>" in group:
         table["group"] = _groups_from_path(table["path"], group)
     else:
@@ -39,8 +42,9 @@ def assign_groups(manifest: Manifest, group: str | None) -> Manifest:
             r"data.group='(?P<group>boat\d+)_')"
         )
         raise DataError(f"data.group: there is no column '{group}'{hint}")
-    if group is not None and (table["group"] == "").any():
-        example = table["path"][table["group"] == ""].iloc[0]
+    unset = table["group"] == ""
+    if group is not None and unset.any() and not (group == "group" and unset.all()):
+        example = table["path"][unset].iloc[0]
         raise DataError(f"data.group: '{example}' has no '{group}'; fill it in for every sample")
     return replace(manifest, table=table)
 
@@ -57,7 +61,7 @@ def _groups_from_path(paths: pd.Series[str], pattern: str) -> list[str]:
             f"data.group: '{pattern}' does not match {len(missed)} of {len(paths)} paths, "
             f"first '{missed[0]}'"
         )
-    return [match["group"] for match in matches if match]
+    return [match["group"] or "" for match in matches if match]
 
 
 def assign_splits(manifest: Manifest, config: DataConfig) -> Manifest:
@@ -70,17 +74,19 @@ def assign_splits(manifest: Manifest, config: DataConfig) -> Manifest:
         DataError: A given split lacks a validation part and no fraction says to cut one,
             or there are too few samples or groups to cut.
     """
-    given = config.given_split and bool((manifest.table["split"] != "").all())
     split = manifest.table["split"].to_numpy(dtype=object, copy=True)
-    if not given:
-        split[:] = "train"
+    if not config.given_split:
+        split[:] = ""
+    given = bool((split != "").all())
+    split[split == ""] = "train"
     has_test, has_val = (split == "test").any(), (split == "val").any()
     if config.folds is not None:
         return _assign_folds(manifest, split, config)
     if given and not (split == "train").any():
         raise DataError(f"no 'train' samples in '{manifest.root}'")
-    test_fraction = config.test_fraction or (0.0 if given else DEFAULT_FRACTION)
-    val_fraction = config.val_fraction or (0.0 if given else DEFAULT_FRACTION)
+    default = 0.0 if given else DEFAULT_FRACTION
+    test_fraction = default if config.test_fraction is None else config.test_fraction
+    val_fraction = default if config.val_fraction is None else config.val_fraction
     if not has_test and test_fraction:
         _cut(manifest, split, "test", test_fraction, config.split_seed)
     if not has_val and not val_fraction:
@@ -110,6 +116,8 @@ def _assign_folds(manifest: Manifest, split: NDArray[np.object_], config: DataCo
     if has_test:
         split[numbers == config.fold] = "val"
     else:
+        if config.folds < 3:
+            raise DataError("data.folds=2 leaves nothing to train on: use 3, or give a test split")
         split[numbers == config.fold] = "test"
         split[numbers == (config.fold + 1) % config.folds] = "val"
     return _with_split(manifest, split)
@@ -137,10 +145,14 @@ def make_folds(manifest: Manifest, count: int, seed: int) -> NDArray[np.int64]:
     if len(np.unique(groups)) < count:
         raise DataError(f"{len(np.unique(groups))} groups cannot be cut into {count} parts")
     codes = np.unique(labels, return_inverse=True)[1]
+    if np.bincount(codes).max() < count:  # the splitter refuses where no class reaches every fold
+        codes = np.zeros_like(codes)
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    # A row of zeros in place of features, which the splitter wants and does not read.
-    for number, (_, held) in enumerate(splitter.split(np.zeros(len(codes)), codes, groups)):
-        folds[held] = number
+    with warnings.catch_warnings():  # of classes smaller than the number of folds: so be it
+        warnings.simplefilter("ignore", UserWarning)
+        # A row of zeros in place of features, which the splitter wants and does not read.
+        for number, (_, held) in enumerate(splitter.split(np.zeros(len(codes)), codes, groups)):
+            folds[held] = number
     return folds
 
 
@@ -152,62 +164,25 @@ def _cut(
     part = manifest.where(pd.Series(split == "train"))
     wanted = fraction * len(split) / len(free)
     pieces = part.table["group"].nunique() if part.has_groups else len(free)
-    count = min(max(2, round(1 / wanted)), pieces)
-    if count < 2:
+    if pieces < 2:
         what = "groups" if part.has_groups else "samples"
         raise DataError(f"cannot cut a {name} split: only {pieces} {what} are left for training")
+    # So many of so many folds: 2/5 for 0.4, as near as a few folds, or the groups, can come.
+    limit = min(max(10, round(1 / wanted)), pieces)
+    share = Fraction(wanted).limit_denominator(limit)
+    share = min(max(share, Fraction(1, limit)), Fraction(limit - 1, limit))
+    take, count = share.numerator, share.denominator
     folds = make_folds(part, count, seed)
     labels = part.table["label"].to_numpy(dtype=str)
 
-    def cost(fold: int) -> tuple[int, int, float]:
-        held = folds == fold
+    def held_from(start: int) -> NDArray[np.bool_]:
+        held: NDArray[np.bool_] = (folds + start) * take % count < take  # spread over the folds
+        return held
+
+    def cost(start: int) -> tuple[int, int, float]:
+        held = held_from(start)
         lost_train = len(set(labels)) - len(set(labels[~held]))
         lost_held = len(set(labels)) - len(set(labels[held]))
         return lost_train, lost_held, abs(held.mean() - wanted)
 
-    split[free[folds == min(range(count), key=cost)]] = name
-
-
-def check_splits(manifest: Manifest, config: DataConfig, notices: list[str]) -> None:
-    """Refuse what cannot be trained honestly: leaking groups, one class, a class unseen in train.
-
-    Raises:
-        DataError: One line that names the groups or classes and what to do.
-    """
-    classes = manifest.classes
-    if len(classes) < 2:
-        raise DataError(
-            f"only one class, '{classes[0]}', in '{manifest.root}': a classifier needs two; "
-            "is data.root one folder too deep?"
-        )
-    counts = manifest.counts()
-    for name in classes:
-        if name not in counts["train"]:
-            elsewhere = ", ".join(f"{counts[s][name]} in {s}" for s in SPLITS if name in counts[s])
-            raise DataError(
-                f"class '{name}' has no photo in train ({elsewhere}): move some there, "
-                "or leave it out with data.classes=[...]"
-            )
-    if not counts["val"]:
-        raise DataError(f"the validation split of '{manifest.root}' is empty")
-    if manifest.has_groups:
-        _check_groups(manifest, config, notices)
-
-
-def _check_groups(manifest: Manifest, config: DataConfig, notices: list[str]) -> None:
-    by_group = manifest.table.groupby("group")["split"].unique()
-    straddling = by_group[by_group.map(len) > 1]
-    if straddling.empty:
-        return
-    named = ", ".join(
-        f"{group} ({'+'.join(s for s in SPLITS if s in splits)})"
-        for group, splits in straddling.head(5).items()
-    )
-    more = f" and {len(straddling) - 5} more" if len(straddling) > 5 else ""
-    line = f"{len(straddling)} of {len(by_group)} groups straddle splits: {named}{more}"
-    if not config.allow_leakage:
-        raise DataError(
-            f"{line}; split by group with data.given_split=false, "
-            "or accept flattering figures with data.allow_leakage=true"
-        )
-    notices.append(f"leaky split: {line}")
+    split[free[held_from(min(range(count), key=cost))]] = name

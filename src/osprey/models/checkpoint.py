@@ -69,9 +69,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"checkpoint '{path}' is damaged ({reason}): copy it again, or use another of the run"
         ) from None
-    if not isinstance(content, dict) or FACTS_KEY not in content or "state_dict" not in content:
-        raise CheckpointError(f"'{path}' is not a checkpoint of Osprey's")
-    return content
+    if isinstance(content, dict) and FACTS_KEY in content:
+        state = content.get("state_dict")
+        if isinstance(state, dict) and all(isinstance(key, str) for key in state):
+            return content
+    raise CheckpointError(f"'{path}' is not a checkpoint of Osprey's")
 
 
 def facts_of(content: Mapping[str, Any], path: Path) -> Facts:

@@ -150,7 +150,9 @@ def build(spec: ModelSpec, num_classes: int) -> nn.Module:
     check_spec(spec)
     try:
         return _FACTORIES[spec.factory][0](spec, num_classes)
-    except (TypeError, AssertionError, RuntimeError) as error:
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever a network's own code raises for a value it cannot take
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ConfigError(
             f"model '{spec.name}' does not take {dict(spec.options)}: {first}"
@@ -176,7 +178,9 @@ def first_stages(model: nn.Module, count: int) -> set[str]:
     matcher = cast(Any, model).group_matcher(coarse=True)
     stages: dict[int, list[str]] = group_parameters(model, matcher)
     if count >= len(stages):
-        raise ConfigError(f"model.freeze_stages: this model has {len(stages)} stages, head included")
+        raise ConfigError(
+            f"model.freeze_stages: this model has {len(stages)} stages, head included"
+        )
     return {name for stage in sorted(stages)[:count] for name in stages[stage]}
 
 

@@ -19,7 +19,7 @@ def _stage(inputs: int, outputs: int) -> nn.Sequential:
 class SimpleCNN(nn.Module):
     """Four stages of convolution, batch norm, ReLU and pooling; then average and classify."""
 
-    def __init__(self, num_classes: int, *, width: int = 32, drop_rate: float = 0.1) -> None:
+    def __init__(self, num_classes: int, *, width: int = 24, drop_rate: float = 0.1) -> None:
         """Args: classes to tell apart, channels of the first stage, dropout before the head."""
         super().__init__()
         channels = [3, width, 2 * width, 4 * width, 8 * width]

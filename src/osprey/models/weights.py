@@ -48,6 +48,7 @@ def _download(spec: ModelSpec) -> Mapping[str, Tensor]:
     import timm
 
     try:
+        _check_hub(spec.name)
         model = timm.create_model(spec.name, pretrained=True, **spec.options)
     except Exception as error:  # the hub's client, its network stack and timm raise many kinds
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
@@ -57,6 +58,23 @@ def _download(spec: ModelSpec) -> Mapping[str, Tensor]:
             "model.pretrained=false"
         ) from None
     return model.state_dict()
+
+
+def _check_hub(name: str) -> None:
+    """Ask once whether the hub answers: its own client tries for a minute before it gives up."""
+    import timm
+    from huggingface_hub import constants, get_session, try_to_load_from_cache
+
+    cfg = timm.get_pretrained_cfg(name)
+    repository = (cfg and cfg.hf_hub_id) or ""
+    files = ("model.safetensors", "pytorch_model.bin")
+    kept = repository and any(isinstance(try_to_load_from_cache(repository, f), str) for f in files)
+    if not repository or kept or constants.HF_HUB_OFFLINE:
+        return
+    try:
+        get_session().head(constants.ENDPOINT, timeout=10)
+    except Exception as error:
+        raise ConnectionError(f"{constants.ENDPOINT} does not answer: {error}") from None
 
 
 def read_weights(path: Path) -> Mapping[str, Tensor]:
@@ -75,8 +93,8 @@ def read_weights(path: Path) -> Mapping[str, Tensor]:
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise CheckpointError(
-            f"model.pretrained: '{path}' holds more than tensors and is not loaded, because it "
-            "could run code; save its state_dict alone"
+            f"model.pretrained: '{path}' is damaged or holds more than tensors; it is not loaded, "
+            "because such a file could run code: save its state_dict alone"
         ) from None
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
@@ -84,10 +102,15 @@ def read_weights(path: Path) -> Mapping[str, Tensor]:
     for key in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    ):
         raise CheckpointError(f"model.pretrained: '{path}' holds no state dict of tensors")
-    # Osprey's own checkpoints and data-parallel ones carry a prefix before every name.
-    for prefix in ("model.", "module."):
+    # Osprey's own checkpoints and data-parallel ones carry a prefix before every name; of a run
+    # that averaged its weights the averaged ones are taken.
+    averaged = {key: value for key, value in state.items() if key.startswith("ema.module.")}
+    state = averaged or state
+    for prefix in ("ema.module.", "model.", "module."):
         if state and all(key.startswith(prefix) for key in state):
             state = {key.removeprefix(prefix): value for key, value in state.items()}
     return cast(Mapping[str, Tensor], state)

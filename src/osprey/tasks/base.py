@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -53,6 +53,8 @@ class Task(pl.LightningModule):
             if decay is not None
             else None
         )
+        if self.ema is not None:
+            self.ema.requires_grad_(False)  # or DDP would wait for gradients that never come
 
     def forward(self, images: Tensor) -> Tensor:
         """Model outputs for a uint8 batch [B, S, S, 3], by the averaged weights if any."""
@@ -69,7 +71,12 @@ class Task(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule, one schedule step an optimiser step."""
         optimizer = make_optimizer(self.model, self.config.optimizer)
-        total = int(self.trainer.estimated_stepping_batches)
+        # Not trainer.estimated_stepping_batches: it would start the loader's workers now, before
+        # a checkpoint has told which epoch and batch they are to start from.
+        settings = self.config.trainer
+        batches = cast(Any, self.trainer).datamodule.train_batches()
+        batches = min(batches, settings.limit_train_batches or batches)
+        total = -(-batches // settings.accumulate) * settings.max_epochs
         scheduler = make_scheduler(optimizer, self.config.scheduler, total)
         return {
             "optimizer": optimizer,
@@ -82,19 +89,26 @@ class Task(pl.LightningModule):
         if self.ema is not None:
             self.ema.update_parameters(self.model)
 
+    def on_train_start(self) -> None:
+        """A run that goes on in mid-epoch is told of no epoch's start: settle here too."""
+        self._settle()
+
     def on_train_epoch_start(self) -> None:
         """Set what may move in this epoch."""
+        self._settle()
+
+    def _settle(self) -> None:
         self.model.train()
         frozen = self.config.model.freeze
         resting = frozen == "backbone"
         if isinstance(frozen, int):
             resting = self.current_epoch < frozen
             self._move_backbone(not resting)
-        if resting or self.config.model.freeze_batchnorm:
-            # Statistics of small batches are worse than those the weights were trained with.
-            for module in self.model.modules():
-                if isinstance(module, _BatchNorm):
-                    module.eval()
+        everywhere = resting or self.config.model.freeze_batchnorm
+        # Statistics of small batches are worse than those the weights were trained with.
+        for name, module in self.model.named_modules():
+            if isinstance(module, _BatchNorm) and (everywhere or f"{name}.weight" in self._stages):
+                module.eval()
 
     def _move_backbone(self, moves: bool) -> None:
         for name, parameter in self.model.named_parameters():

@@ -36,7 +36,8 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
     """The optimiser over every parameter of ``model`` that may move."""
     groups = [group for group in parameter_groups(model, config) if group["params"]]
     if config.name == "sgd":
-        return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=True)
+        momentum = config.momentum
+        return torch.optim.SGD(groups, lr=config.lr, momentum=momentum, nesterov=momentum > 0)
     return torch.optim.AdamW(groups, lr=config.lr, betas=(config.momentum, 0.999))
 
 

@@ -77,11 +77,18 @@ class Progress(Callback):
         self.bar_wanted = bar and sys.stderr.isatty()
         self.bar: Any = None
         self.images = 0
+        self.started = self.seconds = 0.0
         self.best = float("-inf")
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A run that goes on in mid-epoch is told of no epoch's start."""
+        self.on_train_epoch_start(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar."""
         self.images, self.started = 0, time.monotonic()
+        if self.bar is not None:
+            return
         if self.bar_wanted and trainer.is_global_zero:
             title = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
             self.bar = tqdm(total=int(trainer.num_training_batches), desc=title, leave=False)

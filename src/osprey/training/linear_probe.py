@@ -62,7 +62,7 @@ def _features(assembly: Assembly, split: str, device: torch.device) -> tuple[Ten
     data: DataModule = assembly.data
     dataset = data.dataset(split)
     sampler = EvalBatchSampler(len(dataset), data.config.eval_batch_size)
-    loader: DataLoader[Batch] = data._loader(dataset, sampler)
+    loader: DataLoader[Batch] = data.loader(dataset, sampler)
     task = assembly.task.to(device).eval()
     network = cast(Classifier, task.model)
     features, targets = [], []

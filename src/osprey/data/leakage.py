@@ -1,0 +1,52 @@
+"""What must be refused although it could be trained: splits that flatter or leave classes out."""
+
+from __future__ import annotations
+
+from osprey.config.schema import DataConfig
+from osprey.data.manifest import SPLITS, Manifest
+from osprey.errors import DataError
+
+
+def check_splits(manifest: Manifest, config: DataConfig, notices: list[str]) -> None:
+    """Refuse what cannot be trained honestly: leaking groups, one class, a class unseen in train.
+
+    Raises:
+        DataError: One line that names the groups or classes and what to do.
+    """
+    classes = manifest.classes
+    if len(classes) < 2:
+        raise DataError(
+            f"only one class, '{classes[0]}', in '{manifest.root}': a classifier needs two; "
+            "is data.root one folder too deep?"
+        )
+    counts = manifest.counts()
+    for name in classes:
+        if name not in counts["train"]:
+            elsewhere = ", ".join(f"{counts[s][name]} in {s}" for s in SPLITS if name in counts[s])
+            raise DataError(
+                f"class '{name}' has no photo in train ({elsewhere}): move some there, "
+                "or leave it out with data.classes=[...]"
+            )
+    if not counts["val"]:
+        raise DataError(f"the validation split of '{manifest.root}' is empty")
+    if manifest.has_groups:
+        _check_groups(manifest, config, notices)
+
+
+def _check_groups(manifest: Manifest, config: DataConfig, notices: list[str]) -> None:
+    by_group = manifest.table.groupby("group")["split"].unique()
+    straddling = by_group[by_group.map(len) > 1]
+    if straddling.empty:
+        return
+    named = ", ".join(
+        f"{group} ({'+'.join(s for s in SPLITS if s in splits)})"
+        for group, splits in straddling.head(5).items()
+    )
+    more = f" and {len(straddling) - 5} more" if len(straddling) > 5 else ""
+    line = f"{len(straddling)} of {len(by_group)} groups straddle splits: {named}{more}"
+    if not config.allow_leakage:
+        raise DataError(
+            f"{line}; split by group with data.given_split=false, "
+            "or accept flattering figures with data.allow_leakage=true"
+        )
+    notices.append(f"leaky split: {line}")

@@ -1,0 +1,65 @@
+"""Two processes together see, learn and count what one alone does."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from conftest import TINY, make_photos, only_run, osprey_process, run_process
+
+# Statistics of half a batch differ from those of the whole, and so do the draws of dropout.
+WORDS = [
+    *TINY,
+    "augmentation=light",
+    "model.freeze_batchnorm=true",
+    "model.options={width: 4, drop_rate: 0.0}",
+]
+
+
+def metrics(folder: Path) -> list[dict[str, float]]:
+    with (only_run(folder) / "metrics.csv").open(newline="") as file:
+        return [
+            {k: float(v) for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)
+        ]
+
+
+def test_ddp_sim_equals_one_process(tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / "photos", per_class=15)  # 7 to validate: odd on purpose
+    words = ["train", "data=folder", f"data.root={photos}", *WORDS]
+    found = []
+    for more in ([], ["trainer=ddp_sim", "trainer.max_epochs=2"]):
+        folder = tmp_path / f"work{len(more)}"
+        folder.mkdir()
+        result = run_process([*words, *more], folder, OSPREY_CACHE=str(tmp_path / "cache"))
+        assert result.code == 0, result.err
+        found.append(metrics(folder))
+    one, two = found
+    assert len(one) == len(two) == 2
+    for row, expected in zip(two, one, strict=True):
+        for key, value in expected.items():
+            assert row[key] == pytest.approx(value, abs=1e-4), key
+
+
+def test_a_mistake_in_a_process_is_one_line(tmp_path: Path, photos: Path) -> None:
+    words = [*WORDS, "trainer=ddp_sim", "optimizer.lr=1e30", "optimizer=sgd"]
+    words += ["trainer.gradient_clip=null", "optimizer.weight_decay=0.5"]
+    result = run_process(["train", "data=folder", f"data.root={photos}", *words], tmp_path)
+    assert result.code == 2
+    assert result.err.startswith("osprey train: the training loss became nan in epoch ")
+    assert result.err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_sigterm_stops_all_processes_and_saves(tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / "photos", per_class=60)
+    words = [*WORDS, "trainer=ddp_sim", "trainer.max_epochs=500", "data.batch_size=4"]
+    process = osprey_process(["train", "data=folder", f"data.root={photos}", *words], tmp_path)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch   2/"):
+            break
+    process.terminate()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 143, err
+    assert (only_run(tmp_path) / "checkpoints" / "last.ckpt").is_file()

@@ -1,0 +1,173 @@
+"""Every mistake a user can make on the command line: one line, exit code 2, nothing written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import TINY, Result, environment, make_photos
+
+MISTAKES = {
+    "optimizer.lrr=1": "unknown setting 'optimizer.lrr'; did you mean 'optimizer.lr'?",
+    "lr=1": "unknown setting 'lr'; did you mean 'optimizer.lr'?",
+    "+data.sise=3": "unknown setting 'data.sise'; did you mean 'data.size'?",
+    "trainer.max_epochs=many": "trainer.max_epochs: 'many' is not a whole number",
+    "trainer.max_epochs=0": "trainer.max_epochs: 0 is out of range (at least 1)",
+    "optimizer.lr=fast": "optimizer.lr: 'fast' is not a number",
+    "optimizer.lr=nan": "optimizer.lr: nan is out of range (at least 0)",
+    "model=resnte18": "no model called 'resnte18'; did you mean 'resnet18'?",
+    "data=zzz": "no data called 'zzz'; there are: folder, harbour, table",
+    "experiment=clothes": "no experiment called 'clothes'; did you mean 'clothing'?",
+    "model=timm": "model.name is not set: add model.name=VALUE to the command",
+    "data=folder": "data.root is not set: add data.root=VALUE to the command",
+    "just words": (
+        "cannot read 'just words': settings are written key=value, and values with spaces or "
+        "commas need quotes"
+    ),
+    "task.loss=focl": (
+        "task.loss: unknown 'focl'; did you mean 'focal'? "
+        "(one of cross_entropy, focal, class_balanced)"
+    ),
+    "data.resize=squish": (
+        "data.resize: unknown 'squish'; did you mean 'squash'? (one of squash, crop, letterbox)"
+    ),
+    "model.pretrained=true": (
+        "simple_cnn has no pretrained weights: set model.pretrained=false or =PATH"
+    ),
+    "model.pretrained=none.pth": "model.pretrained: there is no file 'none.pth'",
+    "model.freeze=backbone": (
+        "model.freeze=backbone would hold random weights: give model.pretrained=PATH or true"
+    ),
+    "model.freeze=bakbone": (
+        "model.freeze: unknown 'bakbone'; did you mean 'backbone'? (one of none, backbone)"
+    ),
+    "data.fold=1": "data.fold=1 needs data.folds",
+    "trainer.devices=2": "trainer.devices=2 needs trainer=ddp or trainer=fsdp",
+    "trainer.precision=16-mix": (
+        "trainer.precision: unknown '16-mix'; did you mean '16-mixed'? "
+        "(one of 32-true, bf16-mixed, 16-mixed)"
+    ),
+    "resume=latest": (
+        "there is no run with a checkpoint to go on from under 'runs': train one with "
+        "'osprey train'"
+    ),
+    "augmentation.steps=[HorizontalFlop]": (
+        "unknown augmentation step 'HorizontalFlop'; did you mean 'HorizontalFlip'?"
+    ),
+    "name=../elsewhere": "name: '../elsewhere' cannot be a folder's name",
+}
+
+
+@pytest.mark.parametrize("word", MISTAKES)
+def test_one_line_and_exit_code_2(word: str, here: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    more = ["data.render_count=200"] if word.startswith("name=") else []
+    result: Result = osprey("train", word, *more)
+    assert result.err == f"osprey train: {MISTAKES[word]}\n"
+    assert (result.code, result.out) == (2, "" if not more else result.out)
+    assert not list(here.glob("runs/*")), "a refused command writes no run"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "--help"],
+        ["train", "optimizer.lrr=1"],
+        ["train", "model=resnte18"],
+        ["train", "trainer.max_epochs=0"],
+        ["train", "data=folder", "data.root=/nowhere/at/all"],
+        ["eval", "--help"],
+        ["predict", "--help"],
+        ["models", "--help"],
+        ["--help"],
+    ],
+)
+def test_answers_without_importing_torch(words: list[str], here: Path) -> None:
+    code = (
+        "import sys\n"
+        "from osprey.commands import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'pytorch_lightning', 'timm', 'albumentations'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        cwd=here,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_unknown_command(osprey) -> None:  # type: ignore[no-untyped-def]
+    result = osprey("trian")
+    assert result.code == 2
+    assert result.err == "osprey: there is no command 'trian'; did you mean 'train'?\n"
+
+
+def folder_error(osprey, root: Path, *more: str) -> str:  # type: ignore[no-untyped-def]
+    result: Result = osprey("train", "data=folder", f"data.root={root}", *TINY, *more)
+    assert result.code == 2, result.out
+    assert result.err.count("\n") == 1
+    return result.err.removeprefix("osprey train: ").rstrip("\n")
+
+
+def test_wrong_data(here: Path, tmp_path: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    root = make_photos(tmp_path / "photos", per_class=6)
+    assert folder_error(osprey, tmp_path / "fotos") == (
+        f"data.root: there is no folder '{tmp_path}/fotos'; did you mean 'photos'?"
+    )
+    assert folder_error(osprey, root / "red") == (
+        f"photos lie directly in '{root}/red': put those of each class into a folder named after "
+        "it, or give a table with data=table data.file=labels.csv"
+    )
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert folder_error(osprey, empty).startswith(f"no photos under '{empty}' (looked for .")
+    assert folder_error(osprey, root, "data.classes=[red]") == (
+        f"only one class, 'red', in '{root}': a classifier needs two; is data.root one folder too "
+        "deep?"
+    )
+    assert not (here / "runs").exists()
+
+
+def test_missing_val_split_and_class_missing_from_train(
+    here: Path,
+    tmp_path: Path,
+    osprey,  # type: ignore[no-untyped-def]
+) -> None:
+    root = tmp_path / "given"
+    make_photos(root / "train", per_class=6)
+    make_photos(root / "test", per_class=2)
+    assert folder_error(osprey, root) == (
+        f"no validation split in '{root}' (found: train, test): add a 'val' folder, or cut it "
+        "from train with data.val_fraction=0.15"
+    )
+    for photo in (root / "train" / "red").iterdir():
+        photo.unlink()
+    assert folder_error(osprey, root, "data.val_fraction=0.2") == (
+        "class 'red' has no photo in train (2 in test): move some there, or leave it out with "
+        "data.classes=[...]"
+    )
+
+
+def test_leaking_split(here: Path, tmp_path: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    root = tmp_path / "leaky"
+    for split in ("train", "val", "test"):
+        make_photos(root / split, per_class=4)
+    pattern = r"data.group='(?P<group>_\d+)'"
+    assert folder_error(osprey, root, pattern) == (
+        "4 of 4 groups straddle splits: _00 (train+val+test), _01 (train+val+test), "
+        "_02 (train+val+test), _03 (train+val+test); split by group with data.given_split=false, "
+        "or accept flattering figures with data.allow_leakage=true"
+    )
+
+
+def test_unknown_flag_and_config_dir(here: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    result = osprey("train", "--config-dir", "nowhere")
+    assert result.code == 2
+    assert "'nowhere'" in result.err or str(here / "nowhere") in result.err
+    assert osprey("train", "--epochs", "3").code == 2

@@ -1,0 +1,146 @@
+"""What many tests share: a tiny data set, a way to call the commands, one finished run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+COLOURS = {"blue": (40, 60, 200), "green": (40, 190, 60), "red": (210, 50, 40)}
+# The smallest run that goes through everything.
+TINY = [
+    "augmentation=none",
+    "model.options={width: 4}",
+    "data.size=32",
+    "data.batch_size=8",
+    "data.num_workers=0",
+    "optimizer.lr=0.01",
+    "trainer.max_epochs=2",
+    "callbacks.progress=false",
+]
+
+
+@dataclass
+class Result:
+    """What a command did: exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+def make_photos(root: Path, per_class: int = 12, size: int = 40, seed: int = 0) -> Path:
+    """Class folders of noisy one-coloured photos: learnable in a few steps."""
+    rng = np.random.default_rng(seed)
+    for label, colour in COLOURS.items():
+        folder = root / label
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(per_class):
+            noise = rng.integers(-40, 40, (size, size, 3))
+            pixels = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
+            cv2.imwrite(str(folder / f"{label}_{number:02d}.png"), pixels[..., ::-1])
+    return root
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """36 photos in three class folders. Read only: tests that change photos make their own."""
+    return make_photos(tmp_path_factory.mktemp("photos") / "set")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to run commands in, with a cache of its own."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("OSPREY_CACHE", str(tmp_path / "cache"))
+    return folder
+
+
+@pytest.fixture
+def osprey(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """Call ``osprey WORDS...`` in this process."""
+    from osprey.commands import main
+
+    def call(*words: str | Path) -> Result:
+        capfd.readouterr()
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as stop:  # argparse leaves this way
+            code = int(stop.code or 0)
+        captured = capfd.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    return call
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment for a command in a process of its own."""
+    return {
+        **os.environ,
+        "PYTHONPATH": str(REPOSITORY / "src"),
+        "OMP_NUM_THREADS": "1",
+        **more,
+    }
+
+
+def osprey_process(words: list[str | Path], cwd: Path, **more: str) -> subprocess.Popen[str]:
+    """Start ``osprey WORDS...`` in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", "import sys; from osprey.commands import main; sys.exit(main())"]
+        + [str(word) for word in words],
+        cwd=cwd,
+        env=environment(**more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run_process(words: list[str | Path], cwd: Path, **more: str) -> Result:
+    """Run ``osprey WORDS...`` in a process of its own to its end."""
+    process = osprey_process(words, cwd, **more)
+    out, err = process.communicate(timeout=300)
+    return Result(process.returncode, out, err)
+
+
+def only_run(folder: Path) -> Path:
+    """The one run folder under ``folder``/runs."""
+    (config,) = folder.glob("runs/*/*/config.yaml")
+    return config.parent
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
+    """A working folder with one finished run in it. Read only."""
+    from osprey.commands import main
+
+    folder = tmp_path_factory.mktemp("trained")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        words = ["train", "data=folder", f"data.root={photos}", "model=simple_cnn", *TINY]
+        assert main([*words, f"paths.cache={folder / 'cache'}"]) == 0
+    finally:
+        os.chdir(before)
+    return folder
+
+
+def real_data(*parts: str) -> Path:
+    """A folder of the real data, or a skip that says it is absent."""
+    root = Path(os.environ.get("OSPREY_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
+    path = root.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"real data absent: {path} (set OSPREY_REAL_DATA)")
+    return path

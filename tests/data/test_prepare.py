@@ -1,0 +1,126 @@
+"""From the data section to samples that can be trained on; unreadable files are found and named."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from helpers import data_config, write_photo
+
+from osprey.data import check
+from osprey.data.check import find_unreadable
+from osprey.data.prepare import prepare
+from osprey.errors import DataError
+
+
+def state_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """Name, size and time of everything under a folder."""
+    stats = {str(p): p.stat() for p in folder.rglob("*")}
+    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Ten photos a class, three of them broken in their own ways."""
+    for label in ("cat", "dog"):
+        for number in range(10):
+            write_photo(tmp_path / "set" / label / f"{number}.jpg", size=(48, 64))
+    folder = tmp_path / "set" / "cat"
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "text.png").write_text("<html>404</html>")
+    whole = (folder / "0.jpg").read_bytes()
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    return tmp_path / "set"
+
+
+BROKEN = {"cat/empty.jpg", "cat/text.png", "cat/cut.jpg"}
+
+
+def test_broken_files_are_left_out_with_their_reasons(root: Path, tmp_path: Path) -> None:
+    before = state_of(root)
+    prepared = prepare(data_config(root), tmp_path / "cache")
+    assert set(prepared.unreadable) == BROKEN
+    assert all(reason and "\n" not in reason for reason in prepared.unreadable.values())
+    assert len(set(prepared.unreadable.values())) == 3, "each file has a reason of its own"
+    assert not BROKEN & set(prepared.manifest.table["path"])
+    assert len(prepared.manifest.table) == 20
+    assert set(prepared.manifest.table["split"]) == {"train", "val", "test"}
+    assert state_of(root) == before, "nothing may be written into the data folder"
+
+
+def test_the_check_can_be_turned_off(root: Path, tmp_path: Path) -> None:
+    prepared = prepare(data_config(root, check_files=False), tmp_path / "cache")
+    assert prepared.unreadable == {}
+    assert set(prepared.manifest.table["path"]) >= BROKEN
+    assert not (tmp_path / "cache").exists()
+
+
+def test_an_answer_is_remembered_until_a_file_changes(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Path] = []
+    reason = check._reason
+    monkeypatch.setattr(check, "_reason", lambda path: looked.append(path) or reason(path))
+    paths = sorted(str(p.relative_to(root)) for p in root.rglob("*.*"))
+    first = find_unreadable(root, paths, tmp_path / "cache")
+    assert set(first) == BROKEN
+    assert len(looked) == len(paths)
+    assert find_unreadable(root, paths, tmp_path / "cache") == first
+    assert len(looked) == len(paths), "the second time nothing is decoded"
+    write_photo(root / "cat" / "cut.jpg")  # mended
+    assert set(find_unreadable(root, paths, tmp_path / "cache")) == BROKEN - {"cat/cut.jpg"}
+    stat = os.stat(root / "dog" / "0.jpg")
+    (root / "dog" / "0.jpg").write_bytes(b"x" * stat.st_size)  # broken, of the same size
+    os.utime(root / "dog" / "0.jpg", ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    assert "dog/0.jpg" in find_unreadable(root, paths, tmp_path / "cache")
+
+
+def test_files_that_are_gone_are_told(root: Path, tmp_path: Path) -> None:
+    assert set(find_unreadable(root, ["cat/0.jpg", "gone.jpg"], tmp_path / "c")) == {"gone.jpg"}
+
+
+def test_a_damaged_or_unwritable_cache_costs_nothing_but_time(root: Path, tmp_path: Path) -> None:
+    find_unreadable(root, ["cat/empty.jpg"], tmp_path / "cache")
+    (kept,) = (tmp_path / "cache" / "checked").iterdir()
+    assert set(json.loads(kept.read_text())) == {"cat/empty.jpg"}
+    kept.write_text('{"cat')
+    assert set(find_unreadable(root, ["cat/empty.jpg"], tmp_path / "cache")) == {"cat/empty.jpg"}
+    file = write_photo(tmp_path / "file.png")  # a cache folder cannot be made here
+    assert set(find_unreadable(root, ["cat/empty.jpg"], file)) == {"cat/empty.jpg"}
+
+
+def test_nothing_readable(tmp_path: Path) -> None:
+    for name in ("a/1.png", "b/2.png"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True)
+        (tmp_path / "set" / name).write_bytes(b"nothing")
+    with pytest.raises(DataError) as caught:
+        prepare(data_config(tmp_path / "set"), tmp_path / "cache")
+    assert str(caught.value) == f"none of the 2 photos under '{tmp_path}/set' can be read"
+
+
+def test_only_some_classes(root: Path, tmp_path: Path) -> None:
+    write_photo(root / "fox" / "1.png")
+    config = data_config(root, classes=["cat", "dog"])
+    assert prepare(config, tmp_path / "cache").manifest.classes == ["cat", "dog"]
+    with pytest.raises(DataError) as caught:
+        prepare(data_config(root, classes=["cat", "dgo"]), tmp_path / "cache")
+    assert str(caught.value) == "data.classes: no photo is labelled 'dgo'; did you mean 'dog'?"
+
+
+def test_overfitting_takes_the_same_few_everywhere(root: Path, tmp_path: Path) -> None:
+    manifest = prepare(data_config(root, overfit=4), tmp_path / "cache").manifest
+    train, val, test = (manifest.split(name).table["path"].tolist() for name in manifest.counts())
+    assert train == val == test
+    assert len(set(train)) == 4
+    assert manifest.counts()["train"] == {"cat": 2, "dog": 2}
+
+
+def test_groups_of_a_table_are_kept_together(root: Path, tmp_path: Path) -> None:
+    rows = [f"{label}/{n}.jpg,{label},trip{n // 2}" for label in ("cat", "dog") for n in range(10)]
+    (root / "t.csv").write_text("\n".join(["path,label,group", *rows]))
+    table = prepare(data_config(root, "table", file="t.csv"), tmp_path / "cache").manifest.table
+    assert set(table["split"]) == {"train", "val", "test"}
+    assert (table.groupby("group")["split"].nunique() == 1).all()
+    assert table["group"].nunique() == 5

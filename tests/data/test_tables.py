@@ -1,0 +1,175 @@
+"""The table reader: CSV and Parquet become a manifest, or one line that says why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from helpers import data_config, write_photo
+
+from osprey.data.manifest import Manifest, complete
+from osprey.data.readers import read_manifest
+from osprey.errors import DataError
+
+
+def read(root: Path, **changes: object) -> Manifest:
+    return read_manifest(data_config(root, "table", **changes), [])
+
+
+def refusal(root: Path, **changes: object) -> str:
+    with pytest.raises(DataError) as caught:
+        read(root, **changes)
+    return str(caught.value)
+
+
+def rows(manifest: Manifest) -> set[tuple[str, str, str]]:
+    table = manifest.table
+    return set(zip(table["path"], table["split"], table["label"], strict=True))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name in ("1.png", "2.png", "sub/3.png"):
+        write_photo(tmp_path / "photos" / name)
+    return tmp_path / "photos"
+
+
+def columns(**changes: str) -> dict[str, str]:
+    same = {name: name for name in ("path", "label", "split", "group", "weight")}
+    return same | changes
+
+
+CSV = "path,label,split\n1.png,cat,train\n2.png,dog,Validation\nsub/3.png,cat,test\n"
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_says_everything(root: Path, kind: str) -> None:
+    table = pd.DataFrame(
+        {
+            "image": ["1.png", "2.png", "sub/3.png"],
+            "species": [7, 8, 7],
+            "split": ["TRAIN", "dev", "test"],
+            "boat": ["x", "y", "z"],
+            "weight": [0.5, None, 2],
+            "night": [1, 0, 1],
+        }
+    )
+    file = root / f"labels.{kind}"
+    table.to_csv(file, index=False) if kind == "csv" else table.to_parquet(file)
+    mapping = columns(path="image", label="species", group="boat")
+    manifest = read(root, file=file.name, columns=mapping)
+    assert rows(manifest) == {
+        ("1.png", "train", "7"), ("2.png", "val", "8"), ("sub/3.png", "test", "7")
+    }  # fmt: skip
+    assert manifest.table["group"].tolist() == ["x", "y", "z"]
+    assert manifest.table["weight"].tolist() == [0.5, 1.0, 2.0]
+    assert list(manifest.table)[:5] == ["path", "split", "label", "group", "weight"]
+    filtered = read(root, file=file.name, columns=mapping, filter={"night": 0})
+    assert rows(filtered) == {("2.png", "val", "8")}
+
+
+def table_refusal(root: Path, text: str | bytes, name: str = "t.csv", **changes: object) -> str:
+    content = text if isinstance(text, bytes) else text.encode()
+    (root / name).write_bytes(content)
+    message = refusal(root, file=name, **changes)
+    return message.replace(str(root), "ROOT")
+
+
+def test_missing_columns(root: Path) -> None:
+    assert table_refusal(root, "path,lable\n1.png,cat\n") == (
+        "'ROOT/t.csv' has no column 'label'; did you mean 'lable'? (it has: path, lable); "
+        "name yours with data.columns.label=COLUMN"
+    )
+    assert table_refusal(root, CSV, columns=columns(label="lbel")) == (
+        "data.columns.label: 'ROOT/t.csv' has no column 'lbel'; did you mean 'label'?"
+    )
+    assert table_refusal(root, CSV, filter={"splt": 1}) == (
+        "data.filter: 'ROOT/t.csv' has no column 'splt'; did you mean 'split'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "'ROOT/t.csv' is empty"),
+        ("path,label\n", "'ROOT/t.csv' has no rows"),
+        ("path,label\n1.png,\n", "'ROOT/t.csv': 1 rows have no label, first '1.png'"),
+        (
+            "path,label,split\n1.png,a,trian\n",
+            "'ROOT/t.csv': unknown split 'trian'; use train, val or test",
+        ),
+        (
+            "path,label\n1.png,a\n1.png,b\n",
+            "'ROOT/t.csv': '1.png' is listed twice (1 such rows)",
+        ),
+        (
+            "path,label,weight\n1.png,a,heavy\n",
+            "'ROOT/t.csv': weight 'heavy' is not a number of 0 or more",
+        ),
+        (
+            "path,label,weight\n1.png,a,-1\n",
+            "'ROOT/t.csv': weight '-1' is not a number of 0 or more",
+        ),
+        (
+            "path,label,weight\n1.png,a,inf\n",
+            "'ROOT/t.csv': weight 'inf' is not a number of 0 or more",
+        ),
+        (
+            "path,label\n../photos/1.png,a\n",
+            "'ROOT/t.csv': '../photos/1.png' is not a path under data.root",
+        ),
+        (
+            "path,label\n/etc/passwd,a\n",
+            "'ROOT/t.csv': '/etc/passwd' is not a path under data.root",
+        ),
+        (
+            "path,label\n1.png,a\nx/9.png,b\n,c\n",
+            "'ROOT/t.csv' lists 2 of 3 photos that are not under 'ROOT', first 'x/9.png'; "
+            "is data.root right?",
+        ),
+    ],
+)
+def test_tables_that_cannot_be_used(root: Path, text: str, message: str) -> None:
+    assert table_refusal(root, text) == message
+
+
+def test_a_filter_that_nothing_passes(root: Path) -> None:
+    message = table_refusal(root, CSV, filter={"label": "cow"})
+    assert message == "'ROOT/t.csv' has no rows that pass data.filter"
+
+
+def test_files_that_are_no_tables(root: Path) -> None:
+    photo = (root / "1.png").read_bytes()
+    assert table_refusal(root, photo).startswith("'ROOT/t.csv' ")
+    assert "\n" not in table_refusal(root, photo)
+    assert table_refusal(root, CSV + "a,b,c,d,e\n").startswith(
+        "'ROOT/t.csv' cannot be read as CSV: "
+    )
+    assert table_refusal(root, CSV, "t.parquet").startswith(
+        "'ROOT/t.parquet' is not a Parquet file"
+    )
+
+
+def test_no_such_table(root: Path) -> None:
+    (root / "labels.csv").write_text(CSV)
+    assert refusal(root) == (
+        "data.file is not set: name the CSV or Parquet table with data.file=TABLE"
+    )
+    assert refusal(root, file="label.csv") == (
+        f"data.file: there is no table 'label.csv', here or in '{root}'; did you mean 'labels.csv'?"
+    )
+
+
+def test_words_that_pandas_would_take_for_nothing_are_labels(root: Path) -> None:
+    (root / "t.csv").write_text("path,label,weight\n1.png,NA,\n2.png,None,3\n")
+    manifest = read(root, file="t.csv")
+    assert rows(manifest) == {("1.png", "", "NA"), ("2.png", "", "None")}
+    assert manifest.table["weight"].tolist() == [1.0, 3.0]
+
+
+def test_the_digest_is_of_the_data_not_of_its_place(tmp_path: Path) -> None:
+    table = pd.DataFrame({"path": ["1.png"], "label": ["a"]})
+    here, there = (complete(table, tmp_path / name, "t").digest() for name in ("x", "y"))
+    assert here == there
+    assert complete(table.assign(label="b"), tmp_path, "t").digest() != here
