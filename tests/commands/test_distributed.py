@@ -13,7 +13,7 @@ WORDS = [
     *TINY,
     "augmentation=light",
     "model.freeze_batchnorm=true",
-    "model.options={width: 4, drop_rate: 0.0}",
+    "+model.options.drop_rate=0.0",
 ]
 
 

@@ -49,6 +49,9 @@ MISTAKES = {
         "trainer.precision: unknown '16-mix'; did you mean '16-mixed'? "
         "(one of 32-true, bf16-mixed, 16-mixed)"
     ),
+    "model.options.dropp=0.1": (
+        "model.options.dropp: a new entry is written with a plus: +model.options.NAME=VALUE"
+    ),
     "resume=latest": (
         "there is no run with a checkpoint to go on from under 'runs': train one with "
         "'osprey train'"

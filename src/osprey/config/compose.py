@@ -27,6 +27,9 @@ CONFIG_DIR = next(
     _HERE.parent / "configs",
 )
 
+# Settings that are tables of the user's own: Hydra wants a plus before an entry it has not seen.
+_OPEN_KEYS = ("model.options", "data.filter", "data.columns")
+
 T = TypeVar("T")
 
 
@@ -122,6 +125,9 @@ def _known_keys() -> list[str]:
 
 def unknown_key(key: str) -> ConfigError:
     """The error for a setting that does not exist, with the nearest that does."""
+    for open_key in _OPEN_KEYS:
+        if key == open_key or key.startswith(f"{open_key}."):
+            return ConfigError(f"{key}: a new entry is written with a plus: +{open_key}.NAME=VALUE")
     known = _known_keys()
     hint = nearest(key, known)
     if not hint:  # 'lr' is far from 'optimizer.lr' in letters, but its last part is right
