@@ -106,11 +106,12 @@ def _resume(argv: list[str]) -> None:
     from hydra.errors import OverrideParseException
 
     from osprey.config.compose import CONFIG_DIR, explain
+    from osprey.config.overrides import quoted
 
     if any(word.startswith("-") for word in argv):
         raise ConfigError("resume goes on with one run: it takes key=value settings and no flags")
     try:
-        parsed = OverridesParser.create().parse_overrides(argv)
+        parsed = OverridesParser.create().parse_overrides(quoted(argv))
     except OverrideParseException as error:
         raise explain(error) from None
     values = {o.get_key_element(): o.value() for o in parsed}

@@ -15,6 +15,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from osprey.config.overrides import quoted
 from osprey.config.stamp import new_stamp
 from osprey.errors import ConfigError, nearest
 
@@ -60,7 +61,7 @@ def run_hydra(
             failed.append(error)
 
     before = sys.argv
-    sys.argv = [program, *argv]
+    sys.argv = [program, *quoted(argv)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of Hydra's own printer
     try:
         hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(job)()

@@ -6,15 +6,17 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from osprey.config.compose import typed
 from osprey.config.schema import TrainConfig
 from osprey.config.stamp import new_stamp
-from osprey.data.manifest import Manifest, complete
 from osprey.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from osprey.data.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class RunFolder:
     def load_manifest(self, root: str) -> Manifest:
         """The samples this run was trained and tested on."""
         import pandas as pd
+
+        from osprey.data.manifest import complete
 
         table = pd.read_csv(self.path / "manifest.csv", dtype=str, keep_default_na=False)
         return complete(table, Path(root), str(self.path / "manifest.csv"))

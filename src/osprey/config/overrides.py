@@ -1,0 +1,31 @@
+"""What people type after ``key=``: paths with spaces, patterns with brackets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+
+def quoted(argv: Sequence[str]) -> list[str]:
+    r"""Quote the values Hydra's grammar cannot read, and leave every other word as it is.
+
+    The shell has taken the user's quotes off by the time we see ``data.group=(?P<group>b\\d)_`` or
+    ``data.root=/photos/my trip (2)``; Hydra wants its own around such values.
+    """
+    parser = OverridesParser.create()
+    words = []
+    for word in argv:
+        key, equals, value = word.partition("=")
+        if equals and re.fullmatch(r"[+~]{0,2}[\w./@-]+", key):
+            try:
+                parser.parse_override(word)
+            except HydraException:
+                # In Hydra's quotes a backslash is itself, but for those right before a quote.
+                text = re.sub(r"(\\*)'", r"\1\1\\'", value)
+                text = re.sub(r"(\\+)$", r"\1\1", text)
+                word = f"{key}='{text}'"
+        words.append(word)
+    return words
