@@ -174,3 +174,22 @@ def test_unknown_flag_and_config_dir(here: Path, osprey) -> None:  # type: ignor
     assert result.code == 2
     assert "'nowhere'" in result.err or str(here / "nowhere") in result.err
     assert osprey("train", "--epochs", "3").code == 2
+
+
+def test_refused_before_learning_leaves_no_run(here: Path, photos: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    import torch
+
+    words = ["train", "data=folder", f"data.root={photos}", *TINY[2:]]
+    if not torch.cuda.is_available():
+        result = osprey(*words, "trainer=fsdp")
+        assert (result.code, result.err) == (
+            2,
+            "osprey train: trainer.strategy=fsdp needs a GPU and there is none: use "
+            "trainer=default, or trainer=ddp_sim to rehearse on the CPU\n",
+        )
+    odd = here / "odd.pth"
+    odd.write_bytes(b"not a model")
+    result = osprey(*words, f"model.pretrained={odd}")
+    assert result.code == 2
+    assert result.err.startswith(f"osprey train: model.pretrained: '{odd}' ")
+    assert not list(here.glob("runs/*/*")), "nothing was learnt, nothing stays"

@@ -64,6 +64,7 @@ def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, 
     from osprey.data.prepare import prepare
     from osprey.data.readers import existing_folder
     from osprey.training.environment import describe_environment
+    from osprey.training.launch import process_count
 
     config = typed(cfg, TrainConfig)
     validate(config)
@@ -72,6 +73,7 @@ def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, 
     check_policy(config.augmentation.steps)
     prepared = prepare(config.data, Path(config.paths.cache))
     describe_data(config.data.name, prepared.manifest, len(prepared.unreadable), prepared.notices)
+    process_count(config)  # a missing GPU shows before a run is begun
     config.data.root = str(prepared.manifest.root.resolve())
     run = RunFolder.create(Path(config.paths.runs), config.name)
     run.save_config(config)
@@ -83,7 +85,11 @@ def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, 
 
         table = pd.DataFrame(prepared.unreadable.items(), columns=["path", "reason"])
         run.write_text("unreadable.csv", table.to_csv(index=False))
-    return run, _finish(run, config)
+    try:
+        return run, _finish(run, config)
+    except UserError:
+        run.discard_if_empty()
+        raise
 
 
 def _finish(run: RunFolder, config: TrainConfig) -> dict[str, Any]:

@@ -11,9 +11,9 @@ import torch
 from osprey import __version__
 from osprey.config.schema import TrainConfig
 from osprey.training.assemble import Assembly, assemble
-from osprey.training.callbacks import Interrupted
 from osprey.training.console import say
 from osprey.training.linear_probe import fit_head
+from osprey.training.loggers import close_loggers
 from osprey.training.run_folder import RunFolder
 from osprey.training.trainer import make_trainer
 
@@ -44,10 +44,8 @@ def fit(run: RunFolder, config: TrainConfig) -> None:
             ckpt_path=run.last if resuming else None,
             weights_only=True,
         )
-    except Interrupted:
-        raise
-    if trainer.received_sigterm:
-        raise Interrupted(143)
+    finally:
+        close_loggers(trainer.loggers)
 
 
 def quieten() -> None:

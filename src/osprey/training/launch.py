@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from osprey.config.schema import TrainConfig
@@ -25,7 +24,7 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
     from osprey.training.finish import finish
 
     started = time.monotonic()
-    processes = _process_count(config)
+    processes = process_count(config)
     if processes > 1:
         _run_processes(run, processes)
     else:
@@ -35,7 +34,12 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
     return finish(run, config, (time.monotonic() - started) / 60)
 
 
-def _process_count(config: TrainConfig) -> int:
+def process_count(config: TrainConfig) -> int:
+    """How many processes the run takes: one a device.
+
+    Raises:
+        ConfigError: There are fewer devices than asked for.
+    """
     trainer = config.trainer
     if trainer.strategy == "single":
         return 1
@@ -96,8 +100,3 @@ def _wait_passing_signals(child: subprocess.Popen[bytes]) -> int:
         for number, handler in before.items():
             signal.signal(number, handler)
     return received[0] if received else 0
-
-
-def run_paths(config: TrainConfig) -> Path:
-    """Where runs are kept, as a path."""
-    return Path(config.paths.runs)

@@ -6,6 +6,7 @@ import importlib.util
 import netrc
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -27,6 +28,13 @@ def make_loggers(config: TrainConfig, run: RunFolder) -> list[Logger]:
     """
     makers = {"tensorboard": _tensorboard, "wandb": _wandb}
     return [makers[name](config, run) for name in config.logger.use]
+
+
+def close_loggers(loggers: Sequence[Logger]) -> None:
+    """End Weights & Biases' run, so that the next trial of a sweep does not write into it."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish()
 
 
 def _tensorboard(config: TrainConfig, run: RunFolder) -> Logger:
@@ -53,7 +61,7 @@ def _wandb(config: TrainConfig, run: RunFolder) -> Logger:
         name=f"{config.name}/{run.path.name}",
         id=run.path.name,  # the same on resume, so that the curves go on
         resume="allow",
-        offline=bool(why),
+        mode="offline" if why else "online",
         config=plain,
     )
 

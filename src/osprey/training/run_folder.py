@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,6 +108,11 @@ class RunFolder:
 
         table = pd.read_csv(self.path / "manifest.csv", dtype=str, keep_default_na=False)
         return complete(table, Path(root), str(self.path / "manifest.csv"))
+
+    def discard_if_empty(self) -> None:
+        """Remove the folder of a run that was refused before it had learnt anything."""
+        if not self.last.exists() and not (self.path / "metrics.csv").exists():
+            shutil.rmtree(self.path)
 
     def publish(self, runs: Path) -> None:
         """Let ``runs/latest`` point here."""
