@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
         try:
             results.append((overrides, *_train(cfg, overrides)))
         except Exception as error:
-            if not sweep:
+            if not sweep or hasattr(error, "code"):  # a signal ends the whole sweep
                 raise
             # One bad trial must not end the others.
             known = isinstance(error, UserError)

@@ -54,6 +54,8 @@ def run_hydra(
     failed: list[BaseException] = []
 
     def job(cfg: DictConfig) -> None:
+        if failed:
+            return  # a sweep that was stopped: its other trials are not begun
         try:  # kept and raised below: Hydra would print a headline of its own over our one line
             overrides = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
             task(cfg, cast("list[str]", overrides))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -48,8 +47,12 @@ def _epochs(run: RunFolder) -> dict[str, Any]:
     return {"trained": len(rows), "best": int(best["epoch"])}
 
 
-def _peak_memory() -> int:
+def _peak_memory() -> int | None:
     """Most memory this process ever held, in MB (getrusage counts kB, on macOS bytes)."""
+    try:
+        import resource
+    except ImportError:  # Windows does not tell
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
 
@@ -67,7 +70,7 @@ def report(run: RunFolder, summary: dict[str, Any]) -> None:
     say(
         f"best    epoch {epochs['best']} of {epochs['trained']} by validation macro-F1; "
         f"temperature {summary['temperature']:.2f}; {summary['minutes']:.1f} minutes, "
-        f"{summary['peak_memory_mb']} MB"
+        f"{summary['peak_memory_mb'] or '?'} MB"
     )
     say(f"run     {run.path}")
     say()
