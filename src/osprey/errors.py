@@ -26,6 +26,19 @@ class CheckpointError(UserError):
     """A checkpoint or weights file that is missing, damaged, foreign or refused."""
 
 
+class Interrupted(Exception):
+    """Work was asked to stop by a signal and has left things in order.
+
+    Args:
+        code: Exit code by shell convention, 128 plus the signal's number.
+    """
+
+    def __init__(self, code: int) -> None:
+        """Args: the exit code."""
+        super().__init__(f"interrupted by signal {code - 128}")
+        self.code = code
+
+
 def nearest(word: str, valid: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the valid name closest to ``word``, or ``""``."""
     names = {name.lower(): name for name in valid}

@@ -52,6 +52,10 @@ MISTAKES = {
     "model.options.dropp=0.1": (
         "model.options.dropp: a new entry is written with a plus: +model.options.NAME=VALUE"
     ),
+    "model=simple_cnn,resnet18": (
+        "'model=simple_cnn,resnet18' has several values: add -m to try each, or write them as one "
+        "list, key=[a,b]"
+    ),
     "resume=latest": (
         "there is no run with a checkpoint to go on from under 'runs': train one with "
         "'osprey train'"
@@ -193,3 +197,56 @@ def test_refused_before_learning_leaves_no_run(here: Path, photos: Path, osprey)
     assert result.code == 2
     assert result.err.startswith(f"osprey train: model.pretrained: '{odd}' ")
     assert not list(here.glob("runs/*/*")), "nothing was learnt, nothing stays"
+
+
+def test_devices_and_sizes_that_are_not_there(here: Path, photos: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    import torch
+
+    words = ["train", "data=folder", f"data.root={photos}"]
+    result = osprey(*words, "model=inception_v3", "model.pretrained=false", "data.size=64")
+    assert (result.code, result.err) == (
+        2,
+        "osprey train: data.size: 'inception_v3' cannot take photos of 64 px; its own size is "
+        "299 px\n",
+    )
+    if not torch.cuda.is_available():
+        result = osprey(*words, *TINY, "trainer.accelerator=gpu")
+        message = "accelerator=gpu: this machine has none; use auto or cpu"
+        assert (result.code, result.err) == (2, f"osprey train: {message}\n")
+    result = osprey(*words, *TINY, "trainer=ddp_sim", "data.batch_size=9")
+    message = "data.batch_size=9 cannot be shared evenly by 2 processes"
+    assert (result.code, result.err) == (2, f"osprey train: {message}\n")
+    assert not list(here.glob("runs/*/*"))
+    (here / "runs").mkdir(exist_ok=True)
+    link = here / "gone"
+    link.symlink_to(here / "unmounted" / "scratch")
+    result = osprey(*words, *TINY, f"paths.runs={link}")
+    assert (result.code, result.err) == (
+        2,
+        f"osprey train: paths.runs: cannot write to '{link}' (File exists)\n",
+    )
+
+
+def test_own_photos_without_naming_the_reader(here: Path, photos: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    result = osprey("train", f"data.root={photos}")
+    assert (result.code, result.err) == (
+        2,
+        f"osprey train: data.root: '{photos}' is no harbour set; for your own photos add "
+        "data=folder\n",
+    )
+
+
+def test_eval_mistakes(trained: Path, monkeypatch: pytest.MonkeyPatch, osprey) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(trained)
+    for word, message in {
+        "num_workers=-1": "num_workers: -1 is out of range (0 to 256)",
+        "data.split=tets": (
+            "data.split: unknown 'tets'; did you mean 'test'? (one of train, val, test)"
+        ),
+        "checkpoint=first": "checkpoint: unknown 'first' (one of best, last)",
+        "run=runs/folder-simple_cnn/2": (
+            "there is no run 'runs/folder-simple_cnn/2'; name a folder below 'runs', or latest"
+        ),
+    }.items():
+        result = osprey("eval", word)
+        assert (result.code, result.err) == (2, f"osprey eval: {message}\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -83,6 +84,29 @@ def test_folder_formats(folder: Path, inbox: Path, tmp_path: Path, osprey) -> No
     assert rows["cut.png"]["blue"] == "", "no probability for what was not seen"
 
 
+def test_a_name_that_is_no_utf8(folder: Path, tmp_path: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    inbox = make_photos(tmp_path / "old card", per_class=1)
+    photo = inbox / "red" / "red_00.png"
+    os.rename(photo, os.path.join(os.fsencode(photo.parent), b"caf\xe9.png"))
+    for name in ("o.csv", "o.json"):
+        result = osprey("predict", "--folder", inbox, "--output", tmp_path / name)
+        assert result.code == 0, result.err
+        assert "caf\\udce9.png" in (tmp_path / name).read_text(encoding="utf-8")
+
+
+def test_submission_refuses_twins(folder: Path, tmp_path: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    inbox = make_photos(tmp_path / "in", per_class=1)
+    shutil.copy(inbox / "red" / "red_00.png", inbox / "blue" / "red_00.png")
+    words = ("--folder", inbox, "--output", tmp_path / "o.csv", "--format", "submission")
+    result = osprey("predict", *words)
+    assert result.code == 2
+    assert result.err.splitlines()[-1] == (
+        "osprey predict: --format submission names photos without their folders, and "
+        "'red_00.png' is there twice; use csv, or one folder at a time"
+    )
+    assert not (tmp_path / "o.csv").exists() and not list(tmp_path.glob(".o.csv*"))
+
+
 def test_mistakes(folder: Path, inbox: Path, tmp_path: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     cases = {
         ("--image", str(inbox / "cut.jpg")): (
@@ -148,6 +172,15 @@ def test_damaged_and_hostile_checkpoints(
 
     best.write_bytes(whole)
     content = torch.load(best, weights_only=True)
+    own = dict(content["osprey"])
+    content["osprey"] = {**own, "classes": []}
+    torch.save(content, best)
+    assert "describes itself in a way Osprey never writes" in refusal()
+    huge = {"factory": "simple_cnn", "name": "simple_cnn", "options": {"width": 1_000_000}}
+    content["osprey"] = {**own, "model": huge}
+    torch.save(content, best)
+    assert "its tensors do not fit 'simple_cnn'" in refusal()
+    content["osprey"] = {**own, "model": dict(own["model"])}
     content["osprey"]["model"]["factory"] = "os.system"
     torch.save(content, best)
     assert "'os.system' is not a model factory of Osprey's" in refusal()

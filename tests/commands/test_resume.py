@@ -114,18 +114,66 @@ def test_more_epochs_on_a_finished_run(here: Path, photos: Path, osprey) -> None
     assert "goes on from last.ckpt" in result.out
 
 
+def epoch_of(checkpoint: Path) -> int:
+    return int(torch.load(checkpoint, weights_only=True)["epoch"]) + 1
+
+
+def test_last_is_saved_without_a_new_best_and_best_survives_a_move(
+    here: Path,
+    photos: Path,
+    osprey,  # type: ignore[no-untyped-def]
+) -> None:
+    """Epochs that tie: `best` stays the first, `last` moves on, in another folder too."""
+    words = ["train", "data=folder", f"data.root={photos}", *TINY, "optimizer.lr=0"]
+    assert osprey(*words).code == 0
+    run = only_run(here) / "checkpoints"
+    assert (epoch_of(run / "best.ckpt"), epoch_of(run / "last.ckpt")) == (1, 2)
+    (here / "runs" / "folder-simple_cnn").rename(here / "runs" / "moved")
+    assert osprey("train", "resume=latest", "trainer.max_epochs=3").code == 0
+    run = only_run(here) / "checkpoints"
+    assert run.parts[-3] == "moved"
+    assert (epoch_of(run / "best.ckpt"), epoch_of(run / "last.ckpt")) == (1, 3)
+
+
+def test_early_stopping_on_resume(here: Path, photos: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    words = ["train", "data=folder", f"data.root={photos}", *TINY, "optimizer.lr=0"]
+    result = osprey(*words, "trainer.max_epochs=9", "callbacks.early_stopping=1")
+    assert "stopped early after epoch 2" in result.out
+    result = osprey("train", "resume=latest", "trainer.max_epochs=3", "callbacks.early_stopping=5")
+    assert result.code == 0, result.err
+    assert "stopped early" not in result.out
+    assert [row["epoch"] for row in metrics(only_run(here))] == [1, 2, 3]
+
+
+CHANGEABLE = (
+    "(these can: trainer.max_epochs, trainer.accelerator, trainer.devices, trainer.strategy, "
+    "data.num_workers, data.eval_batch_size, data.root, callbacks.early_stopping, "
+    "callbacks.progress, logger., paths.); to start anew leave resume out"
+)
+REFUSED = {
+    "model=resnet18": f"'model' cannot be changed {CHANGEABLE}",
+    "optimizer.lr=0.5": f"'optimizer.lr' cannot be changed {CHANGEABLE}",
+    "trainer.max_epoch=9": (
+        "'trainer.max_epoch' cannot be changed; did you mean 'trainer.max_epochs'? " + CHANGEABLE
+    ),
+}
+
+
 def test_what_cannot_change(trained: Path, monkeypatch: pytest.MonkeyPatch, osprey) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.chdir(trained)
-    result = osprey("train", "resume=latest", "model=resnet18")
-    assert result.code == 2
-    assert result.err == (
-        "osprey train: resume goes on with a run as it was: 'model' cannot be exchanged, only "
-        "single values such as trainer.max_epochs=30; to start anew leave resume out\n"
-    )
-    result = osprey("train", "resume=latest", "trainer.max_epoch=9")
-    assert result.code == 2
-    assert "unknown setting 'trainer.max_epoch'; did you mean 'trainer.max_epochs'?" in result.err
-    result = osprey("train", "resume=nowhere")
-    assert result.err == (
-        "osprey train: there is no run 'nowhere'; name a folder below 'runs', or latest\n"
-    )
+    run = only_run(trained)
+    before = (run / "config.yaml").read_bytes()
+    for word, message in REFUSED.items():
+        result = osprey("train", "resume=latest", word)
+        expected = f"osprey train: resume goes on with a run as it was: {message}\n"
+        assert (result.code, result.err) == (2, expected)
+    for word, message in {
+        "resume=nowhere": "there is no run 'nowhere'; name a folder below 'runs', or latest",
+        "trainer.max_epochs=3,4": "resume goes on with one run: give 'trainer.max_epochs' one value",
+        "trainer.max_epochs=x": "trainer.max_epochs: 'x' is not a whole number",
+    }.items():
+        words = [word] if word.startswith("resume") else ["resume=latest", word]
+        result = osprey("train", *words)
+        assert (result.code, result.err) == (2, f"osprey train: {message}\n")
+    assert (run / "config.yaml").read_bytes() == before, "a refused change changes nothing"
+    assert (run / "summary.json").exists()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from osprey.config.compose import run_hydra, typed
 from osprey.config.schema import EvalConfig, TrainConfig
 from osprey.config.validate import validate_eval
-from osprey.data.manifest import Manifest
 from osprey.errors import DataError, UserError
 from osprey.training.run_folder import RunFolder, find_run
+
+if TYPE_CHECKING:
+    from osprey.data.manifest import Manifest
 
 
 def main(argv: list[str]) -> int:
@@ -32,10 +35,13 @@ def _evaluate(config: EvalConfig) -> None:
     manifest = _samples(config, settings, run)
 
     from osprey.training.console import metrics_line, per_class_table, say
+    from osprey.training.devices import pick_device
     from osprey.training.evaluate import test
 
+    pick_device(config.accelerator)
     split = config.data.split
-    name = f"{config.checkpoint}-{split}" + ("-elsewhere" if config.data.root else "")
+    elsewhere = f"-{Path(config.data.root).resolve().name}" if config.data.root else ""
+    name = f"{config.checkpoint}-{split}{elsewhere}"
     predictions = run.path / "evaluations" / f"{name}.csv"
     predictions.parent.mkdir(exist_ok=True)
     figures = test(checkpoint, settings, manifest, split, predictions)
@@ -61,6 +67,14 @@ def _samples(config: EvalConfig, settings: TrainConfig, run: RunFolder) -> Manif
             f"'{config.data.root}' has classes the model does not know: {', '.join(strange)} "
             f"(it knows: {', '.join(known.classes)})"
         )
+    from osprey.data.check import find_unreadable
+    from osprey.training.console import say
+
+    paths = other.table["path"].tolist()
+    bad = find_unreadable(other.root, paths, Path(config.paths.cache))
+    if bad:
+        say(f"left out, cannot be read: {len(bad)} files, first: {next(iter(bad.values()))}")
+        other = other.where(~other.table["path"].isin(list(bad)))
     if (other.table["split"] == "").all():
         other.table["split"] = config.data.split
     return other

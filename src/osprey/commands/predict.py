@@ -52,9 +52,11 @@ def main(argv: list[str]) -> int:
         photos = _photos_of(arguments.folder, arguments.output)
 
     started = time.perf_counter()
+    from osprey.training.devices import pick_device
     from osprey.training.predict import Predictor
 
-    predictor = Predictor(run.best)
+    # One photo is answered sooner without waking a GPU; many are worth it.
+    predictor = Predictor(run.best, pick_device("cpu" if arguments.image else "auto"))
     loaded = time.perf_counter() - started
     model = f"{predictor.facts.model.name}, {len(predictor.classes)} classes"
     print(f"model: {run.best} ({model})", file=sys.stderr)
@@ -118,7 +120,8 @@ def _many(predictor: Predictor, photos: Sequence[Path], output: Path, form: str 
     started = time.perf_counter()
     temporary = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        with temporary.open("w", newline="", encoding="utf-8") as file:
+        # Names that are no UTF-8, as old cards have them, are written with escapes.
+        with temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer(file, seen(), predictor.classes)
         os.replace(temporary, output)
     finally:
@@ -154,7 +157,15 @@ def _write_submission(file: TextIO, predictions: Iterable[Prediction], classes: 
     """One column a class, as the fisheries competition wants it; unread files stay empty."""
     writer = csv.writer(file)
     writer.writerow(["image", *classes])
+    names: set[str] = set()
     for prediction in predictions:
+        name = Path(prediction.file).name
+        if name in names:
+            raise UserError(
+                f"--format submission names photos without their folders, and '{name}' is there "
+                "twice; use csv, or one folder at a time"
+            )
+        names.add(name)
         p = prediction.probabilities
         cells = [""] * len(classes) if p is None else [f"{value:.6f}" for value in p]
-        writer.writerow([Path(prediction.file).name, *cells])
+        writer.writerow([name, *cells])

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import shlex
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
-from osprey.augmentation import check_policy
 from osprey.config.compose import run_hydra, typed
 from osprey.config.schema import TrainConfig
 from osprey.config.validate import validate
-from osprey.errors import ConfigError, UserError
+from osprey.errors import ConfigError, Interrupted, UserError, nearest
 from osprey.training.console import describe_data, say, warn
 from osprey.training.run_folder import RunFolder, find_run
+
+# What may differ when a run goes on. Anything else would not fit its checkpoint, or be ignored.
+CHANGEABLE = (
+    *("trainer.max_epochs", "trainer.accelerator", "trainer.devices", "trainer.strategy"),
+    *("data.num_workers", "data.eval_batch_size", "data.root"),
+    *("callbacks.early_stopping", "callbacks.progress", "logger.", "paths."),
+)
 
 
 def main(argv: list[str]) -> int:
@@ -28,7 +36,7 @@ def main(argv: list[str]) -> int:
         try:
             results.append((overrides, *_train(cfg, overrides)))
         except Exception as error:
-            if not sweep or hasattr(error, "code"):  # a signal ends the whole sweep
+            if not sweep or isinstance(error, Interrupted):  # a signal ends the whole sweep
                 raise
             # One bad trial must not end the others.
             known = isinstance(error, UserError)
@@ -43,28 +51,21 @@ def main(argv: list[str]) -> int:
     return code
 
 
-def _exit_code(action: Any) -> int:
-    """Run ``action``; a run stopped by a signal says how to go on and has that signal's code."""
+def _exit_code(action: Callable[[], None]) -> int:
+    """Run ``action``; a run stopped by a signal has that signal's exit code."""
     try:
         action()
-    except UserError:
-        raise
-    except Exception as stop:
-        code = getattr(stop, "code", None)  # Interrupted, without importing torch to name it
-        if code is None:
-            raise
-        warn(
-            f"stopped, state saved; to go on: osprey train resume={getattr(stop, 'run', 'latest')}"
-        )
-        return int(code)
+    except Interrupted as stop:
+        return stop.code
     return 0
 
 
 def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, Any]]:
+    from osprey.augmentation import check_policy
     from osprey.data.prepare import prepare
     from osprey.data.readers import existing_folder
+    from osprey.training.devices import process_count
     from osprey.training.environment import describe_environment
-    from osprey.training.launch import process_count
 
     config = typed(cfg, TrainConfig)
     validate(config)
@@ -98,44 +99,60 @@ def _finish(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
 
     try:
         summary = train_run(run, config)
-    except Exception as error:
-        if hasattr(error, "code"):
-            error.run = run.path  # type: ignore[attr-defined]
+    except Interrupted:
+        again = shlex.join(["osprey", "train", f"resume={run.path}"])
+        if run.last.is_file():
+            warn(f"stopped, state saved; to go on: {again}")
+        else:
+            warn("stopped before there was anything to save")
         raise
     report(run, summary)
     return summary
 
 
 def _resume(argv: list[str]) -> None:
-    """Go on with a run as it was configured; single values may change, groups may not."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import OverrideParseException
+    """Go on with a run as it was configured; what shapes model or schedule stays as it was."""
+    changes = _parse_resume(argv)
+    word = str(changes.pop("resume"))
+    run = find_run(word, Path(str(changes.get("paths.runs", "runs"))), resumable=True)
+    if not run.last.is_file():
+        raise UserError(f"run '{run.path}' has no last.ckpt to go on from")
+    config = run.load_config(list(changes.items()))
+    config.resume = word  # pretrained weights are not read again and need not be there
+    validate(config)
 
-    from osprey.config.compose import CONFIG_DIR, explain
+    from osprey.training.devices import process_count
+
+    process_count(config)
+    run.save_config(config)
+    run.reopen()
+    _finish(run, config)
+
+
+def _parse_resume(argv: list[str]) -> dict[str, Any]:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    from osprey.config.compose import explain
     from osprey.config.overrides import quoted
 
     if any(word.startswith("-") for word in argv):
         raise ConfigError("resume goes on with one run: it takes key=value settings and no flags")
     try:
         parsed = OverridesParser.create().parse_overrides(quoted(argv))
-    except OverrideParseException as error:
+    except HydraException as error:
         raise explain(error) from None
-    values = {o.get_key_element(): o.value() for o in parsed}
-    word = str(values.pop("resume"))
-    runs = Path(str(values.get("paths.runs", "runs")))
-    groups = [key for key in values if (CONFIG_DIR / key).is_dir()]
-    if groups:
-        raise ConfigError(
-            f"resume goes on with a run as it was: '{groups[0]}' cannot be exchanged, only single "
-            f"values such as trainer.max_epochs=30; to start anew leave resume out"
-        )
-    run = find_run(word, runs, resumable=True)
-    if not run.last.is_file():
-        raise UserError(f"run '{run.path}' has no last.ckpt to go on from")
-    config = run.load_config(list(values.items()))
-    validate(config)
-    run.save_config(config)
-    _finish(run, config)
+    for override in parsed:
+        key = override.get_key_element()
+        if key != "resume" and not key.startswith(CHANGEABLE):
+            near = nearest(key, CHANGEABLE)
+            raise ConfigError(
+                f"resume goes on with a run as it was: '{key}' cannot be changed{near} "
+                f"(these can: {', '.join(CHANGEABLE)}); to start anew leave resume out"
+            )
+        if override.is_sweep_override():
+            raise ConfigError(f"resume goes on with one run: give '{key}' one value")
+    return {o.get_key_element(): o.value() for o in parsed}
 
 
 def _report_sweep(
@@ -156,5 +173,5 @@ def _report_sweep(
     for overrides in failed:
         say(f"  failed           {' '.join(overrides)}")
     if done:
-        say(f"again:  osprey train {' '.join(done[0][0])}")
+        say(f"again:  {shlex.join(['osprey', 'train', *done[0][0]])}")
     return 1 if failed else 0

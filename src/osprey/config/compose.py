@@ -154,6 +154,12 @@ def explain(error: BaseException) -> ConfigError:
     found = re.search(r"Could not override '([^']+)'", text)
     if found or "is not in struct" in text or re.search(r"Key '.+' not in '", text):
         return unknown_key(found.group(1) if found else full_key)
+    several = re.search(r"Ambiguous value for argument '([^']*)'", text)
+    if several:
+        return ConfigError(
+            f"'{several[1]}' has several values: add -m to try each, or write them as one list, "
+            "key=[a,b]"
+        )
     unset = re.search(r"Missing mandatory value: ([\w.]+)", text)
     if unset:
         return ConfigError(f"{unset[1]} is not set: add {unset[1]}=VALUE to the command")

@@ -20,6 +20,9 @@ def quoted(argv: Sequence[str]) -> list[str]:
     for word in argv:
         key, equals, value = word.partition("=")
         if equals and re.fullmatch(r"[+~]{0,2}[\w./@-]+", key):
+            if re.fullmatch(r"\d+(_\d+)+", value):
+                words.append(f"{key}='{value}'")  # a folder such as 2024_01, to YAML a number
+                continue
             try:
                 parser.parse_override(word)
             except HydraException:

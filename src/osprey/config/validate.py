@@ -76,6 +76,17 @@ def check_choice(key: str, value: str, choices: Iterable[str]) -> None:
         )
 
 
+def check_range(key: str, number: object, low: float | None, high: float | None) -> None:
+    """Raise ConfigError where a number that is set lies outside ``low`` to ``high``."""
+    if number is None:
+        return
+    assert isinstance(number, int | float)
+    below, above = low is not None and number < low, high is not None and number > high
+    if below or above or number != number:
+        limits = f"at least {low}" if high is None else f"{low} to {high}"
+        raise ConfigError(f"{key}: {number} is out of range ({limits})")
+
+
 def validate(config: TrainConfig) -> None:
     """Check what types alone cannot.
 
@@ -88,14 +99,7 @@ def validate(config: TrainConfig) -> None:
             if word is not None:
                 check_choice(key, str(word), choices)
     for key, (low, high) in RANGES.items():
-        number = _value(config, key)
-        if number is None:
-            continue
-        assert isinstance(number, int | float)
-        below, above = low is not None and number < low, high is not None and number > high
-        if below or above or number != number:
-            limits = f"at least {low}" if high is None else f"{low} to {high}"
-            raise ConfigError(f"{key}: {number} is out of range ({limits})")
+        check_range(key, _value(config, key), low, high)
     _check_model(config)
     _check_data(config)
     _check_trainer(config)
@@ -107,10 +111,11 @@ def _check_model(config: TrainConfig) -> None:
         check_choice("model.freeze", model.freeze, ("none", "backbone"))
     elif model.freeze < 0:
         raise ConfigError(f"model.freeze: {model.freeze} is not a number of epochs")
-    if isinstance(model.pretrained, str) and not Path(model.pretrained).expanduser().is_file():
-        folder = Path(model.pretrained).expanduser().parent
-        beside = [p.name for p in folder.iterdir()] if folder.is_dir() else []
-        hint = nearest(Path(model.pretrained).name, beside)
+    file = Path(model.pretrained).expanduser() if isinstance(model.pretrained, str) else None
+    # A run that goes on takes its weights from its checkpoint.
+    if file is not None and config.resume is None and not file.is_file():
+        beside = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
+        hint = nearest(file.name, beside)
         raise ConfigError(f"model.pretrained: there is no file '{model.pretrained}'{hint}")
     if model.factory == "simple_cnn" and model.pretrained is True:
         raise ConfigError(
@@ -150,6 +155,8 @@ def _check_trainer(config: TrainConfig) -> None:
         raise ConfigError(f"trainer.devices={trainer.devices} needs trainer=ddp or trainer=fsdp")
     if trainer.strategy == "fsdp" and trainer.accelerator != "gpu":
         raise ConfigError("trainer.strategy=fsdp needs trainer.accelerator=gpu")
+    if trainer.strategy == "fsdp" and trainer.gradient_clip is not None:
+        raise ConfigError("trainer.gradient_clip cannot be used with trainer=fsdp: set it to null")
     if trainer.strategy == "fsdp" and config.callbacks.ema_decay is not None:
         raise ConfigError("callbacks.ema_decay cannot be used with trainer=fsdp: use trainer=ddp")
     if trainer.precision == "16-mixed" and trainer.accelerator == "cpu":
@@ -165,3 +172,5 @@ def validate_eval(config: EvalConfig) -> None:
     check_choice("checkpoint", config.checkpoint, ("best", "last"))
     check_choice("data.split", config.data.split, ("train", "val", "test"))
     check_choice("accelerator", config.accelerator, CHOICES["trainer.accelerator"])
+    for key in ("batch_size", "num_workers"):
+        check_range(key, getattr(config, key), *RANGES[f"data.{key}"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import dataclass
 from typing import Any, cast
 
 import cv2
@@ -24,6 +25,17 @@ def auto_workers() -> int:
     """Loader processes to start: one core is left to the trainer, and more than 8 seldom help."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(0, min(8, (cores or 1) - 1))
+
+
+@dataclass(frozen=True)
+class AsInProduction:
+    """The transform outside training. It holds little, since spawned workers get a copy of it."""
+
+    preprocess: Preprocess
+
+    def __call__(self, photo: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+        """Photo uint8 HWC to model input uint8 [S, S, 3], whatever the seed."""
+        return self.preprocess(photo)
 
 
 def _start_worker(_: int) -> None:
@@ -64,13 +76,13 @@ class DataModule(pl.LightningDataModule):
 
     def dataset(self, split: str, *, augmented: bool = False) -> PhotoDataset:
         """One split as a dataset, prepared as in production unless ``augmented``."""
-        plain: tuple[Transform, int] = (self._plain, self.preprocess.decode_side)
+        plain: tuple[Transform, int] = (
+            AsInProduction(self.preprocess),
+            self.preprocess.decode_side,
+        )
         transform, min_side = self.augment if augmented and self.augment else plain
         part = self.manifest.split(split)
         return PhotoDataset(part, self.classes, transform, min_side=min_side, seed=self.seed)
-
-    def _plain(self, photo: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
-        return self.preprocess(photo)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled, augmented batches, from where the trainer stands (also in mid-epoch)."""

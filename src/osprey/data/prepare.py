@@ -45,7 +45,11 @@ def prepare(config: DataConfig, cache: Path) -> Prepared:
     paths = manifest.table["path"].tolist()
     unreadable = find_unreadable(manifest.root, paths, cache) if config.check_files else {}
     if unreadable:
+        before = set(manifest.classes)
         manifest = manifest.where(~manifest.table["path"].isin(list(unreadable)))
+        lost = sorted(before - set(manifest.classes))
+        if lost:
+            notices.append(f"classes lost, none of their photos can be read: {', '.join(lost)}")
     if manifest.table.empty:
         raise DataError(f"none of the {len(paths)} photos under '{manifest.root}' can be read")
     manifest = assign_groups(manifest, config.group)

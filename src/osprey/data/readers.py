@@ -188,7 +188,12 @@ def read_harbour(config: DataConfig, notices: list[str]) -> Manifest:
     """The embedded set: drawn on first use, then read like any table."""
     from osprey.data.harbour import render_harbour
 
-    root = render_harbour(Path(config.root), seed=config.render_seed, count=config.render_count)
+    root = Path(config.root)
+    if root.is_dir() and not (root / "meta.json").exists() and any(root.iterdir()):
+        raise DataError(
+            f"data.root: '{root}' is no harbour set; for your own photos add data=folder"
+        )
+    render_harbour(root, seed=config.render_seed, count=config.render_count)
     return complete(pd.read_csv(root / "manifest.csv", dtype=str), root, "harbour")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from osprey.errors import CheckpointError, ConfigError
 from osprey.models.registry import ModelSpec, build
@@ -97,6 +97,7 @@ def facts_of(content: Mapping[str, Any], path: Path) -> Facts:
         and isinstance(model.options, dict)
         and isinstance(facts.classes, list)
         and all(isinstance(name, str) for name in facts.classes)
+        and len(set(facts.classes)) == len(facts.classes) >= 2
         and isinstance(facts.preprocess, dict)
         and isinstance(facts.temperature, float)
         and facts.temperature > 0
@@ -116,20 +117,24 @@ def load_model(path: Path) -> tuple[nn.Module, Facts]:
     """
     content = read_checkpoint(path)
     facts = facts_of(content, path)
-    try:
-        model = build(facts.model, len(facts.classes))
-    except ConfigError as error:
-        raise CheckpointError(f"checkpoint '{path}' is refused: {error}") from None
     state = content["state_dict"]
     prefix = "ema.module." if any(key.startswith("ema.module.") for key in state) else "model."
     own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     try:
-        model.load_state_dict(own)
-    except (RuntimeError, AttributeError, TypeError):
-        raise CheckpointError(
-            f"checkpoint '{path}': its tensors do not fit '{facts.model.name}'"
-        ) from None
+        with torch.device("meta"):  # a stranger's file may name a network larger than memory
+            shapes = _shapes(build(facts.model, len(facts.classes)).state_dict())
+        fits = shapes == _shapes(own)
+        model = build(facts.model, len(facts.classes)) if fits else None
+    except ConfigError as error:
+        raise CheckpointError(f"checkpoint '{path}' is refused: {error}") from None
+    if model is None:
+        raise CheckpointError(f"checkpoint '{path}': its tensors do not fit '{facts.model.name}'")
+    model.load_state_dict(own)
     return model.eval(), facts
+
+
+def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...] | None]:
+    return {key: tuple(v.shape) if isinstance(v, Tensor) else None for key, v in state.items()}
 
 
 def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:

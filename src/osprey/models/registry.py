@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+import torch
 from torch import Tensor, nn
 
 from osprey.errors import ConfigError, nearest
@@ -163,6 +164,25 @@ def input_settings(spec: ModelSpec) -> InputSettings:
     """The input a network was made for; photos are prepared like this unless told otherwise."""
     check_spec(spec)
     return _FACTORIES[spec.factory][1](spec)
+
+
+def check_size(spec: ModelSpec, num_classes: int, size: int) -> None:
+    """Try a photo of ``size`` pixels a side on the meta device: shapes only, no arithmetic.
+
+    Raises:
+        ConfigError: The network cannot take it.
+    """
+    with torch.device("meta"):
+        model = build(spec, num_classes).eval()
+        photo = torch.empty(1, 3, size, size)
+    try:
+        with torch.no_grad():
+            model(photo)
+    except (RuntimeError, AssertionError, ValueError):
+        own = input_settings(spec).size
+        raise ConfigError(
+            f"data.size: '{spec.name}' cannot take photos of {size} px; its own size is {own} px"
+        ) from None
 
 
 def first_stages(model: nn.Module, count: int) -> set[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -123,7 +122,3 @@ class Task(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add our facts; everything else in the file is tensors and plain data already."""
         checkpoint[FACTS_KEY] = self.facts.to_dict()
-
-    def with_temperature(self, temperature: float) -> Facts:
-        """The facts with a fitted temperature."""
-        return replace(self.facts, temperature=temperature)

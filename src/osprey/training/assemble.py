@@ -13,7 +13,7 @@ from osprey.data.manifest import Manifest
 from osprey.errors import ConfigError
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import Facts
-from osprey.models.registry import InputSettings, ModelSpec, input_settings
+from osprey.models.registry import InputSettings, ModelSpec, check_size, input_settings
 from osprey.models.weights import build_pretrained
 from osprey.tasks.classification import Classification
 
@@ -62,6 +62,8 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         options = {**spec.options, "img_size": config.data.size}
         spec = ModelSpec(spec.factory, spec.name, options)
     classes = manifest.classes
+    for size in {preprocess.size, config.data.train_size or preprocess.size}:
+        check_size(spec, len(classes), size)
     pretrained = False if resuming else config.model.pretrained
     model, weights = build_pretrained(spec, len(classes), pretrained)
     if config.trainer.channels_last:

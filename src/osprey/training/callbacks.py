@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import os
-import signal
 import sys
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,19 +14,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping
 from tqdm import tqdm
 
 from osprey.tasks.metrics import SELECTED_BY
-from osprey.training.console import say, warn
-
-
-class Interrupted(Exception):
-    """Training was asked to stop by a signal and has saved its state.
-
-    Args:
-        code: Exit code by shell convention, 128 plus the signal's number.
-    """
-
-    def __init__(self, code: int) -> None:
-        super().__init__(f"interrupted by signal {code - 128}")
-        self.code = code
+from osprey.training.console import say
 
 
 class MetricsTable(Callback):
@@ -134,6 +120,14 @@ class ExplainedEarlyStopping(EarlyStopping):
     def __init__(self, patience: int) -> None:
         super().__init__(SELECTED_BY, mode="max", patience=patience, check_on_train_epoch_end=True)
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting, with today's patience; a run that had stopped counts anew."""
+        today = self.patience
+        super().load_state_dict(state_dict)
+        self.patience, self.stopped_epoch = today, 0
+        if self.wait_count >= self.patience:
+            self.wait_count = 0
+
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Say when and why, if it was this that ended the run."""
         if self.stopped_epoch and trainer.is_global_zero:
@@ -143,64 +137,3 @@ class ExplainedEarlyStopping(EarlyStopping):
                 f"risen above {float(self.best_score):.3f} (epoch {best}) for {self.wait_count} "
                 "epochs (callbacks.early_stopping)"
             )
-
-
-class SaveOnSignal(Callback):
-    """Ctrl-C and SIGTERM: finish the step, save ``last.ckpt``, leave; a second leaves at once."""
-
-    _EVERY = 10  # steps between looks in a run of several processes, which must agree
-
-    def __init__(self, last: Path) -> None:
-        self.last = last
-        self.received = 0
-        self.previous: dict[int, Any] = {}
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take over both signals for as long as training runs."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self.previous[number] = signal.signal(number, self._note)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.received:
-            os._exit(128 + number)
-        self.received = number
-        warn("stopping after this step, to save last.ckpt ...")
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Save between two optimiser steps, so that nothing is half done."""
-        done = batch_idx + 1
-        last_of_epoch = done >= trainer.num_training_batches
-        if last_of_epoch or done % trainer.accumulate_grad_batches:
-            return  # the end of the epoch saves by itself
-        if trainer.world_size > 1 and done % self._EVERY:
-            return
-        if self._agreed(trainer):
-            trainer.save_checkpoint(self.last)
-            raise Interrupted(128 + (self.received or signal.SIGTERM))
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A signal that came during validation: the checkpoint callback saves, then we leave."""
-        if self._agreed(trainer):
-            trainer.should_stop = True
-
-    def _agreed(self, trainer: pl.Trainer) -> bool:
-        decision: bool = trainer.strategy.reduce_boolean_decision(bool(self.received), all=False)
-        return decision
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Give the signals back; leave if one came at an epoch's end with more epochs to go."""
-        self.restore()
-        if self.received and trainer.current_epoch < (trainer.max_epochs or 0):
-            raise Interrupted(128 + self.received)
-
-    def on_exception(self, trainer: pl.Trainer, pl_module: Any, exception: BaseException) -> None:
-        """Give the signals back."""
-        self.restore()
-
-    def restore(self) -> None:
-        """Put the former handlers back."""
-        for number, handler in self.previous.items():
-            signal.signal(number, handler)
-        self.previous.clear()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from osprey.data.manifest import SPLITS, Manifest
+if TYPE_CHECKING:
+    from osprey.data.manifest import Manifest
 
 
 def say(line: str = "") -> None:
@@ -21,6 +22,8 @@ def warn(line: str) -> None:
 
 def describe_data(name: str, manifest: Manifest, unreadable: int, notices: Sequence[str]) -> None:
     """Counts per split and class, and what was left out."""
+    from osprey.data.manifest import SPLITS
+
     counts = manifest.counts()
     totals = ", ".join(f"{split} {sum(counts[split].values())}" for split in SPLITS)
     groups = manifest.table["group"].nunique()

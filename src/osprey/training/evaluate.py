@@ -26,6 +26,7 @@ from osprey.models.checkpoint import (
     write_checkpoint,
 )
 from osprey.tasks.metrics import per_class_report, scalar_metrics
+from osprey.training.devices import pick_device
 from osprey.training.run_folder import RunFolder
 from osprey.training.temperature import fit_temperature
 
@@ -37,15 +38,6 @@ class Outputs:
     logits: Tensor
     targets: Tensor
     paths: list[str]
-
-
-def pick_device(accelerator: str) -> torch.device:
-    """The device that ``accelerator`` (auto, cpu, gpu, mps) means here."""
-    if accelerator in ("auto", "gpu") and torch.cuda.is_available():
-        return torch.device("cuda")
-    if accelerator in ("auto", "mps") and torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
 
 
 def run_network(

@@ -10,7 +10,8 @@ import time
 from typing import Any
 
 from osprey.config.schema import TrainConfig
-from osprey.errors import ConfigError, UserError
+from osprey.errors import Interrupted, UserError
+from osprey.training.devices import process_count
 from osprey.training.run_folder import RunFolder
 
 
@@ -34,36 +35,8 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
     return finish(run, config, (time.monotonic() - started) / 60)
 
 
-def process_count(config: TrainConfig) -> int:
-    """How many processes the run takes: one a device.
-
-    Raises:
-        ConfigError: There are fewer devices than asked for.
-    """
-    trainer = config.trainer
-    if trainer.strategy == "single":
-        return 1
-    if trainer.accelerator == "cpu":
-        return trainer.devices if isinstance(trainer.devices, int) else 1
-    import torch
-
-    found = torch.cuda.device_count()
-    if not found:
-        raise ConfigError(
-            f"trainer.strategy={trainer.strategy} needs a GPU and there is none: use "
-            "trainer=default, or trainer=ddp_sim to rehearse on the CPU"
-        )
-    if trainer.devices == "auto":
-        return found
-    if int(trainer.devices) > found:
-        raise ConfigError(f"trainer.devices={trainer.devices}: this machine has {found} GPUs")
-    return int(trainer.devices)
-
-
 def _run_processes(run: RunFolder, count: int) -> None:
     """One process a device under torchrun; they read the run folder and write only there."""
-    from osprey.training.callbacks import Interrupted
-
     failure = run.path / "failure.txt"
     failure.unlink(missing_ok=True)
     command = [

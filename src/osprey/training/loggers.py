@@ -61,15 +61,15 @@ def _wandb(config: TrainConfig, run: RunFolder) -> Logger:
         name=f"{config.name}/{run.path.name}",
         id=run.path.name,  # the same on resume, so that the curves go on
         resume="allow",
-        mode="offline" if why else "online",
+        mode=os.environ.get("WANDB_MODE") or ("offline" if why else "online"),
         config=plain,
     )
 
 
 def _why_offline(wandb: Any) -> str | None:
     """Why Weights & Biases cannot be reached, or None if it can."""
-    if os.environ.get("WANDB_MODE") in ("offline", "disabled", "dryrun"):
-        return f"WANDB_MODE={os.environ['WANDB_MODE']}"
+    if os.environ.get("WANDB_MODE"):  # the user has decided
+        return None
     address = urlparse(wandb.setup().settings.base_url)
     host = address.hostname or ""
     if not os.environ.get("WANDB_API_KEY") and not _netrc_key(host):

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from osprey.config.compose import typed
+from osprey.config.compose import explain, typed
 from osprey.config.schema import TrainConfig
 from osprey.config.stamp import new_stamp
 from osprey.errors import UserError, nearest
@@ -29,20 +30,16 @@ class RunFolder:
     @classmethod
     def create(cls, runs: Path, name: str) -> RunFolder:
         """Make a folder that no other run has."""
-        if "/" in name or name in ("", ".", "..", "latest"):
+        if "/" in name or name in ("", ".", "..", "latest", "sweeps", "debug"):
             raise UserError(f"name: '{name}' cannot be a folder's name")
-        while True:
+        try:
+            (runs / name).mkdir(parents=True, exist_ok=True)
             path = runs / name / new_stamp()
-            try:
-                path.mkdir(parents=True)
-                (path / "checkpoints").mkdir()
-                return cls(path)
-            except FileExistsError:
-                continue
-            except OSError as error:
-                raise UserError(
-                    f"paths.runs: cannot write to '{runs}' ({error.strerror})"
-                ) from None
+            path.mkdir()  # twins of one second differ in four random digits
+            (path / "checkpoints").mkdir()
+        except OSError as error:
+            raise UserError(f"paths.runs: cannot write to '{runs}' ({error.strerror})") from None
+        return cls(path)
 
     @property
     def best(self) -> Path:
@@ -92,8 +89,12 @@ class RunFolder:
                 f"'{self.path}' has no readable config.yaml: not a run folder"
             ) from None
         assert isinstance(stored, DictConfig)
-        for key, value in changes or []:
-            OmegaConf.update(stored, key, value)
+        OmegaConf.set_struct(stored, True)
+        try:
+            for key, value in changes or []:
+                OmegaConf.update(stored, key, value)
+        except OmegaConfBaseException as error:
+            raise explain(error) from None
         return typed(stored, TrainConfig)
 
     def save_manifest(self, manifest: Manifest) -> None:
@@ -114,6 +115,10 @@ class RunFolder:
         if not self.last.exists() and not (self.path / "metrics.csv").exists():
             shutil.rmtree(self.path)
 
+    def reopen(self) -> None:
+        """A run that goes on is not finished until it is tested again."""
+        (self.path / "summary.json").unlink(missing_ok=True)
+
     def publish(self, runs: Path) -> None:
         """Let ``runs/latest`` point here."""
         link, temporary = runs / "latest", runs / f".latest.{os.getpid()}"
@@ -126,9 +131,8 @@ class RunFolder:
 
 
 def _all_runs(runs: Path) -> list[RunFolder]:
-    """Every run under ``runs``, oldest first: stamps sort by time."""
-    configs = [p for p in runs.glob("*/*/config.yaml") if p.parent.parent.name != "latest"]
-    return [RunFolder(p.parent) for p in sorted(configs, key=lambda p: p.parent.name)]
+    """Every run under ``runs``."""
+    return [RunFolder(p.parent) for p in sorted(runs.glob("*/*/config.yaml"))]
 
 
 def find_run(word: str, runs: Path, *, resumable: bool = False) -> RunFolder:
@@ -144,11 +148,13 @@ def find_run(word: str, runs: Path, *, resumable: bool = False) -> RunFolder:
         UserError: There is no such run.
     """
     if word == "latest":
-        good = [r for r in _all_runs(runs) if (r.last.is_file() if resumable else r.finished)]
+        marks = [r.last if resumable else r.path / "summary.json" for r in _all_runs(runs)]
+        # By when they got there, not by when they began: the same run that runs/latest names.
+        good = sorted((p for p in marks if p.is_file()), key=lambda p: p.stat().st_mtime_ns)
         if not good:
             kind = "run with a checkpoint to go on from" if resumable else "finished run"
             raise UserError(f"there is no {kind} under '{runs}': train one with 'osprey train'")
-        return good[-1]
+        return RunFolder(good[-1].parents[1] if resumable else good[-1].parent)
     for path in (Path(word), runs / word):
         if (path / "config.yaml").is_file():
             return RunFolder(path)

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
-from pytorch_lightning.plugins.io import TorchCheckpointIO
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
 
 from osprey.config.schema import TrainConfig
-from osprey.models.checkpoint import read_checkpoint, write_checkpoint
-from osprey.tasks.metrics import SELECTED_BY
-from osprey.training.callbacks import ExplainedEarlyStopping, MetricsTable, Progress, SaveOnSignal
+from osprey.training.callbacks import ExplainedEarlyStopping, MetricsTable, Progress
+from osprey.training.checkpoints import BestAndLast, SafeCheckpointIO, SaveOnSignal
 from osprey.training.loggers import make_loggers
 from osprey.training.run_folder import RunFolder
-
-
-class SafeCheckpointIO(TorchCheckpointIO):
-    """Checkpoints renamed into place when whole, and opened without running code in them."""
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
-    ) -> None:
-        """Write to a temporary name beside ``path``, then rename."""
-        write_checkpoint(checkpoint, Path(path))
-
-    def load_checkpoint(
-        self,
-        path: str | os.PathLike[str],
-        map_location: Callable[..., Any] | None = None,
-        weights_only: bool | None = None,
-    ) -> dict[str, Any]:
-        """Open tensors and plain data; anything else is refused."""
-        return read_checkpoint(Path(path))
 
 
 def _strategy(config: TrainConfig) -> str | Strategy:
@@ -56,16 +32,7 @@ def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
         MetricsTable(run.path / "metrics.csv"),
         Progress(bar=config.callbacks.progress),
         SaveOnSignal(run.last),
-        ModelCheckpoint(
-            dirpath=run.best.parent,
-            filename="best",
-            monitor=SELECTED_BY,
-            mode="max",
-            save_last=True,
-            auto_insert_metric_name=False,
-            enable_version_counter=False,
-            save_on_train_epoch_end=True,
-        ),
+        BestAndLast(run.best, run.last),
     ]
     if config.callbacks.early_stopping is not None:
         callbacks.append(ExplainedEarlyStopping(config.callbacks.early_stopping))
@@ -84,6 +51,8 @@ def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
         benchmark=not trainer.deterministic,
         profiler=_profiler(config, run),
         logger=make_loggers(config, run) or False,
+        # BatchNorm then sees the whole batch, as one device would; there is none for CPUs.
+        sync_batchnorm=trainer.strategy == "ddp" and trainer.accelerator == "gpu",
         callbacks=callbacks,
         plugins=[SafeCheckpointIO()],
         num_sanity_val_steps=0,

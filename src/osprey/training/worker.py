@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
-from osprey.errors import UserError
+from osprey.errors import Interrupted, UserError
 from osprey.training.run_folder import RunFolder
 
 
 def main() -> int:
     """Train this process's share; leave one plain line in the run folder if it cannot."""
     run = RunFolder(Path(sys.argv[1]))
-    from osprey.training.callbacks import Interrupted
     from osprey.training.fit import fit
 
     try:
@@ -21,8 +19,7 @@ def main() -> int:
     except Interrupted as stop:
         return stop.code
     except UserError as error:
-        if os.environ.get("RANK") == "0":
-            run.write_text("failure.txt", f"{error}\n")
+        run.write_text("failure.txt", f"{error}\n")
         return 2
     return 0
 
