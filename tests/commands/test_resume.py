@@ -169,7 +169,9 @@ def test_what_cannot_change(trained: Path, monkeypatch: pytest.MonkeyPatch, ospr
         assert (result.code, result.err) == (2, expected)
     for word, message in {
         "resume=nowhere": "there is no run 'nowhere'; name a folder below 'runs', or latest",
-        "trainer.max_epochs=3,4": "resume goes on with one run: give 'trainer.max_epochs' one value",
+        "trainer.max_epochs=3,4": (
+            "resume goes on with one run: give 'trainer.max_epochs' one value"
+        ),
         "trainer.max_epochs=x": "trainer.max_epochs: 'x' is not a whole number",
     }.items():
         words = [word] if word.startswith("resume") else ["resume=latest", word]

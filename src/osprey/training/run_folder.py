@@ -159,5 +159,6 @@ def find_run(word: str, runs: Path, *, resumable: bool = False) -> RunFolder:
         if (path / "config.yaml").is_file():
             return RunFolder(path)
     names = [str(r.path.relative_to(runs)) for r in _all_runs(runs)]
-    hint = nearest(word, names) or nearest(Path(word).name, [Path(n).name for n in names])
-    raise UserError(f"there is no run '{word}'{hint}; name a folder below '{runs}', or latest")
+    near = nearest(word, names) or nearest(Path(word).name, [Path(n).name for n in names])
+    hint = near or f"; name a folder below '{runs}', or latest"
+    raise UserError(f"there is no run '{word}'{hint}")
