@@ -6,8 +6,9 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_type_hints
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -16,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from osprey.config.overrides import quoted
+from osprey.config.schema import TrainConfig
 from osprey.config.stamp import new_stamp
 from osprey.errors import ConfigError, nearest
 
@@ -107,23 +109,14 @@ def _group_error(error: MissingConfigException) -> ConfigError:
     return ConfigError(f"no {group} called '{name}'{hint}")
 
 
-def _known_keys() -> list[str]:
-    """Every key of the default training config, dotted."""
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-
-    keys: list[str] = []
-
-    def walk(node: Any, prefix: str) -> None:
-        for key, value in node.items():
-            keys.append(f"{prefix}{key}")
-            if isinstance(value, dict):
-                walk(value, f"{prefix}{key}.")
-
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        walk(OmegaConf.to_container(compose("train"), resolve=False), "")
-    return keys + [p.name for p in CONFIG_DIR.iterdir() if p.is_dir()]
+def _known_keys(schema: type[Any] = TrainConfig, prefix: str = "") -> list[str]:
+    """Every setting of the training configuration, dotted."""
+    keys = []
+    for name, kind in get_type_hints(schema).items():
+        keys.append(f"{prefix}{name}")
+        if is_dataclass(kind):
+            keys += _known_keys(cast("type[Any]", kind), f"{prefix}{name}.")
+    return keys
 
 
 def unknown_key(key: str) -> ConfigError:
