@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from conftest import TINY, make_photos, only_run, osprey_process, run_process
 
 from osprey.training.callbacks import Progress
+from osprey.training.run_folder import RunFolder
 
 WORDS = [
     *TINY,
@@ -133,6 +135,18 @@ def test_last_is_saved_without_a_new_best_and_best_survives_a_move(
     run = only_run(here) / "checkpoints"
     assert run.parts[-3] == "moved"
     assert (epoch_of(run / "best.ckpt"), epoch_of(run / "last.ckpt")) == (1, 3)
+
+
+def test_one_process_a_run(here: Path, trained: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    runs = here / "runs"
+    shutil.copytree(trained / "runs", runs, symlinks=True)
+    run = only_run(here).relative_to(here)
+    with RunFolder(run).held():
+        result = osprey("train", "resume=latest", "trainer.max_epochs=3")
+    assert (result.code, result.err) == (
+        2,
+        f"osprey train: run '{run}' is being trained by another process\n",
+    )
 
 
 def test_early_stopping_on_resume(here: Path, photos: Path, osprey) -> None:  # type: ignore[no-untyped-def]

@@ -98,7 +98,8 @@ def _finish(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
     from osprey.training.launch import train_run
 
     try:
-        summary = train_run(run, config)
+        with run.held():
+            summary = train_run(run, config)
     except Interrupted:
         again = shlex.join(["osprey", "train", f"resume={run.path}"])
         if run.last.is_file():
@@ -124,8 +125,9 @@ def _resume(argv: list[str]) -> None:
     from osprey.training.devices import process_count
 
     process_count(config)
-    run.save_config(config)
-    run.reopen()
+    with run.held():
+        run.save_config(config)
+        run.reopen()
     _finish(run, config)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,6 +111,25 @@ class RunFolder:
 
         table = pd.read_csv(self.path / "manifest.csv", dtype=str, keep_default_na=False)
         return complete(table, Path(root), str(self.path / "manifest.csv"))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the run for this process alone; the system lets go when the process ends.
+
+        Raises:
+            UserError: Another process is training it.
+        """
+        try:
+            import fcntl
+        except ImportError:  # Windows: two processes on one run are not told apart
+            yield
+            return
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UserError(f"run '{self.path}' is being trained by another process") from None
+            yield
 
     def discard_if_empty(self) -> None:
         """Remove the folder of a run that was refused before it had learnt anything."""
