@@ -14,10 +14,15 @@ import numpy as np
 import pandas as pd
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from osprey.config.compose import CONFIG_DIR, typed
 from osprey.config.schema import DataConfig, TrainConfig
 from osprey.data.manifest import Manifest, complete
+
+quick = settings(max_examples=60, deadline=None)
+labels_of_many = st.lists(st.sampled_from("abc"), min_size=30, max_size=150)
 
 
 @cache
@@ -60,3 +65,13 @@ def manifest_of(
     if splits is not None:
         table["split"] = splits
     return complete(table, Path("photos"), "photos")
+
+
+def splits_of(manifest: Manifest) -> list[str]:
+    """Each sample's split, in order."""
+    return manifest.table["split"].tolist()
+
+
+def groups_straddle(manifest: Manifest) -> bool:
+    """Whether any group stands in more than one split."""
+    return bool((manifest.table.groupby("group")["split"].nunique() > 1).any())

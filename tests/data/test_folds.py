@@ -6,24 +6,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from helpers import data_config, manifest_of
-from hypothesis import given, settings
+from helpers import data_config, groups_straddle, labels_of_many, manifest_of, quick, splits_of
+from hypothesis import given
 from hypothesis import strategies as st
 
 from osprey.data.manifest import Manifest
 from osprey.data.splits import assign_groups, assign_splits, make_folds
 from osprey.errors import DataError
-
-quick = settings(max_examples=60, deadline=None)
-labels_of_many = st.lists(st.sampled_from("abc"), min_size=30, max_size=150)
-
-
-def splits_of(manifest: Manifest) -> list[str]:
-    return manifest.table["split"].tolist()
-
-
-def groups_straddle(manifest: Manifest) -> bool:
-    return bool((manifest.table.groupby("group")["split"].nunique() > 1).any())
 
 
 def refusal(manifest: Manifest, **changes: object) -> str:

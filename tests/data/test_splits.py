@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from helpers import data_config, manifest_of, train_config
-from hypothesis import assume, given, settings
+from helpers import (
+    data_config,
+    groups_straddle,
+    labels_of_many,
+    manifest_of,
+    quick,
+    splits_of,
+    train_config,
+)
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from osprey.config.validate import validate
@@ -14,17 +22,6 @@ from osprey.data.leakage import check_splits
 from osprey.data.manifest import Manifest
 from osprey.data.splits import assign_splits
 from osprey.errors import ConfigError, DataError
-
-quick = settings(max_examples=60, deadline=None)
-labels_of_many = st.lists(st.sampled_from("abc"), min_size=30, max_size=150)
-
-
-def splits_of(manifest: Manifest) -> list[str]:
-    return manifest.table["split"].tolist()
-
-
-def groups_straddle(manifest: Manifest) -> bool:
-    return bool((manifest.table.groupby("group")["split"].nunique() > 1).any())
 
 
 def refusal(manifest: Manifest, **changes: object) -> str:

@@ -87,7 +87,8 @@ def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, 
         table = pd.DataFrame(prepared.unreadable.items(), columns=["path", "reason"])
         run.write_text("unreadable.csv", table.to_csv(index=False))
     try:
-        return run, _finish(run, config)
+        with run.held():
+            return run, _finish(run, config)
     except UserError:
         run.discard_if_empty()
         raise
@@ -98,8 +99,7 @@ def _finish(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
     from osprey.training.launch import train_run
 
     try:
-        with run.held():
-            summary = train_run(run, config)
+        summary = train_run(run, config)
     except Interrupted:
         again = shlex.join(["osprey", "train", f"resume={run.path}"])
         if run.last.is_file():
@@ -128,7 +128,7 @@ def _resume(argv: list[str]) -> None:
     with run.held():
         run.save_config(config)
         run.reopen()
-    _finish(run, config)
+        _finish(run, config)
 
 
 def _parse_resume(argv: list[str]) -> dict[str, Any]:

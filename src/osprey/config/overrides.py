@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 def quoted(argv: Sequence[str]) -> list[str]:
     r"""Quote the values Hydra's grammar cannot read, and leave every other word as it is.
 
-    The shell has taken the user's quotes off by the time we see ``data.group=(?P<group>b\\d)_`` or
+    The shell has taken the user's quotes off by the time we see ``data.group=(?P<group>b\d)_`` or
     ``data.root=/photos/my trip (2)``; Hydra wants its own around such values.
     """
     parser = OverridesParser.create()

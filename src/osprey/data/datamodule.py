@@ -87,7 +87,8 @@ class DataModule(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled, augmented batches, from where the trainer stands (also in mid-epoch)."""
         dataset = self.dataset("train", augmented=True)
-        sampler = self._train_sampler(dataset)
+        probabilities = sampling_probabilities(dataset.targets, self.config.sampler)
+        sampler = self._train_sampler(len(dataset), probabilities)
         if self.trainer is not None:
             loop = self.trainer.fit_loop
             done = cast(Any, loop.epoch_loop.batch_progress.current).processed
@@ -97,15 +98,17 @@ class DataModule(pl.LightningDataModule):
 
     def train_batches(self) -> int:
         """Batches of a training epoch, without starting a loader."""
-        return len(self._train_sampler(self.dataset("train")))
+        return len(self._train_sampler(int((self.manifest.table["split"] == "train").sum())))
 
-    def _train_sampler(self, dataset: PhotoDataset) -> TrainBatchSampler:
+    def _train_sampler(
+        self, count: int, probabilities: NDArray[np.float64] | None = None
+    ) -> TrainBatchSampler:
         rank, world = self._place()
         return TrainBatchSampler(
-            len(dataset),
+            count,
             self.config.batch_size,
             seed=self.seed,
-            probabilities=sampling_probabilities(dataset.targets, self.config.sampler),
+            probabilities=probabilities,
             rank=rank,
             world_size=world,
         )

@@ -119,7 +119,8 @@ def read_weights(path: Path) -> Mapping[str, Tensor]:
 def _load_backbone(model: nn.Module, state: Mapping[str, Tensor], source: str) -> list[str]:
     """Load everything but the head; refuse any other difference. Returns the head's keys."""
     own = model.state_dict()
-    heads = {key for key in own.keys() | state.keys() if key.startswith(head_prefixes(model))}
+    head = head_prefixes(model)
+    heads = {key for key in own.keys() | state.keys() if key.startswith(head)}
     wrong = [
         f"{key} (has {tuple(state[key].shape)}, needs {tuple(own[key].shape)})"
         for key in own.keys() & state.keys() - heads
