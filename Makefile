@@ -11,13 +11,13 @@ UV     := $(BIN)/uv
 UV_READY := $(VENV)/.uv-ready
 READY    := $(VENV)/.ready
 
-CODE  := src tests scripts
+CODE  := src tests scripts benchmarks
 CORES := $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1); \
            if [ "$$n" -gt 4 ]; then n=4; fi; echo "$$n")
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint lock clean
+.PHONY: help demo test lint bench lock clean
 
 help: ## print this list
 	@echo "Osprey: from labelled photos to a tested recogniser"
@@ -47,6 +47,9 @@ lint: $(READY) ## check style, format, types, and who imports whom
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+bench: $(READY) ## every benchmark against its peers, one table, bench.json (ARGS=loader for one)
+	$(BIN)/python benchmarks/run.py $(ARGS)
 
 lock: $(UV_READY) ## write the locks from pyproject.toml (ARGS=--upgrade for the newest versions)
 	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 \

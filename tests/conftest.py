@@ -26,6 +26,7 @@ TINY = [
     "data.num_workers=0",
     "optimizer.lr=0.01",
     "trainer.max_epochs=2",
+    "trainer.autotune=false",
     "callbacks.progress=false",
 ]
 

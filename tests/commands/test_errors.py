@@ -14,7 +14,10 @@ MISTAKES = {
     "lr=1": "unknown setting 'lr'; did you mean 'optimizer.lr'?",
     "+data.sise=3": "unknown setting 'data.sise'; did you mean 'data.size'?",
     "trainer.max_epochs=many": "trainer.max_epochs: 'many' is not a whole number",
-    "trainer.max_epochs=0": "trainer.max_epochs: 0 is out of range (at least 1)",
+    "trainer.max_epochs=0": (
+        "trainer.max_epochs=0 trains nothing: set 1 or more, or model.head_init=linear_probe "
+        "to fit the head alone"
+    ),
     "optimizer.lr=fast": "optimizer.lr: 'fast' is not a number",
     "optimizer.lr=nan": "optimizer.lr: nan is out of range (at least 0)",
     "model=resnte18": "no model called 'resnte18'; did you mean 'resnet18'?",
@@ -47,7 +50,7 @@ MISTAKES = {
     "trainer.devices=2": "trainer.devices=2 needs trainer=ddp or trainer=fsdp",
     "trainer.precision=16-mix": (
         "trainer.precision: unknown '16-mix'; did you mean '16-mixed'? "
-        "(one of 32-true, bf16-mixed, 16-mixed)"
+        "(one of auto, 32-true, bf16-mixed, 16-mixed)"
     ),
     "model.options.dropp=0.1": (
         "model.options.dropp: a new entry is written with a plus: +model.options.NAME=VALUE"

@@ -52,6 +52,7 @@ class DataConfig:
     batch_size: int = MISSING
     eval_batch_size: int = MISSING
     num_workers: int | None = None
+    cache: str = MISSING  # none | ram | disk
     sampler: str = MISSING  # uniform | sqrt | balanced
     render_count: int = MISSING
     render_seed: int = MISSING
@@ -73,7 +74,7 @@ class AugmentationConfig:
 class ModelConfig:
     """Which network, which weights it starts from, and what of it may move."""
 
-    factory: str = MISSING  # simple_cnn | timm
+    factory: str = MISSING  # simple_cnn | timm | ensemble
     name: str = MISSING
     pretrained: bool | str = MISSING
     freeze: int | str = MISSING  # none | backbone | number of epochs
@@ -81,7 +82,10 @@ class ModelConfig:
     freeze_stages: int = MISSING
     suggested_lr: float = MISSING
     head_init: str = MISSING  # random | linear_probe
+    probe_views: int = MISSING
     options: dict[str, Any] | None = None
+    runs: list[str] = MISSING  # factory ensemble: its members
+    combine: str = MISSING  # average | weighted | stacked
 
 
 @dataclass
@@ -111,11 +115,13 @@ class TrainerConfig:
     accelerator: str = MISSING
     devices: int | str = MISSING
     strategy: str = MISSING  # single | ddp | fsdp
-    precision: str = MISSING
+    autotune: bool = MISSING
+    precision: str = MISSING  # auto | 32-true | bf16-mixed | 16-mixed
+    channels_last: bool | str = MISSING  # auto | true | false
+    compile: bool | str = MISSING  # auto | true | false
     max_epochs: int = MISSING
     gradient_clip: float | None = None
     accumulate: int = MISSING
-    channels_last: bool = MISSING
     deterministic: bool = MISSING
     limit_train_batches: int | None = None
     limit_eval_batches: int | None = None
@@ -128,6 +134,7 @@ class CallbacksConfig:
 
     early_stopping: int | None = None
     ema_decay: float | None = None
+    averaging: str = MISSING  # none | swa | soup
     progress: bool = MISSING
 
 
@@ -167,6 +174,7 @@ class TrainConfig:
     name: str = MISSING
     seed: int = MISSING
     resume: str | None = None
+    from_run: str | None = None
 
 
 @dataclass
@@ -183,6 +191,7 @@ class EvalConfig:
 
     run: str = MISSING
     checkpoint: str = MISSING  # best | last
+    tta: str = MISSING  # none | flip | dihedral
     data: EvalDataConfig = MISSING
     batch_size: int | None = None
     num_workers: int | None = None

@@ -13,17 +13,21 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "task.loss": ("cross_entropy", "focal", "class_balanced"),
     "task.class_weights": ("none", "sqrt", "balanced"),
     "data.resize": ("squash", "crop", "letterbox"),
+    "data.cache": ("none", "ram", "disk"),
     "data.sampler": ("uniform", "sqrt", "balanced"),
-    "model.factory": ("simple_cnn", "timm"),
+    "model.factory": ("simple_cnn", "timm", "ensemble"),
     "model.head_init": ("random", "linear_probe"),
+    "model.combine": ("average", "weighted", "stacked"),
     "optimizer.name": ("adamw", "sgd"),
     "scheduler.name": ("cosine", "constant"),
     "trainer.accelerator": ("auto", "cpu", "gpu", "mps"),
     "trainer.strategy": ("single", "ddp", "fsdp"),
-    "trainer.precision": ("32-true", "bf16-mixed", "16-mixed"),
+    "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
     "trainer.profiler": ("simple", "advanced", "pytorch"),
+    "callbacks.averaging": ("none", "swa", "soup"),
     "logger.use": ("tensorboard", "wandb"),
 }
+TTA = ("none", "flip", "dihedral")  # test-time augmentation, of eval and predict
 # Lowest and highest value, both allowed; None for no limit.
 RANGES: dict[str, tuple[float | None, float | None]] = {
     "seed": (0, 2**32 - 1),
@@ -45,13 +49,14 @@ RANGES: dict[str, tuple[float | None, float | None]] = {
     "augmentation.mix_probability": (0, 1),
     "augmentation.erasing": (0, 1),
     "model.freeze_stages": (0, None),
+    "model.probe_views": (1, 64),
     "optimizer.lr": (0, None),
     "optimizer.weight_decay": (0, None),
     "optimizer.momentum": (0, 0.9999),
     "optimizer.layer_decay": (0.01, 1),
     "scheduler.warmup": (0, 1),
     "scheduler.final_ratio": (0, 1),
-    "trainer.max_epochs": (1, None),
+    "trainer.max_epochs": (0, None),
     "trainer.gradient_clip": (0, None),
     "trainer.accumulate": (1, None),
     "trainer.limit_train_batches": (1, None),
@@ -147,6 +152,15 @@ def _check_data(config: TrainConfig) -> None:
 
 def _check_trainer(config: TrainConfig) -> None:
     trainer = config.trainer
+    if trainer.max_epochs == 0 and config.model.head_init != "linear_probe":
+        raise ConfigError(
+            "trainer.max_epochs=0 trains nothing: set 1 or more, or model.head_init=linear_probe "
+            "to fit the head alone"
+        )
+    for key in ("channels_last", "compile"):
+        value = getattr(trainer, key)
+        if isinstance(value, str) and value != "auto":
+            raise ConfigError(f"trainer.{key}: '{value}' is not auto, true or false")
     if isinstance(trainer.devices, str) and trainer.devices != "auto":
         raise ConfigError(f"trainer.devices: '{trainer.devices}' is not a number or 'auto'")
     if isinstance(trainer.devices, int) and trainer.devices < 1:
@@ -170,6 +184,7 @@ def validate_eval(config: EvalConfig) -> None:
         ConfigError: One line that names the setting and what it may be.
     """
     check_choice("checkpoint", config.checkpoint, ("best", "last"))
+    check_choice("tta", config.tta, TTA)
     check_choice("data.split", config.data.split, ("train", "val", "test"))
     check_choice("accelerator", config.accelerator, CHOICES["trainer.accelerator"])
     for key in ("batch_size", "num_workers"):

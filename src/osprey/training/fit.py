@@ -11,6 +11,7 @@ import torch
 from osprey import __version__
 from osprey.config.schema import TrainConfig
 from osprey.training.assemble import Assembly, assemble
+from osprey.training.autotune import resolve_auto
 from osprey.training.console import say
 from osprey.training.linear_probe import fit_head
 from osprey.training.loggers import close_loggers
@@ -29,6 +30,7 @@ def fit(run: RunFolder, config: TrainConfig) -> None:
     """
     quieten()
     pl.seed_everything(config.seed, workers=True, verbose=False)
+    resolve_auto(config)
     resuming = run.last.is_file()
     manifest = run.load_manifest(config.data.root)
     assembly = assemble(config, manifest, resuming=resuming)
