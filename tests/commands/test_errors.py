@@ -21,7 +21,7 @@ MISTAKES = {
     "optimizer.lr=fast": "optimizer.lr: 'fast' is not a number",
     "optimizer.lr=nan": "optimizer.lr: nan is out of range (at least 0)",
     "model=resnte18": "no model called 'resnte18'; did you mean 'resnet18'?",
-    "data=zzz": "no data called 'zzz'; there are: folder, harbour, table",
+    "data=zzz": "no data called 'zzz'; there are: clothing, folder, harbour, table",
     "experiment=clothes": "no experiment called 'clothes'; did you mean 'clothing'?",
     "model=timm": "model.name is not set: add model.name=VALUE to the command",
     "data=folder": "data.root is not set: add data.root=VALUE to the command",

@@ -52,6 +52,10 @@ class Policy:
         """Pickle the recipe alone, so that a spawned worker builds its own generators."""
         return Policy, (self._steps, self._preprocess)
 
+    def __repr__(self) -> str:
+        """All that decides what it does, the same in every process."""
+        return f"Policy({self._steps!r}, {self._preprocess!r})"
+
     def decode_side(self) -> int:
         """Return the ``min_side`` for `osprey.imaging.decode` in training.
 

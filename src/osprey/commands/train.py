@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from osprey.config.compose import run_hydra, typed
 from osprey.config.schema import TrainConfig
 from osprey.config.validate import validate
 from osprey.errors import ConfigError, Interrupted, UserError, nearest
 from osprey.training.console import describe_data, say, warn
+from osprey.training.inherit import check_donor, inherit
 from osprey.training.run_folder import RunFolder, find_run
 
 # What may differ when a run goes on. Anything else would not fit its checkpoint, or be ignored.
@@ -27,6 +29,7 @@ CHANGEABLE = (
 
 def main(argv: list[str]) -> int:
     """Train one run, resume one, or sweep over several."""
+    argv = [re.sub("^from=", "from_run=", word) for word in argv]  # no field is called `from`
     if any(word.startswith("resume=") and word != "resume=null" for word in argv):
         return _exit_code(lambda: _resume(argv))
     sweep = any(word in ("-m", "--multirun") for word in argv)
@@ -67,12 +70,21 @@ def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, 
     from osprey.training.devices import process_count
     from osprey.training.environment import describe_environment
 
+    if cfg.from_run is not None and OmegaConf.is_missing(cfg.data, "root"):
+        cfg.data.root = ""  # the donor tells
     config = typed(cfg, TrainConfig)
+    donor = None
+    if config.from_run is not None:
+        donor = find_run(config.from_run, Path(config.paths.runs))
+        inherit(config, overrides, donor)
     validate(config)
     if config.data.reader != "harbour":
         existing_folder(config.data.root)  # before a check that takes a second or two
     check_policy(config.augmentation.steps)
     prepared = prepare(config.data, Path(config.paths.cache))
+    if donor is not None:
+        allowed = config.data.allow_leakage
+        prepared.notices.extend(check_donor(donor, prepared.manifest, allowed=allowed, what="from"))
     describe_data(config.data.name, prepared.manifest, len(prepared.unreadable), prepared.notices)
     process_count(config)  # a missing GPU shows before a run is begun
     config.data.root = str(prepared.manifest.root.resolve())

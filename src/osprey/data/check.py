@@ -15,19 +15,25 @@ from osprey.imaging import read_image
 _VERSION = "1"  # raise it when the decoder's idea of readable changes
 
 
+def fingerprint(root: Path, paths: Sequence[str]) -> str:
+    """SHA-256 over each file's name, size and time: another one once any of them has changed."""
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            stat = os.stat(root / path)
+            digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        except OSError:
+            digest.update(f"{path}\0missing\n".encode())
+    return digest.hexdigest()
+
+
 def find_unreadable(root: Path, paths: Sequence[str], cache: Path) -> dict[str, str]:
     """Decode every file once and return ``{path: reason}`` for those that fail.
 
     The answer is remembered under ``cache`` until a file's name, size or time changes.
     """
-    fingerprint = hashlib.sha256(f"{_VERSION}\n{root.resolve()}".encode())
-    for path in paths:
-        try:
-            stat = os.stat(root / path)
-            fingerprint.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
-        except OSError:
-            fingerprint.update(f"{path}\0missing\n".encode())
-    remembered = cache / "checked" / f"{fingerprint.hexdigest()[:32]}.json"
+    key = f"{_VERSION}\n{root.resolve()}\n{fingerprint(root, paths)}"
+    remembered = cache / "checked" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
     try:
         return dict(json.loads(remembered.read_text()))
     except (OSError, ValueError):

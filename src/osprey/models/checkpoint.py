@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from osprey.errors import CheckpointError, ConfigError
+from osprey.models.folding import fold_batchnorm
 from osprey.models.registry import ModelSpec, build
 
 FACTS_KEY = "osprey"  # where our plain facts stand beside Lightning's own entries
@@ -130,6 +131,7 @@ def load_model(path: Path) -> tuple[nn.Module, Facts]:
     if model is None:
         raise CheckpointError(f"checkpoint '{path}': its tensors do not fit '{facts.model.name}'")
     model.load_state_dict(own)
+    fold_batchnorm(model)
     return model.eval(), facts
 
 

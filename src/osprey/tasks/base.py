@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from osprey.config.schema import TrainConfig
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import FACTS_KEY, Facts
+from osprey.models.pixels import Normalise
 from osprey.models.registry import first_stages, head_prefixes
 from osprey.tasks.optim import make_optimizer, make_scheduler
 
@@ -27,18 +28,13 @@ class Task(pl.LightningModule):
         config: The whole configuration.
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, model: nn.Module, facts: Facts, config: TrainConfig) -> None:
         super().__init__()
         self.model = model
         self.facts = facts
         self.config = config
         preprocess = Preprocess.from_dict(facts.preprocess)
-        for name in ("mean", "std"):
-            values = 255 * torch.tensor(getattr(preprocess, name)).view(1, 3, 1, 1)
-            self.register_buffer(name, values, persistent=False)
+        self.pixels = Normalise(preprocess.mean, preprocess.std)
         self._head = head_prefixes(model)
         self._stages = first_stages(model, config.model.freeze_stages)
         self._move_backbone(config.model.freeze != "backbone")
@@ -63,8 +59,7 @@ class Task(pl.LightningModule):
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 [B, S, S, 3] to float [B, 3, S, S] of the distribution the model expects."""
-        # The permuted view of NHWC bytes already lies in channels_last order.
-        pixels = (images.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        pixels: Tensor = self.pixels(images)
         return pixels if self.config.trainer.channels_last else pixels.contiguous()
 
     def configure_optimizers(self) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -13,9 +14,12 @@ from osprey.data.manifest import Manifest
 from osprey.errors import ConfigError
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import Facts
+from osprey.models.folding import fold_batchnorm
 from osprey.models.registry import InputSettings, ModelSpec, check_size, input_settings
+from osprey.models.transfer import build_from_run
 from osprey.models.weights import build_pretrained
 from osprey.tasks.classification import Classification
+from osprey.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,13 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
     classes = manifest.classes
     for size in {preprocess.size, config.data.train_size or preprocess.size}:
         check_size(spec, len(classes), size)
-    pretrained = False if resuming else config.model.pretrained
-    model, weights = build_pretrained(spec, len(classes), pretrained)
+    if config.from_run and not resuming:
+        model, weights = build_from_run(spec, classes, RunFolder(Path(config.from_run)).best)
+    else:
+        pretrained = False if resuming else config.model.pretrained
+        model, weights = build_pretrained(spec, len(classes), pretrained)
+    if config.trainer.strategy == "single":  # several GPUs put SyncBatchNorm in their place
+        fold_batchnorm(model)
     if config.trainer.channels_last:
         import torch
 

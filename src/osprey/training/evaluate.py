@@ -25,6 +25,7 @@ from osprey.models.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
+from osprey.models.pixels import Normalise
 from osprey.tasks.metrics import per_class_report, scalar_metrics
 from osprey.training.devices import pick_device
 from osprey.training.run_folder import RunFolder
@@ -59,16 +60,14 @@ def run_network(
         raise DataError(f"the '{split}' split is empty: nothing to test on")
     data = DataModule(manifest, facts.classes, preprocess, config.data, seed=config.seed)
     device = pick_device(config.trainer.accelerator)
-    mean = 255 * torch.tensor(preprocess.mean, device=device).view(1, 3, 1, 1)
-    std = 255 * torch.tensor(preprocess.std, device=device).view(1, 3, 1, 1)
-    model = model.to(device).eval()
+    pixels = Normalise(preprocess.mean, preprocess.std).to(device)
+    model = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     logits, targets = [], []
     with torch.inference_mode():
         for number, batch in enumerate(data.eval_dataloader(split)):
             if limit is not None and number >= limit:
                 break
-            pixels = batch["image"].to(device).permute(0, 3, 1, 2).float()
-            logits.append(model((pixels - mean) / std).float().cpu())
+            logits.append(model(pixels(batch["image"].to(device))).float().cpu())
             targets.append(batch["target"])
     n = sum(len(t) for t in targets)
     paths = part.table["path"].tolist()[:n]

@@ -40,7 +40,9 @@ def finish(run: RunFolder, config: TrainConfig, minutes: float) -> dict[str, Any
 
 
 def _epochs(run: RunFolder) -> dict[str, Any]:
-    """How many epochs were trained and which was best, from metrics.csv."""
+    """How many epochs were trained and which was best, from metrics.csv; none of a probe."""
+    if not (run.path / "metrics.csv").is_file():
+        return {"trained": 0, "best": 0}
     with (run.path / "metrics.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     best = max(rows, key=lambda row: float(row["val/macro_f1"]))
@@ -67,9 +69,10 @@ def report(run: RunFolder, summary: dict[str, Any]) -> None:
     if "test" in summary:
         say(f"test    {metrics_line(summary['test'], summary['test']['n'])}")
     epochs = summary["epochs"]
+    best = f"best    epoch {epochs['best']} of {epochs['trained']} by validation macro-F1; "
     say(
-        f"best    epoch {epochs['best']} of {epochs['trained']} by validation macro-F1; "
-        f"temperature {summary['temperature']:.2f}; {summary['minutes']:.1f} minutes, "
+        (best if epochs["trained"] else "ready   ")
+        + f"temperature {summary['temperature']:.2f}; {summary['minutes']:.1f} minutes, "
         f"{summary['peak_memory_mb'] or '?'} MB"
     )
     say(f"run     {run.path}")
@@ -77,4 +80,7 @@ def report(run: RunFolder, summary: dict[str, Any]) -> None:
     say("next:")
     say(f"  osprey predict --run {run.path} --image PHOTO --verbose")
     say(f"  osprey eval run={run.path} data.split={shown}")
-    say(f"  osprey train resume={run.path} trainer.max_epochs={2 * epochs['trained']}")
+    if epochs["trained"]:
+        say(f"  osprey train resume={run.path} trainer.max_epochs={2 * epochs['trained']}")
+    else:
+        say(f"  osprey train experiment=finetune from={run.path}")

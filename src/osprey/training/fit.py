@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import warnings
+from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
 
 from osprey import __version__
 from osprey.config.schema import TrainConfig
+from osprey.models.checkpoint import FACTS_KEY, write_checkpoint
 from osprey.training.assemble import Assembly, assemble
 from osprey.training.autotune import resolve_auto
 from osprey.training.console import say
+from osprey.training.features import FeatureStore
 from osprey.training.linear_probe import fit_head
 from osprey.training.loggers import close_loggers
 from osprey.training.run_folder import RunFolder
@@ -38,7 +41,15 @@ def fit(run: RunFolder, config: TrainConfig) -> None:
     if trainer.is_global_zero:
         _describe(assembly, config, trainer, run, resuming)
     if config.model.head_init == "linear_probe" and not resuming:
-        fit_head(assembly, trainer.strategy.root_device, verbose=trainer.is_global_zero)
+        cache = Path(config.paths.cache)
+        store = FeatureStore(
+            assembly.task.model, assembly.data, trainer.strategy.root_device, cache
+        )
+        views = config.model.probe_views
+        fit_head(assembly.task, store, views, verbose=trainer.is_global_zero)
+    if config.trainer.max_epochs == 0:
+        keep_as_it_is(assembly, run)
+        return
     try:
         trainer.fit(
             assembly.task,
@@ -48,6 +59,13 @@ def fit(run: RunFolder, config: TrainConfig) -> None:
         )
     finally:
         close_loggers(trainer.loggers)
+
+
+def keep_as_it_is(assembly: Assembly, run: RunFolder) -> None:
+    """Write the checkpoint of a run that trains no epochs: a probe, an ensemble."""
+    task = assembly.task.cpu()
+    content = {"state_dict": task.state_dict(), FACTS_KEY: task.facts.to_dict()}
+    write_checkpoint(content, run.best)
 
 
 def quieten() -> None:

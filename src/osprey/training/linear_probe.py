@@ -1,4 +1,4 @@
-"""A linear head fitted on frozen features: the head fine-tuning starts from.
+"""A linear head fitted on frozen features: a first model in seconds, and a start for fine-tuning.
 
 A random head sends large, meaningless gradients into a pretrained backbone; a fitted one does
 not (Kumar et al. 2022). Features are computed once, so this costs one pass over the photos.
@@ -10,70 +10,67 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
-from osprey.data.datamodule import DataModule
-from osprey.data.dataset import Batch
-from osprey.data.sampler import EvalBatchSampler
 from osprey.errors import ConfigError
 from osprey.models.registry import Classifier
-from osprey.training.assemble import Assembly
+from osprey.tasks.base import Task
 from osprey.training.console import say
+from osprey.training.features import Features, FeatureStore
 
-_L2 = (1e-4, 1e-3, 1e-2, 1e-1)  # strengths tried; validation chooses
+_L2 = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)  # strengths tried; validation chooses
 
 
-def fit_head(assembly: Assembly, device: torch.device, *, verbose: bool = True) -> None:
-    """Fit the network's last layer by logistic regression on its own features, in place.
-
-    The L2 strength is the one with the lowest log loss on the validation split. Every process of
-    a distributed run computes the same head from the same data.
+def linear_head(model: nn.Module) -> nn.Linear:
+    """The network's last layer.
 
     Raises:
-        ConfigError: The network's head is not one linear layer.
+        ConfigError: It is not one linear layer.
     """
-    head = cast(Classifier, assembly.task.model).get_classifier()
+    head = cast(Classifier, model).get_classifier()
     if not isinstance(head, nn.Linear):
         raise ConfigError(
             f"model.head_init=linear_probe: the head of this model is {type(head).__name__}, "
             "not one linear layer; use model.head_init=random"
         )
-    train = _features(assembly, "train", device)
-    val = _features(assembly, "val", device)
-    fitted = [fit_linear(*train, head.out_features, l2) for l2 in _L2]
-    losses = [
-        float(nn.functional.cross_entropy(val[0] @ weight.T + bias, val[1]))
-        for weight, bias in fitted
-    ]
+    return head
+
+
+def fit_head(task: Task, store: FeatureStore, views: int, *, verbose: bool = True) -> None:
+    """Fit the network's last layer by logistic regression on its own features, in place.
+
+    The L2 strength is the one with the lowest log loss on the validation split. Every process of
+    a distributed run computes the same head from the same data.
+
+    Args:
+        task: Holds the network.
+        store: Gives the network's features.
+        views: Looks at each training photo: one as in production, the others augmented.
+        verbose: Say how it went.
+
+    Raises:
+        ConfigError: The network's head is not one linear layer.
+    """
+    head = linear_head(task.model)
+    seen = [store.features("train", view) for view in range(views)]
+    train = Features(torch.cat([f.values for f in seen]), torch.cat([f.targets for f in seen]))
+    val = store.features("val")
+    fitted = [fit_linear(train.values, train.targets, head.out_features, l2) for l2 in _L2]
+    scores = [val.values @ weight.T + bias for weight, bias in fitted]
+    losses = [float(nn.functional.cross_entropy(logits, val.targets)) for logits in scores]
     chosen = losses.index(min(losses))
     weight, bias = fitted[chosen]
     with torch.no_grad():
         head.weight.copy_(weight)
         head.bias.copy_(bias)
-    if assembly.task.ema is not None:
-        assembly.task.ema.module.load_state_dict(assembly.task.model.state_dict())
-    accuracy = ((val[0] @ weight.T + bias).argmax(1) == val[1]).float().mean()
+    if task.ema is not None:
+        task.ema.module.load_state_dict(task.model.state_dict())
+    accuracy = (scores[chosen].argmax(1) == val.targets).float().mean()
     if verbose:
-        say(f"head    fitted on frozen features: val top-1 {accuracy:.3f} (L2 {_L2[chosen]:g})")
-
-
-def _features(assembly: Assembly, split: str, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Features float32 [N, C] and targets int64 [N] of a split, prepared as in production."""
-    data: DataModule = assembly.data
-    dataset = data.dataset(split)
-    sampler = EvalBatchSampler(len(dataset), data.config.eval_batch_size)
-    loader: DataLoader[Batch] = data.loader(dataset, sampler)
-    task = assembly.task.to(device).eval()
-    network = cast(Classifier, task.model)
-    features, targets = [], []
-    with torch.inference_mode():
-        for batch in loader:
-            maps = network.forward_features(task.normalise(batch["image"].to(device)))
-            features.append(network.forward_head(maps, pre_logits=True).float().cpu())
-            targets.append(batch["target"])
-    task.train()
-    # Cloned out of inference mode, so that gradients with respect to a head may use them.
-    return torch.cat(features).clone(), torch.cat(targets).clone()
+        looks = f" of {views} views a photo" if views > 1 else ""
+        say(
+            f"head    fitted on {head.in_features} frozen features{looks}: "
+            f"val top-1 {accuracy:.3f} (L2 {_L2[chosen]:g})"
+        )
 
 
 def fit_linear(

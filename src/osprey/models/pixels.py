@@ -1,0 +1,31 @@
+"""Bytes to the numbers a network was made for, on the device the batch is on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Normalise(nn.Module):
+    """``(x / 255 - mean) / std`` of a uint8 batch.
+
+    Args:
+        mean: Of red, green and blue in 0..1.
+        std: Likewise.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        for name, values in (("mean", mean), ("std", std)):
+            scaled = 255 * torch.tensor(list(values)).view(1, 3, 1, 1)
+            self.register_buffer(name, scaled, persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """uint8 [B, H, W, 3] to float32 [B, 3, H, W], in the channels_last order it came in."""
+        normalised: Tensor = (images.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        return normalised

@@ -1,0 +1,74 @@
+"""Start a network from another run's: its backbone whole, its head class by class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from osprey.errors import CheckpointError
+from osprey.models.checkpoint import load_model
+from osprey.models.registry import ModelSpec, build, head_prefixes
+
+_SHOWN = 10  # class names in one line
+
+
+def build_from_run(
+    spec: ModelSpec, classes: Sequence[str], checkpoint: Path
+) -> tuple[nn.Module, str]:
+    """Build ``spec`` with the weights of a run's checkpoint.
+
+    A class that both know keeps what the head learnt of it; a new one starts from random weights.
+
+    Returns:
+        The network, and one line that says what was taken over and what was not.
+
+    Raises:
+        CheckpointError: The checkpoint cannot be read, or is of another network.
+    """
+    donor, facts = load_model(checkpoint)
+    if (facts.model.factory, facts.model.name) != (spec.factory, spec.name):
+        raise CheckpointError(
+            f"from: '{checkpoint}' is a {facts.model.name}, not a {spec.name}: "
+            "leave model=... out, a run brings its own"
+        )
+    model = build(spec, len(classes))
+    own, theirs = model.state_dict(), donor.state_dict()
+    known = [name for name in classes if name in facts.classes]
+    here = torch.tensor([classes.index(name) for name in known], dtype=torch.long)
+    there = torch.tensor([facts.classes.index(name) for name in known], dtype=torch.long)
+    heads = head_prefixes(model)
+    for key, value in theirs.items():
+        if key not in own:
+            raise CheckpointError(f"from: '{checkpoint}' holds '{key}', which {spec.name} has not")
+        if not key.startswith(heads):
+            own[key] = value
+        elif known and own[key].shape[1:] == value.shape[1:]:
+            own[key][here] = value[there]
+    try:
+        model.load_state_dict(own)
+    except RuntimeError:
+        raise CheckpointError(
+            f"from: the tensors of '{checkpoint}' do not fit '{spec.name}' as configured: "
+            "leave model.options and data.size as the run had them"
+        ) from None
+    return model, f"weights: {checkpoint}" + _told(classes, facts.classes)
+
+
+def _told(classes: Sequence[str], before: Sequence[str]) -> str:
+    """What became of the head, where it does not fit one to one."""
+    if list(classes) == list(before):
+        return ", head included"
+    groups = {
+        "head kept for": [name for name in classes if name in before],
+        "begun anew for": [name for name in classes if name not in before],
+        "dropped for": [name for name in before if name not in classes],
+    }
+    parts = []
+    for what, names in groups.items():
+        if names:
+            more = f" and {len(names) - _SHOWN} more" if names[_SHOWN:] else ""
+            parts.append(f"{what} {', '.join(names[:_SHOWN])}{more}")
+    return "; " + "; ".join(parts)
