@@ -108,6 +108,7 @@ def validate(config: TrainConfig) -> None:
     _check_model(config)
     _check_data(config)
     _check_trainer(config)
+    _check_averaging(config)
 
 
 def _check_model(config: TrainConfig) -> None:
@@ -175,6 +176,19 @@ def _check_trainer(config: TrainConfig) -> None:
         raise ConfigError("callbacks.ema_decay cannot be used with trainer=fsdp: use trainer=ddp")
     if trainer.precision == "16-mixed" and trainer.accelerator == "cpu":
         raise ConfigError("trainer.precision=16-mixed needs a GPU: use bf16-mixed or 32-true")
+
+
+def _check_averaging(config: TrainConfig) -> None:
+    kind = config.callbacks.averaging
+    if kind != "none" and config.trainer.max_epochs < 2:
+        raise ConfigError(
+            f"callbacks.averaging={kind} needs the weights of 2 epochs or more: raise "
+            "trainer.max_epochs, or set it to none"
+        )
+    if kind != "none" and config.trainer.strategy == "fsdp":
+        raise ConfigError(
+            f"callbacks.averaging={kind} cannot be used with trainer=fsdp: use trainer=ddp"
+        )
 
 
 def validate_eval(config: EvalConfig) -> None:
