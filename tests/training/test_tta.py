@@ -12,7 +12,7 @@ import pytest
 import torch
 from conftest import only_run
 from helpers import quick
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osprey.models.checkpoint import load_model
@@ -32,7 +32,7 @@ def answer(images: torch.Tensor, tta: str, temperature: float) -> torch.Tensor:
     return (logits / temperature).softmax(dim=1)
 
 
-@quick
+@settings(quick, max_examples=20)
 @given(st.integers(0, 10**6), st.floats(0.3, 5))
 def test_a_mirrored_photo_has_the_same_answer(seed: int, temperature: float) -> None:
     images = photos_of(seed)

@@ -106,15 +106,23 @@ def write_predictions(
     os.replace(temporary, path)
 
 
-def calibrate(run: RunFolder, config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
+def calibrate(
+    run: RunFolder, config: TrainConfig, manifest: Manifest, outputs: Outputs | None = None
+) -> dict[str, Any]:
     """Fit the temperature on validation and write it into the best checkpoint.
+
+    Args:
+        run: The run.
+        config: Its settings.
+        manifest: Its samples.
+        outputs: What the network said of validation, where that is known already.
 
     Returns:
         Validation figures before and after: ``{"temperature", "before", "after"}``.
     """
     model, facts = load_model(run.best)
     limit = config.trainer.limit_eval_batches
-    outputs = run_network(model, facts, manifest, "val", config, limit)
+    outputs = outputs or run_network(model, facts, manifest, "val", config, limit)
     temperature = fit_temperature(outputs.logits, outputs.targets)
     content = read_checkpoint(run.best)
     content[FACTS_KEY] = replace(facts, temperature=temperature).to_dict()
