@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def metrics(folder: Path) -> list[dict[str, float]]:
 
 def test_ddp_sim_equals_one_process(tmp_path: Path) -> None:
     photos = make_photos(tmp_path / "photos", per_class=15)  # 7 to validate: odd on purpose
-    words = ["train", "data=folder", f"data.root={photos}", *WORDS]
+    words = ["train", "data=folder", f"data.root={photos}", *WORDS, "callbacks.averaging=swa"]
     found = []
     for more in ([], ["trainer=ddp_sim", "trainer.max_epochs=2"]):
         folder = tmp_path / f"work{len(more)}"
@@ -34,6 +35,10 @@ def test_ddp_sim_equals_one_process(tmp_path: Path) -> None:
         result = run_process([*words, *more], folder, OSPREY_CACHE=str(tmp_path / "cache"))
         assert result.code == 0, result.err
         found.append(metrics(folder))
+        summary = json.loads((only_run(folder) / "summary.json").read_text())
+        assert summary["averaging"]["epochs"] == [1, 2]
+        left = {p.name for p in (only_run(folder) / "checkpoints").iterdir()}
+        assert left == {"best.ckpt", "last.ckpt"}
     one, two = found
     assert len(one) == len(two) == 2
     for row, expected in zip(two, one, strict=True):

@@ -86,6 +86,7 @@ def test_one_line_and_exit_code_2(word: str, here: Path, osprey) -> None:  # typ
         ["train", "optimizer.lrr=1"],
         ["train", "model=resnte18"],
         ["train", "trainer.max_epochs=0"],
+        ["train", "model=ensemble", "model.runs=[a,b]"],
         ["train", "data=folder", "data.root=/nowhere/at/all"],
         ["eval", "--help"],
         ["predict", "--help"],

@@ -161,7 +161,8 @@ def test_not_one_of_ours(tmp_path: Path, foreign: Any) -> None:
     [
         (
             {"factory": "os.system", "name": "reboot", "options": {}},
-            "'os.system' is not a model factory of Osprey's (there are: simple_cnn, timm)",
+            "'os.system' is not a model factory of Osprey's "
+            "(there are: simple_cnn, timm, ensemble)",
         ),
         (
             {"factory": "timm", "name": "hf-hub:evil/model", "options": {}},

@@ -22,7 +22,9 @@ from osprey.models.registry import (
 )
 from osprey.models.simple_cnn import SimpleCNN
 
-MODEL_FILES = sorted(p for p in (CONFIG_DIR / "model").glob("*.yaml") if p.stem != "_base")
+MODEL_FILES = sorted(
+    p for p in (CONFIG_DIR / "model").glob("*.yaml") if p.stem not in ("_base", "ensemble")
+)
 
 
 def spec_of(name: str, **options: Any) -> ModelSpec:
@@ -95,7 +97,9 @@ def refusal(spec: ModelSpec) -> str:
     ],
 )
 def test_unknown_factories(factory: str, message: str) -> None:
-    assert refusal(ModelSpec(factory, "x", {})) == message + "(there are: simple_cnn, timm)"
+    assert (
+        refusal(ModelSpec(factory, "x", {})) == message + "(there are: simple_cnn, timm, ensemble)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -41,14 +41,19 @@ def _evaluate(config: EvalConfig) -> None:
     pick_device(config.accelerator)
     split = config.data.split
     elsewhere = f"-{Path(config.data.root).resolve().name}" if config.data.root else ""
-    name = f"{config.checkpoint}-{split}{elsewhere}"
+    views = "" if config.tta == "none" else f"-{config.tta}"
+    name = f"{config.checkpoint}-{split}{elsewhere}{views}"
     predictions = run.path / "evaluations" / f"{name}.csv"
     predictions.parent.mkdir(exist_ok=True)
-    figures = test(checkpoint, settings, manifest, split, predictions)
+    figures = test(checkpoint, settings, manifest, split, predictions, config.tta)
     run.write_json(f"evaluations/{name}.json", figures)
     per_class_table(figures["per_class"])
     say()
-    say(f"{split:<7} {metrics_line(figures, figures['n'])}")
+    if config.tta == "none":
+        say(f"{split:<7} {metrics_line(figures, figures['n'])}")
+    else:
+        say(f"{split:<7} without tta:  {metrics_line(figures['without_tta'], figures['n'])}")
+        say(f"{split:<7} {f'tta={config.tta}:':<13} {metrics_line(figures, figures['n'])}")
     say(f"wrote   {run.path / 'evaluations' / name}.json and .csv ({checkpoint})")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from osprey.config.validate import TTA
 from osprey.data.readers import existing_folder, walk_photos
 from osprey.errors import DataError, UnreadableImage, UserError, nearest
 from osprey.training.run_folder import find_run
@@ -32,6 +33,12 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--folder", metavar="PHOTOS", help="every photo in it and below it")
     parser.add_argument("--run", default="latest", help="run folder (default: newest finished run)")
     parser.add_argument("--runs", default="runs", help="where runs are kept (default: runs)")
+    parser.add_argument(
+        "--tta",
+        choices=TTA,
+        default="none",
+        help="answers averaged over the photo and its mirror image, or its 8 turned views",
+    )
     parser.add_argument("--verbose", action="store_true", help="also scores, model and timing")
     parser.add_argument("--output", metavar="FILE", help="table to write, for --folder")
     parser.add_argument("--format", choices=FORMATS, help="of --output (default: by its ending)")
@@ -56,7 +63,9 @@ def main(argv: list[str]) -> int:
     from osprey.training.predict import Predictor
 
     # One photo is answered sooner without waking a GPU; many are worth it.
-    predictor = Predictor(run.best, pick_device("cpu" if arguments.image else "auto"))
+    predictor = Predictor(
+        run.best, pick_device("cpu" if arguments.image else "auto"), arguments.tta
+    )
     loaded = time.perf_counter() - started
     model = f"{predictor.facts.model.name}, {len(predictor.classes)} classes"
     print(f"model: {run.best} ({model})", file=sys.stderr)

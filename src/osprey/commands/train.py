@@ -17,6 +17,7 @@ from osprey.config.validate import validate
 from osprey.errors import ConfigError, Interrupted, UserError, nearest
 from osprey.training.console import describe_data, say, warn
 from osprey.training.inherit import check_donor, inherit
+from osprey.training.members import find_members, inherit_members
 from osprey.training.run_folder import RunFolder, find_run
 
 # What may differ when a run goes on. Anything else would not fit its checkpoint, or be ignored.
@@ -70,21 +71,28 @@ def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, 
     from osprey.training.devices import process_count
     from osprey.training.environment import describe_environment
 
-    if cfg.from_run is not None and OmegaConf.is_missing(cfg.data, "root"):
-        cfg.data.root = ""  # the donor tells
+    inherits = cfg.from_run is not None or cfg.model.factory == "ensemble"
+    if inherits and OmegaConf.is_missing(cfg.data, "root"):
+        cfg.data.root = ""  # an earlier run tells
     config = typed(cfg, TrainConfig)
     donor = None
     if config.from_run is not None:
         donor = find_run(config.from_run, Path(config.paths.runs))
         inherit(config, overrides, donor)
     validate(config)
+    members = find_members(config) if config.model.factory == "ensemble" else []
+    if members:
+        inherit_members(config, overrides, members)
     if config.data.reader != "harbour":
         existing_folder(config.data.root)  # before a check that takes a second or two
     check_policy(config.augmentation.steps)
     prepared = prepare(config.data, Path(config.paths.cache))
+    allowed = config.data.allow_leakage
     if donor is not None:
-        allowed = config.data.allow_leakage
         prepared.notices.extend(check_donor(donor, prepared.manifest, allowed=allowed, what="from"))
+    for member in members:
+        found = check_donor(member, prepared.manifest, allowed=allowed, what="model.runs")
+        prepared.notices.extend(found)
     describe_data(config.data.name, prepared.manifest, len(prepared.unreadable), prepared.notices)
     process_count(config)  # a missing GPU shows before a run is begun
     config.data.root = str(prepared.manifest.root.resolve())

@@ -108,10 +108,15 @@ def validate(config: TrainConfig) -> None:
     _check_model(config)
     _check_data(config)
     _check_trainer(config)
+    _check_averaging(config)
 
 
 def _check_model(config: TrainConfig) -> None:
     model = config.model
+    if model.runs and model.factory != "ensemble":
+        raise ConfigError("model.runs goes with model=ensemble")
+    if model.factory == "ensemble" and len(model.runs) < 2:
+        raise ConfigError("an ensemble needs 2 finished runs or more: model.runs=[RUN,RUN]")
     if isinstance(model.freeze, str):
         check_choice("model.freeze", model.freeze, ("none", "backbone"))
     elif model.freeze < 0:
@@ -152,7 +157,8 @@ def _check_data(config: TrainConfig) -> None:
 
 def _check_trainer(config: TrainConfig) -> None:
     trainer = config.trainer
-    if trainer.max_epochs == 0 and config.model.head_init != "linear_probe":
+    idle = config.model.head_init != "linear_probe" and config.model.factory != "ensemble"
+    if trainer.max_epochs == 0 and idle:
         raise ConfigError(
             "trainer.max_epochs=0 trains nothing: set 1 or more, or model.head_init=linear_probe "
             "to fit the head alone"
@@ -175,6 +181,23 @@ def _check_trainer(config: TrainConfig) -> None:
         raise ConfigError("callbacks.ema_decay cannot be used with trainer=fsdp: use trainer=ddp")
     if trainer.precision == "16-mixed" and trainer.accelerator == "cpu":
         raise ConfigError("trainer.precision=16-mixed needs a GPU: use bf16-mixed or 32-true")
+
+
+def _check_averaging(config: TrainConfig) -> None:
+    kind = config.callbacks.averaging
+    if kind != "none" and config.trainer.max_epochs < 2:
+        raise ConfigError(
+            f"callbacks.averaging={kind} needs the weights of 2 epochs or more: raise "
+            "trainer.max_epochs, or set it to none"
+        )
+    if kind != "none" and config.model.factory == "ensemble":
+        raise ConfigError(
+            f"callbacks.averaging={kind} cannot be used with model=ensemble: nothing is trained"
+        )
+    if kind != "none" and config.trainer.strategy == "fsdp":
+        raise ConfigError(
+            f"callbacks.averaging={kind} cannot be used with trainer=fsdp: use trainer=ddp"
+        )
 
 
 def validate_eval(config: EvalConfig) -> None:

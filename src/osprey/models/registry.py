@@ -6,15 +6,17 @@ file is ever built from such a name, so no checkpoint can make Osprey import or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
 from osprey.errors import ConfigError, nearest
+from osprey.models.ensemble import OPTIONS, Ensemble, member_specs
 from osprey.models.simple_cnn import SimpleCNN
+from osprey.models.spec import ModelSpec as ModelSpec
 
 # What of timm.create_model may be set. Others of its arguments read files or reach the network.
 _TIMM_OPTIONS = (
@@ -58,19 +60,6 @@ class InputSettings:
     crop_pct: float
 
 
-@dataclass(frozen=True)
-class ModelSpec:
-    """Plain data that says how to build a network; stored in checkpoints."""
-
-    factory: str
-    name: str
-    options: Mapping[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for a checkpoint."""
-        return {"factory": self.factory, "name": self.name, "options": dict(self.options)}
-
-
 def _cnn(spec: ModelSpec, num_classes: int) -> nn.Module:
     if spec.name != "simple_cnn":
         raise ConfigError(f"factory 'simple_cnn' has no model '{spec.name}'")
@@ -84,6 +73,11 @@ def _timm(spec: ModelSpec, num_classes: int) -> nn.Module:
     return timm.create_model(spec.name, num_classes=num_classes, **spec.options)
 
 
+def _ensemble(spec: ModelSpec, num_classes: int) -> nn.Module:
+    networks = [(build(member, num_classes), size) for member, size in member_specs(spec)]
+    return Ensemble(networks, spec.options["combine"], num_classes)
+
+
 def _check_timm_name(name: str) -> None:
     """Only plain names of timm's own list: a prefix such as ``hf-hub:`` would fetch things."""
     import timm
@@ -95,6 +89,12 @@ def _check_timm_name(name: str) -> None:
 
 def _cnn_input(spec: ModelSpec) -> InputSettings:
     return InputSettings(96, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 0.875)
+
+
+def _ensemble_input(spec: ModelSpec) -> InputSettings:
+    members = member_specs(spec)
+    first = input_settings(members[0][0])
+    return replace(first, size=max(size for _, size in members))
 
 
 def _timm_input(spec: ModelSpec) -> InputSettings:
@@ -119,6 +119,7 @@ _FACTORIES: dict[
 ] = {
     "simple_cnn": (_cnn, _cnn_input, _CNN_OPTIONS),
     "timm": (_timm, _timm_input, _TIMM_OPTIONS),
+    "ensemble": (_ensemble, _ensemble_input, OPTIONS),
 }
 
 
@@ -134,6 +135,10 @@ def check_spec(spec: ModelSpec) -> None:
             f"'{spec.factory}' is not a model factory of Osprey's{hint} "
             f"(there are: {', '.join(_FACTORIES)})"
         )
+    if spec.factory == "ensemble":
+        for member, _ in member_specs(spec):
+            check_spec(member)
+        return
     allowed = _FACTORIES[spec.factory][2]
     for key, value in spec.options.items():
         if key not in allowed:

@@ -30,6 +30,7 @@ from osprey.tasks.metrics import per_class_report, scalar_metrics
 from osprey.training.devices import pick_device
 from osprey.training.run_folder import RunFolder
 from osprey.training.temperature import fit_temperature
+from osprey.training.tta import ask, merge_views
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,11 @@ def run_network(
     split: str,
     config: TrainConfig,
     limit: int | None = None,
+    tta: str = "none",
 ) -> Outputs:
     """Logits of every sample of ``split``, in the manifest's order.
+
+    With test-time augmentation they are [N, views, C], the photo as it is first.
 
     Raises:
         DataError: The split holds nothing.
@@ -67,11 +71,12 @@ def run_network(
         for number, batch in enumerate(data.eval_dataloader(split)):
             if limit is not None and number >= limit:
                 break
-            logits.append(model(pixels(batch["image"].to(device))).float().cpu())
+            logits.append(ask(model, pixels(batch["image"].to(device)), tta).cpu())
             targets.append(batch["target"])
     n = sum(len(t) for t in targets)
     paths = part.table["path"].tolist()[:n]
-    return Outputs(torch.cat(logits), torch.cat(targets), paths)
+    found = torch.cat(logits)
+    return Outputs(found[:, 0] if tta == "none" else found, torch.cat(targets), paths)
 
 
 def figures(outputs: Outputs, temperature: float, classes: Sequence[str]) -> dict[str, Any]:
@@ -101,15 +106,23 @@ def write_predictions(
     os.replace(temporary, path)
 
 
-def calibrate(run: RunFolder, config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
+def calibrate(
+    run: RunFolder, config: TrainConfig, manifest: Manifest, outputs: Outputs | None = None
+) -> dict[str, Any]:
     """Fit the temperature on validation and write it into the best checkpoint.
+
+    Args:
+        run: The run.
+        config: Its settings.
+        manifest: Its samples.
+        outputs: What the network said of validation, where that is known already.
 
     Returns:
         Validation figures before and after: ``{"temperature", "before", "after"}``.
     """
     model, facts = load_model(run.best)
     limit = config.trainer.limit_eval_batches
-    outputs = run_network(model, facts, manifest, "val", config, limit)
+    outputs = outputs or run_network(model, facts, manifest, "val", config, limit)
     temperature = fit_temperature(outputs.logits, outputs.targets)
     content = read_checkpoint(run.best)
     content[FACTS_KEY] = replace(facts, temperature=temperature).to_dict()
@@ -122,19 +135,32 @@ def calibrate(run: RunFolder, config: TrainConfig, manifest: Manifest) -> dict[s
 
 
 def test(
-    checkpoint: Path, config: TrainConfig, manifest: Manifest, split: str, predictions: Path
+    checkpoint: Path,
+    config: TrainConfig,
+    manifest: Manifest,
+    split: str,
+    predictions: Path,
+    tta: str = "none",
 ) -> dict[str, Any]:
     """Figures of one checkpoint on one split; every prediction goes to ``predictions``.
 
     Returns:
-        Plain data: the figures with the fitted temperature, and log loss and ECE without it.
+        Plain data: the figures with the fitted temperature, and log loss and ECE without it. With
+        test-time augmentation its name, and under ``without_tta`` the same photos' figures.
     """
     model, facts = load_model(checkpoint)
     limit = config.trainer.limit_eval_batches
-    outputs = run_network(model, facts, manifest, split, config, limit)
-    write_predictions(predictions, outputs, facts.temperature, facts.classes)
-    raw = figures(outputs, 1.0, facts.classes)
-    return {
-        **figures(outputs, facts.temperature, facts.classes),
+    outputs = run_network(model, facts, manifest, split, config, limit, tta)
+    temperature = facts.temperature
+    plain = outputs if tta == "none" else replace(outputs, logits=outputs.logits[:, 0])
+    raw = figures(plain, 1.0, facts.classes)
+    without = {
+        **figures(plain, temperature, facts.classes),
         "uncalibrated": {key: raw[key] for key in ("log_loss", "ece")},
     }
+    if tta == "none":
+        write_predictions(predictions, plain, temperature, facts.classes)
+        return without
+    merged = replace(outputs, logits=merge_views(outputs.logits, temperature))
+    write_predictions(predictions, merged, temperature, facts.classes)
+    return {**figures(merged, temperature, facts.classes), "tta": tta, "without_tta": without}

@@ -8,19 +8,31 @@ from pathlib import Path
 from typing import Any
 
 from osprey.config.schema import TrainConfig
+from osprey.training.averaging import clear
+from osprey.training.averaging_candidate import average_weights
 from osprey.training.console import metrics_line, per_class_table, say
+from osprey.training.ensemble import Combined
 from osprey.training.evaluate import calibrate, test
 from osprey.training.run_folder import RunFolder
 
 
-def finish(run: RunFolder, config: TrainConfig, minutes: float) -> dict[str, Any]:
-    """Calibrate and test the best checkpoint; from then on the run counts as finished.
+def finish(
+    run: RunFolder, config: TrainConfig, minutes: float, combined: Combined | None = None
+) -> dict[str, Any]:
+    """Average, calibrate and test the best checkpoint; from then on the run counts as finished.
+
+    Args:
+        run: The run.
+        config: Its settings.
+        minutes: How long it trained.
+        combined: What an ensemble said of validation.
 
     Returns:
         The content of ``summary.json``.
     """
     manifest = run.load_manifest(config.data.root)
-    val = calibrate(run, config, manifest)
+    averaging = average_weights(run, config, manifest)
+    val = calibrate(run, config, manifest, combined.val if combined else None)
     summary: dict[str, Any] = {
         "name": config.name,
         "run": run.path.name,
@@ -34,7 +46,12 @@ def finish(run: RunFolder, config: TrainConfig, minutes: float) -> dict[str, Any
     if (manifest.table["split"] == "test").any():
         table = run.path / "predictions.csv"
         summary["test"] = test(run.best, config, manifest, "test", table)
+    if combined is not None:
+        summary["ensemble"] = combined.facts
+    if averaging is not None:
+        summary["averaging"] = averaging
     run.write_json("summary.json", summary)
+    clear(run.best.parent)
     run.publish(Path(config.paths.runs))
     return summary
 
@@ -69,7 +86,10 @@ def report(run: RunFolder, summary: dict[str, Any]) -> None:
     if "test" in summary:
         say(f"test    {metrics_line(summary['test'], summary['test']['n'])}")
     epochs = summary["epochs"]
-    best = f"best    epoch {epochs['best']} of {epochs['trained']} by validation macro-F1; "
+    averaging = summary.get("averaging", {})
+    mean = f"{averaging.get('kind')} of epochs {', '.join(map(str, averaging.get('epochs', [])))}"
+    chosen = mean if averaging.get("kept") else f"epoch {epochs['best']}"
+    best = f"best    {chosen} of {epochs['trained']} by validation macro-F1; "
     say(
         (best if epochs["trained"] else "ready   ")
         + f"temperature {summary['temperature']:.2f}; {summary['minutes']:.1f} minutes, "
@@ -82,5 +102,5 @@ def report(run: RunFolder, summary: dict[str, Any]) -> None:
     say(f"  osprey eval run={run.path} data.split={shown}")
     if epochs["trained"]:
         say(f"  osprey train resume={run.path} trainer.max_epochs={2 * epochs['trained']}")
-    else:
+    elif "ensemble" not in summary:
         say(f"  osprey train experiment=finetune from={run.path}")

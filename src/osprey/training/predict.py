@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from osprey.errors import UnreadableImage
 from osprey.imaging import Preprocess, read_image
 from osprey.models.checkpoint import load_model
+from osprey.training.tta import ask, merge_views
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,13 @@ class Predictor:
     Args:
         checkpoint: One of Osprey's checkpoints.
         device: Where to compute; the CPU unless told otherwise.
+        tta: Test-time augmentation: ``none``, ``flip`` or ``dihedral``.
     """
 
-    def __init__(self, checkpoint: Path, device: torch.device | None = None) -> None:
+    def __init__(
+        self, checkpoint: Path, device: torch.device | None = None, tta: str = "none"
+    ) -> None:
+        self.tta = tta
         model, self.facts = load_model(checkpoint)
         self.device = device or torch.device("cpu")
         # Channels last is the order the bytes come in, and the quicker one for convolutions.
@@ -70,8 +75,8 @@ class Predictor:
         """Tempered probabilities float32 [N, C] of prepared photos uint8 [N, S, S, 3]."""
         images = torch.from_numpy(self.preprocess.normalise(inputs)).to(self.device)
         with torch.inference_mode():
-            logits = self.model(images.contiguous(memory_format=torch.channels_last)).float()
-        tempered = logits / self.facts.temperature
+            logits = ask(self.model, images, self.tta)
+        tempered = merge_views(logits, self.facts.temperature) / self.facts.temperature
         return cast("NDArray[np.float32]", tempered.softmax(dim=1).cpu().numpy())
 
     def predict(self, files: Iterable[Path], batch_size: int = 32) -> Iterator[Prediction]:

@@ -9,6 +9,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
 
 from osprey.config.schema import TrainConfig
+from osprey.training.averaging import gatherers
 from osprey.training.callbacks import ExplainedEarlyStopping, MetricsTable, Progress
 from osprey.training.checkpoints import BestAndLast, SafeCheckpointIO, SaveOnSignal
 from osprey.training.loggers import make_loggers
@@ -31,6 +32,7 @@ def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
     callbacks: list[Callback] = [
         MetricsTable(run.path / "metrics.csv"),
         Progress(bar=config.callbacks.progress),
+        *gatherers(config.callbacks.averaging, run.last.parent),
         SaveOnSignal(run.last),
         BestAndLast(run.best, run.last),
     ]
