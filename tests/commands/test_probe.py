@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 from pathlib import Path
@@ -46,6 +47,11 @@ def test_a_probe_is_an_ordinary_run(here: Path, photos: Path, weights: Path, osp
     assert (run / "predictions.csv").is_file()
     photo = next(iter(sorted((photos / "red").iterdir())))
     assert osprey("predict", "--image", photo).out == "['red']\n"
+    table = (run / "predictions.csv").read_text().splitlines()
+    tested = table[1].split(",")
+    result = osprey("predict", "--image", photos / tested[0], "--verbose")
+    ranked = ast.literal_eval(result.out)
+    assert ranked[0] == [tested[2], pytest.approx(float(tested[3]), abs=1e-3)]
     result = osprey("train", f"resume={run}")
     assert result.err == f"osprey train: run '{run}' has no last.ckpt to go on from\n"
 
@@ -71,7 +77,7 @@ def test_features_are_computed_once(
         return json.loads((run_of(here, "probe") / "summary.json").read_text())["test"]
 
     first = figures()
-    assert computed == [("train", 0), ("train", 1), ("val", 0)]
+    assert computed == [("train", 0), ("train", 1), ("val", 0), ("test", 0)]
     computed.clear()
     assert figures() == first
     assert computed == []
@@ -80,16 +86,16 @@ def test_features_are_computed_once(
     for photo in changed:
         photo.write_bytes(photo.read_bytes())  # another time is enough to look again
     figures()
-    assert sorted(computed) == [("train", 0), ("train", 1), ("val", 0)]
+    assert sorted(computed) == [("test", 0), ("train", 0), ("train", 1), ("val", 0)]
     computed.clear()
     for file in (here.parent / "cache" / "features").iterdir():
         file.write_bytes(file.read_bytes()[:100])
     assert figures() == first, "features that were cut short are computed anew"
-    assert len(computed) == 3
+    assert len(computed) == 4
     computed.clear()
     torch.save(build(ModelSpec("simple_cnn", "simple_cnn", {"width": 8}), 5).state_dict(), weights)
     figures()
-    assert len(computed) == 3, "other weights give other features"
+    assert len(computed) == 4, "other weights give other features"
 
 
 def test_finetune_goes_on_from_the_probe(here: Path, photos: Path, weights: Path, osprey) -> None:  # type: ignore[no-untyped-def]

@@ -28,6 +28,8 @@ from osprey.models.checkpoint import (
 from osprey.models.pixels import Normalise
 from osprey.tasks.metrics import per_class_report, scalar_metrics
 from osprey.training.devices import pick_device
+from osprey.training.features import FeatureStore
+from osprey.training.linear_probe import linear_head
 from osprey.training.run_folder import RunFolder
 from osprey.training.temperature import fit_temperature
 from osprey.training.tta import ask, merge_views
@@ -64,18 +66,24 @@ def run_network(
         raise DataError(f"the '{split}' split is empty: nothing to test on")
     data = DataModule(manifest, facts.classes, preprocess, config.data, seed=config.seed)
     device = pick_device(config.trainer.accelerator)
+    probe = config.model.head_init == "linear_probe" and config.trainer.max_epochs == 0
+    if probe and tta == "none" and limit is None:
+        # Features of a probe are known already, or are worth keeping for the next one.
+        seen = FeatureStore(model, data, device, Path(config.paths.cache)).features(split)
+        logits = seen.values @ linear_head(model).weight.T.cpu() + linear_head(model).bias.cpu()
+        return Outputs(logits.detach(), seen.targets, part.table["path"].tolist())
     pixels = Normalise(preprocess.mean, preprocess.std).to(device)
     model = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    logits, targets = [], []
+    answers, targets = [], []
     with torch.inference_mode():
         for number, batch in enumerate(data.eval_dataloader(split)):
             if limit is not None and number >= limit:
                 break
-            logits.append(ask(model, pixels(batch["image"].to(device)), tta).cpu())
+            answers.append(ask(model, pixels(batch["image"].to(device)), tta).cpu())
             targets.append(batch["target"])
     n = sum(len(t) for t in targets)
     paths = part.table["path"].tolist()[:n]
-    found = torch.cat(logits)
+    found = torch.cat(answers)
     return Outputs(found[:, 0] if tta == "none" else found, torch.cat(targets), paths)
 
 
