@@ -59,8 +59,8 @@ class Task(pl.LightningModule):
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 [B, S, S, 3] to float [B, 3, S, S] of the distribution the model expects."""
-        pixels: Tensor = self.pixels(images)
-        return pixels if self.config.trainer.channels_last else pixels.contiguous()
+        pixels: Tensor = self.pixels(images, channels_last=bool(self.config.trainer.channels_last))
+        return pixels
 
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule, one schedule step an optimiser step."""
