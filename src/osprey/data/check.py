@@ -9,22 +9,17 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from osprey.data.room import cores
+from osprey.data.stamps import file_stamps
 from osprey.errors import UnreadableImage
 from osprey.imaging import read_image
 
-_VERSION = "1"  # raise it when the decoder's idea of readable changes
+_VERSION = "2"  # raise it when the decoder's idea of readable changes
 
 
 def fingerprint(root: Path, paths: Sequence[str]) -> str:
     """SHA-256 over each file's name, size and time: another one once any of them has changed."""
-    digest = hashlib.sha256()
-    for path in paths:
-        try:
-            stat = os.stat(root / path)
-            digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
-        except OSError:
-            digest.update(f"{path}\0missing\n".encode())
-    return digest.hexdigest()
+    return hashlib.sha256(file_stamps(root, paths).tobytes()).hexdigest()
 
 
 def find_unreadable(root: Path, paths: Sequence[str], cache: Path) -> dict[str, str]:
@@ -39,7 +34,7 @@ def find_unreadable(root: Path, paths: Sequence[str], cache: Path) -> dict[str, 
     except (OSError, ValueError):
         pass
     # The decoders release the interpreter's lock, so threads use every core.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         reasons = pool.map(lambda path: _reason(root / path), paths, chunksize=16)
         bad = {path: reason for path, reason in zip(paths, reasons, strict=True) if reason}
     _remember(remembered, bad)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
-from dataclasses import dataclass
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import cv2
@@ -15,27 +15,20 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from osprey.config.schema import DataConfig
-from osprey.data.dataset import Batch, PhotoDataset, Transform
+from osprey.data.cache import PhotoCache, Source
+from osprey.data.caching import cache_photos
+from osprey.data.dataset import AsInProduction, Batch, PhotoDataset, Transform, as_cached
 from osprey.data.manifest import Manifest
+from osprey.data.room import cores
 from osprey.data.sampler import EvalBatchSampler, TrainBatchSampler, sampling_probabilities
+from osprey.data.stamps import file_stamps
+from osprey.errors import UserError
 from osprey.imaging import Preprocess
 
 
 def auto_workers() -> int:
     """Loader processes to start: one core is left to the trainer, and more than 8 seldom help."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(0, min(8, (cores or 1) - 1))
-
-
-@dataclass(frozen=True)
-class AsInProduction:
-    """The transform outside training. It holds little, since spawned workers get a copy of it."""
-
-    preprocess: Preprocess
-
-    def __call__(self, photo: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
-        """Photo uint8 HWC to model input uint8 [S, S, 3], whatever the seed."""
-        return self.preprocess(photo)
+    return max(0, min(8, cores() - 1))
 
 
 def _start_worker(_: int) -> None:
@@ -51,9 +44,11 @@ class DataModule(pl.LightningDataModule):
         manifest: All samples, each with its split.
         classes: Class names in the order of the model's outputs.
         preprocess: How a photo becomes model input outside training.
-        config: Batch sizes, workers, sampler.
+        config: Batch sizes, workers, sampler, cache.
         seed: Seed of order and augmentation.
         augment: Replaces ``preprocess`` for training photos, with its ``min_side``.
+        cache: ``paths.cache``, for ``data.cache=disk``.
+        say: Takes lines for the user.
     """
 
     def __init__(
@@ -65,6 +60,8 @@ class DataModule(pl.LightningDataModule):
         *,
         seed: int = 0,
         augment: tuple[Transform, int] | None = None,
+        cache: Path = Path("cache"),
+        say: Callable[[str], None] = print,
     ) -> None:
         super().__init__()
         self.manifest = manifest
@@ -73,16 +70,69 @@ class DataModule(pl.LightningDataModule):
         self.config = config
         self.seed = seed
         self.augment = augment
+        self.cache = cache
+        self.say = say
+        self._caches: dict[str, PhotoCache] = {}  # of train augmented, and of val as in production
+
+    def setup(self, stage: str) -> None:
+        """Before training: decode the photos once, if ``data.cache`` says so.
+
+        The first process decodes them, the others of a distributed run share what it made.
+
+        Raises:
+            UserError: There is no room for them, or a file cannot be decoded.
+        """
+        if stage != "fit" or self.config.cache == "none" or self._caches:
+            return
+        made: dict[str, PhotoCache] | UserError = {}
+        if self._place()[0] == 0:
+            try:
+                made = self._cached()
+            except UserError as error:  # which the others wait to hear of
+                made = error
+        if self.trainer is not None and self.trainer.world_size > 1:
+            made = self.trainer.strategy.broadcast(made)
+        if isinstance(made, UserError):
+            raise made
+        self._caches = made
+
+    def _cached(self) -> dict[str, PhotoCache]:
+        root = self.manifest.root
+        train, val = self.dataset("train", augmented=True), self.dataset("val")
+        form = self.preprocess
+        recipes = {
+            "train": f"{train.min_side} {train.max_side}",
+            "val": f"{form.size} {form.resize} {form.crop_pct}",
+        }
+        sources = [
+            Source(name, len(data), read, file_stamps(root, data.paths), recipes[name])
+            for name, data, read in (
+                ("train", train, train.photo),
+                ("val", val, lambda row: form(val.photo(row))),
+            )
+        ]
+        made = cache_photos(sources, self.config.cache, root, self.cache, self.say)
+        return dict(zip(recipes, made, strict=True))
 
     def dataset(self, split: str, *, augmented: bool = False) -> PhotoDataset:
         """One split as a dataset, prepared as in production unless ``augmented``."""
-        plain: tuple[Transform, int] = (
-            AsInProduction(self.preprocess),
-            self.preprocess.decode_side,
+        transform: Transform = AsInProduction(self.preprocess)
+        side, most = self.preprocess.decode_side, None
+        if augmented and self.augment:
+            transform, side = self.augment
+            most = 2 * side
+        cache = self._caches.get(split) if augmented or split == "val" else None
+        if cache is not None and not augmented:
+            transform = as_cached
+        return PhotoDataset(
+            self.manifest.split(split),
+            self.classes,
+            transform,
+            min_side=side,
+            seed=self.seed,
+            max_side=most,
+            cache=cache,
         )
-        transform, min_side = self.augment if augmented and self.augment else plain
-        part = self.manifest.split(split)
-        return PhotoDataset(part, self.classes, transform, min_side=min_side, seed=self.seed)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled, augmented batches, from where the trainer stands (also in mid-epoch)."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from osprey.data.cache import PhotoCache
 from osprey.data.manifest import Manifest
 from osprey.data.sampler import Key
-from osprey.imaging import read_image
+from osprey.imaging import Preprocess, read_image, resized
 
 Transform = Callable[[NDArray[np.uint8], int], NDArray[np.uint8]]
 
@@ -43,10 +45,29 @@ class PathList:
     def __len__(self) -> int:
         return len(self._ends)
 
+    def __iter__(self) -> Iterator[str]:
+        return (self[i] for i in range(len(self)))
+
     def __getitem__(self, index: int) -> str:
         start = self._ends[index - 1] if index else 0
         raw = self._buffer[start : self._ends[index]].tobytes()
         return raw.decode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True)
+class AsInProduction:
+    """The transform outside training. It holds little, since spawned workers get a copy of it."""
+
+    preprocess: Preprocess
+
+    def __call__(self, photo: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+        """Photo uint8 HWC to model input uint8 [S, S, 3], whatever the seed."""
+        return self.preprocess(photo)
+
+
+def as_cached(photo: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+    """The transform of photos that were cached ready for the model."""
+    return photo
 
 
 class PhotoDataset(Dataset[Batch]):
@@ -58,6 +79,8 @@ class PhotoDataset(Dataset[Batch]):
         transform: From decoded photo (uint8 HWC) and a seed to model input (uint8 [S, S, 3]).
         min_side: Short side that decoding must not go below.
         seed: With epoch and index it seeds the transform, whichever worker runs it.
+        max_side: Short side that larger photos are shrunk to once decoded, or None.
+        cache: What `photo` returns, decoded beforehand, or None.
     """
 
     def __init__(
@@ -68,6 +91,8 @@ class PhotoDataset(Dataset[Batch]):
         *,
         min_side: int,
         seed: int,
+        max_side: int | None = None,
+        cache: PhotoCache | None = None,
     ) -> None:
         number = {name: i for i, name in enumerate(classes)}
         self.root = manifest.root
@@ -77,6 +102,8 @@ class PhotoDataset(Dataset[Batch]):
         self.transform = transform
         self.min_side = min_side
         self.seed = seed
+        self.max_side = max_side
+        self.cache = cache
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -84,11 +111,33 @@ class PhotoDataset(Dataset[Batch]):
     def __getitem__(self, key: Key) -> Batch:
         epoch, index = key
         row = max(index, 0)  # padding repeats the first photo and is not counted
-        photo = read_image(Path(self.root, self.paths[row]), min_side=self.min_side)
         seed = int(np.random.SeedSequence((self.seed, epoch, row)).generate_state(1)[0])
+        image = self.transform(self.photo(row), seed)
+        if not image.flags.writeable:  # as the cache holds it: tensors must be their own
+            image = image.copy()
         return {
-            "image": torch.from_numpy(self.transform(photo, seed)),
+            "image": torch.from_numpy(image),
             "target": torch.tensor(self.targets[row]),
             "weight": torch.tensor(self.weights[row]),
             "index": torch.tensor(index),
         }
+
+    def photo(self, row: int) -> NDArray[np.uint8]:
+        """What the transform gets: a photo, uint8 [H, W, 3], read-only where it is cached.
+
+        Raises:
+            UnreadableImage: The file cannot be decoded.
+        """
+        if self.cache is not None:
+            return self.cache[row]
+        photo = read_image(Path(self.root, self.paths[row]), min_side=self.min_side)
+        return photo if self.max_side is None else _at_most(photo, self.max_side)
+
+
+def _at_most(photo: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Shrink a photo to a short side of ``side`` if it is larger: only JPEG decodes small."""
+    height, width = photo.shape[:2]
+    scale = side / min(height, width)
+    if scale >= 1:
+        return photo
+    return resized(photo, max(side, round(width * scale)), max(side, round(height * scale)))

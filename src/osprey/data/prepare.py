@@ -10,6 +10,7 @@ import pandas as pd
 
 from osprey.config.schema import DataConfig
 from osprey.data.check import find_unreadable
+from osprey.data.disk_cache import usable_folder
 from osprey.data.leakage import check_splits
 from osprey.data.manifest import Manifest
 from osprey.data.readers import read_manifest
@@ -42,6 +43,8 @@ def prepare(config: DataConfig, cache: Path) -> Prepared:
     manifest = read_manifest(config, notices)
     if config.classes is not None:
         manifest = _only_classes(manifest, list(config.classes))
+    if config.cache == "disk":
+        usable_folder(cache, manifest.root)  # before files are checked, which may take minutes
     paths = manifest.table["path"].tolist()
     unreadable = find_unreadable(manifest.root, paths, cache) if config.check_files else {}
     if unreadable:

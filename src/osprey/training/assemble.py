@@ -19,6 +19,7 @@ from osprey.models.registry import InputSettings, ModelSpec, check_size, input_s
 from osprey.models.transfer import build_from_run
 from osprey.models.weights import build_pretrained
 from osprey.tasks.classification import Classification
+from osprey.training.console import say
 from osprey.training.run_folder import RunFolder
 
 
@@ -88,6 +89,8 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         config.data,
         seed=config.seed,
         augment=(policy, policy.decode_side()),
+        cache=Path(config.paths.cache),
+        say=say,
     )
     counts = np.bincount(data.dataset("train").targets, minlength=len(classes))
     facts = Facts(config.task.name, spec, classes, preprocess.to_dict())

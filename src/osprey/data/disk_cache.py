@@ -1,0 +1,161 @@
+"""Decoded photos kept on disk between runs, and never older than the files they were made of.
+
+A data set's photos have one index, ``NAME.npz``, which is replaced in one step and names the file
+of pixels that goes with it, ``NAME-XXXXXXXX.bin``. A run that reads the old ones holds them open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from osprey.data.cache import Check, PhotoCache, Source, fill
+from osprey.errors import DataError
+
+_VERSION = 1  # raise it when decoding or resizing gives other pixels, or the files' form changes
+_ABANDONED = 24 * 3600  # seconds after which an unnamed file of pixels is nobody's any more
+
+
+def usable_folder(cache: Path, root: Path) -> Path:
+    """The folder for photos below ``cache``, made if need be.
+
+    Raises:
+        DataError: It lies in the user's data, or cannot be written to.
+    """
+    folder = cache.expanduser() / "photos"
+    if folder.resolve().is_relative_to(root.resolve()):
+        raise DataError(
+            f"paths.cache: '{cache}' lies inside data.root '{root}', where nothing is written: "
+            "name another folder, or use data.cache=ram or none"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{secrets.token_hex(4)}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    return folder
+
+
+def _unwritable(folder: Path, error: OSError) -> DataError:
+    return DataError(
+        f"data.cache=disk: cannot write to '{folder}' ({error.strerror}): name another folder with "
+        "paths.cache=FOLDER, or use data.cache=ram or none"
+    )
+
+
+class DiskCache:
+    """The place of one data set's photos on disk.
+
+    Args:
+        folder: Where caches are kept.
+        root: The data set's own folder, which with the recipe gives the cache its name.
+        source: The photos.
+    """
+
+    def __init__(self, folder: Path, root: Path, source: Source) -> None:
+        self.source = source
+        self.folder = folder
+        facts = f"{_VERSION}\n{root.resolve()}\n{source.name}\n{source.recipe}"
+        self.name = hashlib.sha256(facts.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        self.index = folder / f"{self.name}.npz"
+
+    def open(self) -> PhotoCache | str:
+        """The photos as kept, or why they must be decoded anew; "" where none were kept."""
+        if not self.index.exists():
+            return ""
+        try:
+            stamps, name, offsets, shapes = self._read_index()
+        except Exception:  # zip and NumPy have a dozen errors for damage
+            return "its index was damaged"
+        changed = _changes(stamps, self.source.stamps)
+        if changed:
+            return f"{changed} photos changed"
+        try:
+            file = (self.folder / name).open("rb")
+        except OSError:
+            return "its photos were gone"
+        if os.fstat(file.fileno()).st_size != offsets[-1]:
+            file.close()
+            return "it was cut short"
+        return PhotoCache(file, offsets, shapes)
+
+    def _read_index(
+        self,
+    ) -> tuple[NDArray[np.uint64], str, NDArray[np.int64], NDArray[np.int32]]:
+        with np.load(self.index, allow_pickle=False) as index:
+            stamps, offsets, shapes = (index[key] for key in ("stamps", "offsets", "shapes"))
+            name = str(index["pixels"])
+        sizes = 3 * shapes.prod(axis=1, dtype=np.int64)
+        if len(stamps) != len(shapes) or not np.array_equal(np.diff(offsets), sizes):
+            raise ValueError("the index contradicts itself")
+        if Path(name).name != name or offsets[0] or (sizes <= 0).any():
+            raise ValueError("the index names what cannot be its own")
+        return stamps, name, offsets, shapes
+
+    def build(self, check: Check) -> PhotoCache:
+        """Decode the photos, keep them, and let go of what was kept before.
+
+        Raises:
+            DataError: The folder cannot be written to, or the disk is full.
+            UnreadableImage: A file that cannot be decoded.
+        """
+        before = self._named()
+        pixels = self.folder / f"{self.name}-{secrets.token_hex(4)}.bin"
+        temporary = pixels.with_suffix(".index")
+        try:
+            cache = fill(self.source, pixels.open("w+b"), check)
+            self._publish(cache, pixels, temporary)
+        except BaseException as error:
+            for file in (pixels, temporary):
+                file.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise _unwritable(self.folder, error) from None
+            raise
+        self._tidy(pixels.name, before)
+        return cache
+
+    def _publish(self, cache: PhotoCache, pixels: Path, temporary: Path) -> None:
+        # On the disk before the index says so: a power cut must not leave zeros for pixels.
+        with pixels.open("rb+") as file:
+            os.fsync(file.fileno())
+        with temporary.open("wb") as file:
+            np.savez(
+                file,
+                stamps=self.source.stamps,
+                pixels=np.array(pixels.name),
+                offsets=cache.offsets,
+                shapes=cache.shapes,
+            )
+        os.replace(temporary, self.index)
+
+    def _named(self) -> str:
+        """The file of pixels that the index names now."""
+        try:
+            return self._read_index()[1]
+        except Exception:  # as above; what no index names goes when it is old
+            return ""
+
+    def _tidy(self, kept: str, before: str) -> None:
+        """Remove the former file of pixels, and what runs that were killed left behind."""
+        for file in self.folder.glob(f"{self.name}-*"):
+            with contextlib.suppress(OSError):
+                old = time.time() - file.stat().st_mtime > _ABANDONED
+                if file.name != kept and (old or file.name == before):
+                    file.unlink()
+
+
+def _changes(before: NDArray[np.uint64], now: NDArray[np.uint64]) -> int:
+    """How many files were changed, added or removed; moved rows count as changed."""
+    if np.array_equal(before, now):
+        return 0
+    more, fewer = np.setdiff1d(now, before), np.setdiff1d(before, now)
+    return max(len(more), len(fewer)) or int((before != now).sum())
