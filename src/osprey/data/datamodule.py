@@ -12,7 +12,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from osprey.config.schema import DataConfig
 from osprey.data.cache import PhotoCache, Source
@@ -190,7 +190,7 @@ class DataModule(pl.LightningDataModule):
         """The batches of ``dataset`` that ``sampler`` deals, by this machine's workers."""
         workers = auto_workers() if self.config.num_workers is None else self.config.num_workers
         return DataLoader(
-            dataset,
+            cast("Dataset[Batch]", dataset),  # of samples, which are collated to batches
             batch_sampler=sampler,
             num_workers=workers,
             persistent_workers=workers > 0,

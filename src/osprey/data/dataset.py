@@ -34,6 +34,15 @@ class Batch(TypedDict):
     index: Tensor
 
 
+class Sample(TypedDict):
+    """One row of a `Batch`, as the dataset gives it."""
+
+    image: Tensor
+    target: np.int64
+    weight: np.float32
+    index: np.int64
+
+
 class PathList:
     """Paths in one buffer: forked workers share it, where a list of strings would be copied."""
 
@@ -70,7 +79,7 @@ def as_cached(photo: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
     return photo
 
 
-class PhotoDataset(Dataset[Batch]):
+class PhotoDataset(Dataset[Sample]):
     """One split of a manifest.
 
     Args:
@@ -108,7 +117,7 @@ class PhotoDataset(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, key: Key) -> Batch:
+    def __getitem__(self, key: Key) -> Sample:
         epoch, index = key
         row = max(index, 0)  # padding repeats the first photo and is not counted
         seed = int(np.random.SeedSequence((self.seed, epoch, row)).generate_state(1)[0])
@@ -117,9 +126,10 @@ class PhotoDataset(Dataset[Batch]):
             image = image.copy()
         return {
             "image": torch.from_numpy(image),
-            "target": torch.tensor(self.targets[row]),
-            "weight": torch.tensor(self.weights[row]),
-            "index": torch.tensor(index),
+            # NumPy's scalars: collated they are the same tensors, in a tenth of the time.
+            "target": self.targets[row],
+            "weight": self.weights[row],
+            "index": np.int64(index),
         }
 
     def photo(self, row: int) -> NDArray[np.uint8]:
