@@ -395,14 +395,14 @@ def test_where_nothing_may_be_written(
     result = osprey(*words, f"paths.cache={here / 'file'}")
     assert (result.code, result.err) == (
         2,
-        f"osprey train: data.cache=disk: cannot write to '{here}/file/photos' (Not a directory): name "
-        "another folder with paths.cache=FOLDER, or use data.cache=ram or none\n",
+        f"osprey train: data.cache=disk: cannot write to '{here}/file/photos' (Not a directory): "
+        "name another folder with paths.cache=FOLDER, or use data.cache=ram or none\n",
     )
     result = osprey(*words, f"paths.cache={photos}/cache")
     assert (result.code, result.err) == (
         2,
-        f"osprey train: paths.cache: '{photos}/cache' lies inside data.root '{photos}', where nothing is "
-        "written: name another folder, or use data.cache=ram or none\n",
+        f"osprey train: paths.cache: '{photos}/cache' lies inside data.root '{photos}', where "
+        "nothing is written: name another folder, or use data.cache=ram or none\n",
     )
     assert not (photos / "cache").exists()
     assert not list(here.glob("runs/*/*"))

@@ -106,6 +106,7 @@ def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, 
 
         table = pd.DataFrame(prepared.unreadable.items(), columns=["path", "reason"])
         run.write_text("unreadable.csv", table.to_csv(index=False))
+    del prepared  # training reads the run folder; a table of a million rows is not held twice
     try:
         with run.held():
             return run, _finish(run, config)

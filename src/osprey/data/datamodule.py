@@ -19,7 +19,7 @@ from osprey.data.cache import PhotoCache, Source
 from osprey.data.caching import cache_photos
 from osprey.data.dataset import AsInProduction, Batch, PhotoDataset, Transform, as_cached
 from osprey.data.manifest import Manifest
-from osprey.data.room import cores
+from osprey.data.room import cores, give_back
 from osprey.data.sampler import EvalBatchSampler, TrainBatchSampler, sampling_probabilities
 from osprey.data.stamps import file_stamps
 from osprey.errors import UserError
@@ -124,8 +124,11 @@ class DataModule(pl.LightningDataModule):
         cache = self._caches.get(split) if augmented or split == "val" else None
         if cache is not None and not augmented:
             transform = as_cached
+        table = self.manifest.table
+        # Only what it needs: the other columns of a million rows are a lot to copy.
+        part = table.loc[table["split"] == split, ["path", "label", "weight"]]
         return PhotoDataset(
-            self.manifest.split(split),
+            Manifest(self.manifest.root, part),
             self.classes,
             transform,
             min_side=side,
@@ -189,6 +192,7 @@ class DataModule(pl.LightningDataModule):
     def loader(self, dataset: PhotoDataset, sampler: Any) -> DataLoader[Batch]:
         """The batches of ``dataset`` that ``sampler`` deals, by this machine's workers."""
         workers = auto_workers() if self.config.num_workers is None else self.config.num_workers
+        give_back()  # what it took to get here, before workers share it
         return DataLoader(
             cast("Dataset[Batch]", dataset),  # of samples, which are collated to batches
             batch_sampler=sampler,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -46,10 +48,13 @@ class Sample(TypedDict):
 class PathList:
     """Paths in one buffer: forked workers share it, where a list of strings would be copied."""
 
-    def __init__(self, paths: Sequence[str]) -> None:
-        encoded = [path.encode("utf-8", "surrogateescape") for path in paths]
-        self._ends = np.cumsum([len(path) for path in encoded], dtype=np.int64)
-        self._buffer = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+    def __init__(self, paths: Iterable[str]) -> None:
+        buffer, ends = bytearray(), array("q")
+        for path in paths:  # one by one: a million strings at once would leave holes in memory
+            buffer += path.encode("utf-8", "surrogateescape")
+            ends.append(len(buffer))
+        self._ends = np.array(ends, dtype=np.int64)
+        self._buffer = np.frombuffer(bytes(buffer), dtype=np.uint8)
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -79,6 +84,12 @@ def as_cached(photo: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
     return photo
 
 
+def _in_pieces(column: pd.Series[str]) -> Iterator[str]:
+    """A column's strings; pandas is slow to give them singly, and all of them are too many."""
+    for start in range(0, len(column), 10_000):
+        yield from column.iloc[start : start + 10_000].tolist()
+
+
 class PhotoDataset(Dataset[Sample]):
     """One split of a manifest.
 
@@ -105,8 +116,9 @@ class PhotoDataset(Dataset[Sample]):
     ) -> None:
         number = {name: i for i, name in enumerate(classes)}
         self.root = manifest.root
-        self.paths = PathList(manifest.table["path"].tolist())
-        self.targets = manifest.table["label"].map(number).to_numpy(dtype=np.int64)
+        self.paths = PathList(_in_pieces(manifest.table["path"]))
+        labels = _in_pieces(manifest.table["label"])
+        self.targets = np.fromiter((number[label] for label in labels), dtype=np.int64)
         self.weights = manifest.table["weight"].to_numpy(dtype=np.float32)
         self.transform = transform
         self.min_side = min_side

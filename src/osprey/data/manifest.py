@@ -7,6 +7,9 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+# Arrow's own pool, where pandas has Arrow, never returns what reading a large table took.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+
 import numpy as np
 import pandas as pd
 
@@ -60,10 +63,10 @@ class Manifest:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Samples per split and class: ``{"train": {"ALB": 12, ...}, ...}``."""
+        splits, labels = self.table["split"], self.table["label"]
         return {
             split: {
-                str(label): int(n)
-                for label, n in self.split(split).table["label"].value_counts().items()
+                str(label): int(n) for label, n in labels[splits == split].value_counts().items()
             }
             for split in SPLITS
         }

@@ -92,7 +92,8 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         cache=Path(config.paths.cache),
         say=say,
     )
-    counts = np.bincount(data.dataset("train").targets, minlength=len(classes))
+    trained = manifest.counts()["train"]
+    counts = np.array([trained.get(name, 0) for name in classes])
     facts = Facts(config.task.name, spec, classes, preprocess.to_dict())
     return Assembly(Classification(model, facts, config, counts), data, weights)
 
