@@ -1,4 +1,10 @@
 """From files to batches: manifests, readers, splits, checks, datasets.
 
-Nothing is imported here: the manifest half of this room answers without torch.
+None of its modules is imported here: the manifest half of this room answers without torch.
 """
+
+import os
+
+# Arrow's own pool, where pandas has Arrow, keeps what reading a large table took. Set here, since
+# pandas reads it when it is first imported.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")

@@ -7,9 +7,6 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-# Arrow's own pool, where pandas has Arrow, never returns what reading a large table took.
-os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-
 import numpy as np
 import pandas as pd
 
