@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -27,7 +26,7 @@ from osprey.data.datamodule import DataModule
 from osprey.data.manifest import Manifest
 from osprey.data.readers import read_folder
 from osprey.imaging import Preprocess, read_image
-from osprey.tasks.base import Task
+from osprey.models.pixels import Normalise
 
 SIZE, BATCH, SCALE = 224, 32, (0.35, 1.0)
 MEAN = STD = (0.5, 0.5, 0.5)
@@ -69,10 +68,8 @@ def ours(root: Path, batch: int, cache: str = "none") -> tuple[Loader, Any]:
         augment=(policy, policy.decode_side()),
     )
     data.setup("fit")
-    settings = SimpleNamespace(trainer=SimpleNamespace(channels_last=True))
-    mean = torch.tensor(MEAN).view(1, 3, 1, 1) * 255
-    task: Any = SimpleNamespace(config=settings, mean=mean, std=mean)
-    return data.train_dataloader, lambda batch: Task.normalise(task, batch["image"])
+    pixels = Normalise(MEAN, STD)
+    return data.train_dataloader, lambda batch: pixels(batch["image"])
 
 
 def torchvisions(root: Path, batch: int) -> Loader:
