@@ -47,12 +47,36 @@ def metrics_line(values: Mapping[str, float], n: int) -> str:
     )
 
 
+_WHOLE = 20  # classes that are all shown
+_EXTREMES = 8  # of more, the worst and the best
+
+
 def per_class_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Precision, recall and F1 of each class with its n."""
+    """Precision, recall and F1 of each class with its n; of many classes the extremes."""
     width = max(5, *(len(row["label"]) for row in rows))
     say(f"{'class':<{width}}      n  precision  recall     F1")
+    left_out = len(rows) - 2 * _EXTREMES
+    if len(rows) > _WHOLE:
+        ranked = sorted(rows, key=lambda row: (row["f1"], row["label"]))
+        rows = [*ranked[:_EXTREMES], {}, *ranked[-_EXTREMES:]]
     for row in rows:
+        if not row:
+            say(f"... {left_out} classes between the worst and the best ...")
+            continue
         say(
             f"{row['label']:<{width}} {row['n']:>6}  {row['precision']:>9.3f}  "
             f"{row['recall']:>6.3f}  {row['f1']:>5.3f}"
+        )
+
+
+def epochs_table(rows: Sequence[Mapping[str, str]], best: int) -> None:
+    """The best epoch beside the last, from the rows of metrics.csv."""
+    shown = {"best": rows[best - 1], "last": rows[-1]}
+    say("epoch         loss  macro-F1  top-1  log loss")
+    for name, row in shown.items():
+        figures = [row.get(f"val/{key}") or "nan" for key in ("macro_f1", "top1", "log_loss")]
+        f1, top1, loss = map(float, figures)
+        say(
+            f"{name} {row['epoch']:>4} {float(row['train/loss']):>8.4f}  {f1:>8.3f}  "
+            f"{top1:>5.3f}  {loss:>8.3f}"
         )

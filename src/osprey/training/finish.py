@@ -10,7 +10,7 @@ from typing import Any
 from osprey.config.schema import TrainConfig
 from osprey.training.averaging import clear
 from osprey.training.averaging_candidate import average_weights
-from osprey.training.console import metrics_line, per_class_table, say
+from osprey.training.console import epochs_table, metrics_line, per_class_table, say
 from osprey.training.ensemble import Combined
 from osprey.training.evaluate import calibrate, test
 from osprey.training.run_folder import RunFolder
@@ -56,12 +56,19 @@ def finish(
     return summary
 
 
-def _epochs(run: RunFolder) -> dict[str, Any]:
-    """How many epochs were trained and which was best, from metrics.csv; none of a probe."""
+def _metrics(run: RunFolder) -> list[dict[str, str]]:
+    """The rows of metrics.csv; none of a run that trained no epochs."""
     if not (run.path / "metrics.csv").is_file():
-        return {"trained": 0, "best": 0}
+        return []
     with (run.path / "metrics.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+        return list(csv.DictReader(file))
+
+
+def _epochs(run: RunFolder) -> dict[str, Any]:
+    """How many epochs were trained and which was best."""
+    rows = _metrics(run)
+    if not rows:
+        return {"trained": 0, "best": 0}
     best = max(rows, key=lambda row: float(row["val/macro_f1"]))
     return {"trained": len(rows), "best": int(best["epoch"])}
 
@@ -82,10 +89,13 @@ def report(run: RunFolder, summary: dict[str, Any]) -> None:
     shown = "test" if "test" in summary else "val"
     per_class_table(summary[shown]["per_class"])
     say()
+    epochs = summary["epochs"]
+    if epochs["trained"]:
+        epochs_table(_metrics(run), epochs["best"])
+        say()
     say(f"val     {metrics_line(summary['val'], summary['val']['n'])}")
     if "test" in summary:
         say(f"test    {metrics_line(summary['test'], summary['test']['n'])}")
-    epochs = summary["epochs"]
     averaging = summary.get("averaging", {})
     mean = f"{averaging.get('kind')} of epochs {', '.join(map(str, averaging.get('epochs', [])))}"
     chosen = mean if averaging.get("kept") else f"epoch {epochs['best']}"
