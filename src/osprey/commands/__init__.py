@@ -13,6 +13,7 @@ COMMANDS = {
     "train": "train a model on your photos, test it, keep it",
     "eval": "test a run's checkpoint on a split or another data set",
     "predict": "name what is on a photo, or on every photo of a folder",
+    "report": "write a run's report.html again, from its folder alone",
     "models": "list models with parameters, MACs and input size",
 }
 

@@ -80,11 +80,20 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         import torch
 
         model = model.to(memory_format=torch.channels_last)
+    data = make_data(config, manifest, preprocess)
+    trained = manifest.counts()["train"]
+    counts = np.array([trained.get(name, 0) for name in classes])
+    facts = Facts(config.task.name, spec, classes, preprocess.to_dict())
+    return Assembly(Classification(model, facts, config, counts), data, weights)
+
+
+def make_data(config: TrainConfig, manifest: Manifest, preprocess: Preprocess) -> DataModule:
+    """Loaders with the configured augmentation."""
     train_size = config.data.train_size or preprocess.size
     policy = Policy(config.augmentation.steps, replace(preprocess, size=train_size))
-    data = DataModule(
+    return DataModule(
         manifest,
-        classes,
+        manifest.classes,
         preprocess,
         config.data,
         seed=config.seed,
@@ -92,10 +101,6 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         cache=Path(config.paths.cache),
         say=say,
     )
-    trained = manifest.counts()["train"]
-    counts = np.array([trained.get(name, 0) for name in classes])
-    facts = Facts(config.task.name, spec, classes, preprocess.to_dict())
-    return Assembly(Classification(model, facts, config, counts), data, weights)
 
 
 def _size_is_an_option(spec: ModelSpec) -> bool:

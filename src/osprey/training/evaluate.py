@@ -99,8 +99,11 @@ def figures(outputs: Outputs, temperature: float, classes: Sequence[str]) -> dic
 def write_predictions(
     path: Path, outputs: Outputs, temperature: float, classes: Sequence[str]
 ) -> None:
-    """One row a sample: path, label, predicted, score, then each class's probability."""
-    probabilities = (outputs.logits / temperature).softmax(dim=1).numpy()
+    """One row a sample: path, label, predicted, score, then each class's probability.
+
+    Digits enough that ``softmax(temperature * log p)`` gives the untempered ones back.
+    """
+    probabilities = (outputs.logits.double() / temperature).softmax(dim=1).numpy()
     best = probabilities.argmax(axis=1)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with temporary.open("w", newline="", encoding="utf-8") as file:
@@ -109,7 +112,7 @@ def write_predictions(
         for i, sample in enumerate(outputs.paths):
             p = probabilities[i]
             label, predicted = classes[int(outputs.targets[i])], classes[int(best[i])]
-            row = [f"{value:.6f}" for value in np.concatenate([[p[best[i]]], p])]
+            row = [f"{value:.8g}" for value in np.concatenate([[p[best[i]]], p])]
             writer.writerow([sample, label, predicted, *row])
     os.replace(temporary, path)
 
@@ -135,6 +138,7 @@ def calibrate(
     content = read_checkpoint(run.best)
     content[FACTS_KEY] = replace(facts, temperature=temperature).to_dict()
     write_checkpoint(content, run.best)
+    write_predictions(run.path / "predictions_val.csv", outputs, temperature, facts.classes)
     return {
         "temperature": temperature,
         "before": figures(outputs, 1.0, facts.classes),

@@ -13,7 +13,9 @@ from osprey.training.averaging_candidate import average_weights
 from osprey.training.console import epochs_table, metrics_line, per_class_table, say
 from osprey.training.ensemble import Combined
 from osprey.training.evaluate import calibrate, test
+from osprey.training.present import present
 from osprey.training.run_folder import RunFolder
+from osprey.training.siblings import kin, other_split
 
 
 def finish(
@@ -37,6 +39,7 @@ def finish(
         "name": config.name,
         "run": run.path.name,
         "classes": manifest.classes,
+        "kin": kin(config, manifest),
         "epochs": _epochs(run),
         "minutes": round(minutes, 2),
         "peak_memory_mb": _peak_memory(),
@@ -46,6 +49,7 @@ def finish(
     if (manifest.table["split"] == "test").any():
         table = run.path / "predictions.csv"
         summary["test"] = test(run.best, config, manifest, "test", table)
+        summary["other_split"] = other_split(run, Path(config.paths.runs), summary)
     if combined is not None:
         summary["ensemble"] = combined.facts
     if averaging is not None:
@@ -53,6 +57,7 @@ def finish(
     run.write_json("summary.json", summary)
     clear(run.best.parent)
     run.publish(Path(config.paths.runs))
+    present(run, config, manifest, summary)
     return summary
 
 
@@ -106,6 +111,8 @@ def report(run: RunFolder, summary: dict[str, Any]) -> None:
         f"{summary['peak_memory_mb'] or '?'} MB"
     )
     say(f"run     {run.path}")
+    if (run.path / "report.html").is_file():
+        say(f"report  {run.path / 'report.html'}")
     say()
     say("next:")
     say(f"  osprey predict --run {run.path} --image PHOTO --verbose")

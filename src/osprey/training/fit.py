@@ -17,7 +17,6 @@ from osprey.training.autotune import resolve_auto
 from osprey.training.console import say
 from osprey.training.features import FeatureStore
 from osprey.training.linear_probe import fit_head
-from osprey.training.loggers import close_loggers
 from osprey.training.run_folder import RunFolder
 from osprey.training.trainer import make_trainer
 
@@ -50,15 +49,12 @@ def fit(run: RunFolder, config: TrainConfig) -> None:
     if config.trainer.max_epochs == 0:
         keep_as_it_is(assembly, run)
         return
-    try:
-        trainer.fit(
-            assembly.task,
-            assembly.data,
-            ckpt_path=run.last if resuming else None,
-            weights_only=True,
-        )
-    finally:
-        close_loggers(trainer.loggers)
+    trainer.fit(
+        assembly.task,
+        assembly.data,
+        ckpt_path=run.last if resuming else None,
+        weights_only=True,
+    )
 
 
 def keep_as_it_is(assembly: Assembly, run: RunFolder) -> None:

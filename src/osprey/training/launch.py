@@ -23,6 +23,7 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
         UserError: Something the user can mend.
     """
     from osprey.training.finish import finish
+    from osprey.training.loggers import close_loggers
 
     started = time.monotonic()
     if config.model.factory == "ensemble":
@@ -33,13 +34,16 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
         describe(combined, summary["val"])
         return summary
     processes = process_count(config)
-    if processes > 1:
-        _run_processes(run, processes)
-    else:
-        from osprey.training.fit import fit
+    try:
+        if processes > 1:
+            _run_processes(run, processes)
+        else:
+            from osprey.training.fit import fit
 
-        fit(run, config)
-    return finish(run, config, (time.monotonic() - started) / 60)
+            fit(run, config)
+        return finish(run, config, (time.monotonic() - started) / 60)
+    finally:
+        close_loggers()
 
 
 def _run_processes(run: RunFolder, count: int) -> None:

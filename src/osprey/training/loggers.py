@@ -6,9 +6,9 @@ import importlib.util
 import netrc
 import os
 import socket
-from collections.abc import Sequence
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlparse
 
 from omegaconf import OmegaConf
@@ -30,11 +30,23 @@ def make_loggers(config: TrainConfig, run: RunFolder) -> list[Logger]:
     return [makers[name](config, run) for name in config.logger.use]
 
 
-def close_loggers(loggers: Sequence[Logger]) -> None:
+def close_loggers() -> None:
     """End Weights & Biases' run, so that the next trial of a sweep does not write into it."""
-    for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.finish()
+    wandb = sys.modules.get("wandb")
+    if wandb is not None and wandb.run is not None:
+        wandb.run.finish()
+
+
+def log_results(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None:
+    """Add test figures, pictures, predictions and the best checkpoint to the W&B run.
+
+    Training left it open; where training ran in processes of its own it is opened again.
+    """
+    import wandb
+
+    from osprey.training.wandb_media import log_media
+
+    log_media(wandb.run or cast(WandbLogger, _wandb(config, run)).experiment, run, summary)
 
 
 def _tensorboard(config: TrainConfig, run: RunFolder) -> Logger:

@@ -1,0 +1,30 @@
+"""``osprey report``: write a finished run's report again, from its folder alone."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from osprey.errors import UserError
+from osprey.reports import build_report
+from osprey.training.run_folder import find_run
+
+
+def main(argv: list[str]) -> int:
+    """Write the report and print where it lies."""
+    parser = argparse.ArgumentParser(
+        prog="osprey report",
+        description="Write a finished run's report again, from its run folder alone.",
+    )
+    parser.add_argument("run", nargs="?", default="latest", help="default: newest finished run")
+    parser.add_argument("--runs", default="runs", help="where runs are kept (default: runs)")
+    parser.add_argument("--output", metavar="FILE", help="default: report.html in the run folder")
+    arguments = parser.parse_args(argv)
+    run = find_run(arguments.run, Path(arguments.runs))
+    output = Path(arguments.output) if arguments.output else None
+    if output is not None and output.is_dir():
+        raise UserError(f"--output: '{output}' is a folder; name a file")
+    if output is not None and not output.parent.is_dir():
+        raise UserError(f"--output: there is no folder '{output.parent}' to write to")
+    print(build_report(run.path, output))
+    return 0

@@ -1,0 +1,80 @@
+"""From a run folder to ``report.html``: one file, no network, the same bytes every time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from osprey.reports.confusion import confusion_picture
+from osprey.reports.facts import read_run
+from osprey.reports.sections import sections
+
+_PAGE = Path(__file__).with_name("page")
+
+
+def build_report(run_folder: Path, output: Path | None = None) -> Path:
+    """Write the report of a finished run, whole or not at all.
+
+    It is made of the run folder's files alone: neither the photos, the network nor the clock
+    have a say in it, so the same folder gives the same bytes.
+
+    Args:
+        run_folder: ``runs/<name>/<stamp>``.
+        output: Where to write; ``report.html`` in the run folder unless said.
+
+    Returns:
+        The file written.
+
+    Raises:
+        UserError: The run is not finished, or a file in its folder is damaged.
+    """
+    target = output or run_folder / "report.html"
+    text = _environment().get_template("page.html").render(sections(read_run(run_folder)))
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary.write_bytes(text.encode("utf-8", "replace"))
+    os.replace(temporary, target)
+    return target
+
+
+def confusion_page(matrix: NDArray[np.int64], classes: Sequence[str]) -> str:
+    """A page of the confusion matrix alone, rows the truth: int64 [C, C] and C names."""
+    style = _environment().globals["style"]
+    picture = confusion_picture(matrix, classes)
+    return f'<!doctype html><style>{style}</style><div class="matrix">{picture}</div>'
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_PAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = _figure
+    environment.filters["percent"] = _percent
+    environment.globals["style"] = _files("css")
+    environment.globals["script"] = _files("js")
+    return environment
+
+
+def _files(ending: str) -> Markup:
+    """Our own style sheets or scripts, one after another."""
+    files = sorted(_PAGE.glob(f"*.{ending}"))
+    return Markup("\n".join(file.read_text(encoding="utf-8").strip() for file in files))
+
+
+def _figure(value: float | None) -> str:
+    return "\N{EN DASH}" if value is None else f"{value:.3f}"
+
+
+def _percent(value: float | None) -> str:
+    return "\N{EN DASH}" if value is None else f"{100 * value:.1f}%"

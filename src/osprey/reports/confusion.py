@@ -1,0 +1,103 @@
+"""The confusion matrix as a picture: counts and row rates, readable from 2 to 100 classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from osprey.reports.svg import join, svg, tag
+
+_TEXT_CELL, _SMALL_CELL = 46.0, 14.0  # pixels; classes beyond _WITH_TEXT get cells without figures
+_WITH_TEXT = 24
+_LETTERS = 16  # of a class name on the axes
+
+
+def confusion_picture(matrix: NDArray[np.int64], classes: Sequence[str]) -> Markup:
+    """A heat map in its natural size; rows are the truth, columns the answers.
+
+    Every cell that holds a photo carries its count and its share of the row, as figures where
+    there is room, and always as a title and as data for a script.
+
+    Args:
+        matrix: int64 [C, C].
+        classes: C names.
+    """
+    n = len(classes)
+    cell = _TEXT_CELL if n <= _WITH_TEXT else _SMALL_CELL
+    names = [_short(name) for name in classes]
+    margin = 22.0 + 7.4 * max(len(name) for name in names)
+    totals = matrix.sum(axis=1)
+    parts = [_axis_names(names, classes, totals, margin, cell)]
+    side = n * cell
+    parts.append(tag("rect", x=margin, y=margin, width=side, height=side, class_="field"))
+    parts += [
+        _cell(matrix, classes, int(i), int(j), margin, cell) for i, j in np.argwhere(matrix > 0)
+    ]
+    size = margin + side + 2
+    label = f"Confusion matrix of {n} classes, rows are the truth"
+    return svg(size, size, label, *parts, natural=True)
+
+
+def _short(name: str) -> str:
+    flat = " ".join(name.split()) or "(blank)"
+    return flat if len(flat) <= _LETTERS else f"{flat[: _LETTERS - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _axis_names(
+    names: Sequence[str],
+    classes: Sequence[str],
+    totals: NDArray[np.int64],
+    margin: float,
+    cell: float,
+) -> Markup:
+    parts = [
+        tag("text", "true \N{DOWNWARDS ARROW}", x=4.0, y=margin - 6, class_="start name"),
+        tag("text", "answer \N{RIGHTWARDS ARROW}", x=margin - 8, y=14.0, class_="end name"),
+    ]
+    for i, name in enumerate(names):
+        at = margin + (i + 0.5) * cell
+        row = tag("title", f"{classes[i]} (n={totals[i]})")
+        parts.append(tag("text", name, row, x=margin - 6, y=at + 4, class_="end"))
+        turn = f"translate({at + 4:.1f} {margin - 6:.1f}) rotate(-90)"
+        parts.append(tag("text", name, tag("title", classes[i]), transform=turn, class_="start"))
+    return join(parts)
+
+
+def _cell(
+    matrix: NDArray[np.int64], classes: Sequence[str], i: int, j: int, margin: float, cell: float
+) -> Markup:
+    count = int(matrix[i, j])
+    rate = count / int(matrix[i].sum())
+    most = int(matrix.max())
+    strength = {"rate": _strength(rate), "count": _strength(count / most)}
+    kind = "hit" if i == j else "miss"
+    x, y = margin + j * cell, margin + i * cell
+    said = f"{classes[i]} answered as {classes[j]}: {count} of {matrix[i].sum()} ({rate:.1%})"
+    style = f"--rate:{strength['rate']:.2f};--count:{strength['count']:.2f}"
+    box = tag(
+        "rect",
+        tag("title", said),
+        x=x + 0.5,
+        y=y + 0.5,
+        width=cell - 1,
+        height=cell - 1,
+        class_=kind,
+        style=style,
+        data_said=said,
+    )
+    if cell < _TEXT_CELL:
+        return box
+    texts = {"count": str(count), "rate": f"{100 * rate:.0f}%"}
+    for name, text in texts.items():
+        dark = " over" if strength[name] > 0.5 else ""
+        at = {"x": x + cell / 2, "y": y + cell / 2 + 4}
+        box += tag("text", text, class_=f"mid {name}{dark}", **at)
+    return box
+
+
+def _strength(share: float) -> float:
+    """Opacity of a cell: one photo among hundreds must still be seen."""
+    return float(0.12 + 0.88 * share**0.7)

@@ -1,0 +1,137 @@
+"""Plain SVG, drawn here so that a picture shows without a script, in the page's own colours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+
+def tag(name: str, *children: str | Markup, **attributes: str | float | None) -> Markup:
+    """One element; text and attributes are escaped, an underscore in a name means a hyphen."""
+    parts = []
+    for key, value in attributes.items():
+        if value is not None:
+            text = num(value) if isinstance(value, float) else str(value)
+            parts.append(f' {key.rstrip("_").replace("_", "-")}="{escape(text)}"')
+    inside = "".join(str(escape(child)) for child in children)
+    return Markup(f"<{name}{''.join(parts)}>{inside}</{name}>")
+
+
+def num(value: float) -> str:
+    """A coordinate with at most one decimal, the same on every machine."""
+    text = f"{value:.1f}"
+    return text.removesuffix(".0") if text != "-0.0" else "0"
+
+
+def join(parts: Iterable[Markup]) -> Markup:
+    """Elements one after another."""
+    return Markup("").join(parts)
+
+
+def svg(
+    width: float, height: float, label: str, *children: Markup, natural: bool = False
+) -> Markup:
+    """A picture with a name for those who cannot see it; ``natural`` fixes its size in pixels."""
+    size: dict[str, str | float | None] = {"width": width, "height": height} if natural else {}
+    box = f"0 0 {num(width)} {num(height)}"
+    return tag("svg", *children, viewBox=box, role="img", aria_label=label, **size)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """From values to pixels.
+
+    Attributes:
+        low: Value at ``start``.
+        high: Value at ``end``.
+        start: Pixel of the low end.
+        end: Pixel of the high end.
+        log: Equal factors are equal distances.
+    """
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def __call__(self, value: float) -> float:
+        """The pixel of a value."""
+        low, high, x = self.low, self.high, value
+        if self.log:
+            low, high, x = math.log10(low), math.log10(high), math.log10(max(value, self.low))
+        share = (x - low) / (high - low) if high > low else 0.5
+        return self.start + share * (self.end - self.start)
+
+    def ticks(self, count: int = 5) -> list[float]:
+        """Round values inside, about ``count`` of them."""
+        if self.log:
+            powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+            every = [10.0**power for power in powers]
+            return [v for v in every if self.low <= v <= self.high * (1 + 1e-9)]
+        span = self.high - self.low
+        if span <= 0:
+            return [self.low]
+        raw = span / count
+        base = 10.0 ** math.floor(math.log10(raw))
+        step = next(base * m for m in (1, 2, 2.5, 5, 10) if base * m >= raw * 0.999)
+        first = math.ceil(self.low / step - 1e-9)
+        last = math.floor(self.high / step + 1e-9)
+        return [k * step for k in range(first, last + 1)]
+
+
+WIDTH, HEIGHT = 360.0, 250.0  # a chart's own size: text is read as drawn on a phone
+LEFT, RIGHT, TOP, BOTTOM = 62.0, 22.0, 12.0, 42.0
+
+
+def chart_axes(
+    x: tuple[float, float], y: tuple[float, float], *, log_y: bool = False
+) -> tuple[Axis, Axis]:
+    """The two axes of a chart of the usual size."""
+    return (
+        Axis(*x, LEFT, WIDTH - RIGHT),
+        Axis(*y, HEIGHT - BOTTOM, TOP, log=log_y),
+    )
+
+
+def frame(
+    x: Axis,
+    y: Axis,
+    names: tuple[str, str],
+    *,
+    percent: tuple[bool, bool] = (False, False),
+    whole_x: bool = False,
+) -> Markup:
+    """Grid, ticks and the axes' names."""
+    parts = []
+    for value in y.ticks():
+        at = y(value)
+        parts.append(tag("line", x1=x.start, x2=x.end, y1=at, y2=at, class_="grid"))
+        text = _tick(value, percent[1])
+        parts.append(tag("text", text, x=x.start - 6, y=at + 4, class_="end"))
+    for value in x.ticks():
+        if whole_x and value != int(value):
+            continue
+        text = _tick(value, percent[0])
+        parts.append(tag("text", text, x=x(value), y=y.start + 17, class_="mid"))
+    parts.append(tag("line", x1=x.start, x2=x.end, y1=y.start, y2=y.start, class_="axis"))
+    middle = (x.start + x.end) / 2
+    parts.append(tag("text", names[0], x=middle, y=HEIGHT - 6, class_="mid name"))
+    turn = f"translate(13 {num((y.start + y.end) / 2)}) rotate(-90)"
+    parts.append(tag("text", names[1], transform=turn, class_="mid name"))
+    return join(parts)
+
+
+def _tick(value: float, percent: bool) -> str:
+    return f"{100 * value:.3g}%" if percent else f"{value:.3g}"
+
+
+def line(x: Axis, y: Axis, points: Sequence[tuple[float, float]], class_: str) -> Markup:
+    """A line through the points; a single one is a dot."""
+    if len(points) == 1:
+        return tag("circle", cx=x(points[0][0]), cy=y(points[0][1]), r=4.0, class_=f"{class_} dot")
+    path = " ".join(f"{num(x(a))},{num(y(b))}" for a, b in points)
+    return tag("polyline", points=path, class_=class_)

@@ -1,0 +1,150 @@
+"""Pictures of a finished run that need its photos or its network: the folder ``plots/``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from torch import nn
+
+from osprey.config.schema import TrainConfig
+from osprey.data.manifest import Manifest
+from osprey.errors import UnreadableImage
+from osprey.imaging import Preprocess, read_image, resized
+from osprey.models.checkpoint import load_model
+from osprey.training.assemble import make_data
+from osprey.training.gradcam import grad_cam
+from osprey.training.mistakes import Pick, pick
+from osprey.training.run_folder import RunFolder
+
+_SIDE = 200  # pixels of a gallery picture's long side
+_TILE, _STRIP, _COLUMNS, _TILES = 128, 18, 6, 24  # the mosaic of training photos
+_AT_ONCE = 8  # photos that go through the network together
+
+Pixels = NDArray[np.uint8]
+
+
+def draw_pictures(run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
+    """Write the mosaic of training photos and the gallery of mistakes into the run folder."""
+    model, facts = load_model(run.best)
+    preprocess = Preprocess.from_dict(facts.preprocess)
+    tiles = _training_photos(config, manifest, preprocess)
+    _write_jpeg(run, "plots/batch.jpg", _mosaic(tiles))
+    layout = {"columns": _COLUMNS, "tile": _TILE, "strip": _STRIP}
+    run.write_json("plots/batch.json", {**layout, "labels": [label for _, label in tiles]})
+
+    split = "test" if (run.path / "predictions.csv").is_file() else "val"
+    table = run.path / ("predictions.csv" if split == "test" else "predictions_val.csv")
+    model.eval().requires_grad_(False)
+    chosen = _readable(pick(table, facts.classes), manifest, preprocess)
+    entries: list[dict[str, Any]] = []
+    for start in range(0, len(chosen), _AT_ONCE):
+        part = chosen[start : start + _AT_ONCE]
+        answers = [facts.classes.index(item.predicted) for item, _ in part]
+        overlays = _overlays(model, preprocess, [photo for _, photo in part], answers)
+        for number, ((item, photo), overlay) in enumerate(zip(part, overlays, strict=True), start):
+            entries.append({**item.to_dict(), **_write_pair(run, number, photo, overlay)})
+    run.write_json("plots/gallery.json", {"split": split, "photos": entries})
+
+
+def _training_photos(
+    config: TrainConfig, manifest: Manifest, preprocess: Preprocess
+) -> list[tuple[Pixels, str]]:
+    """Photos and labels as the first epoch's first batches dealt and augmented them."""
+    data = make_data(config, manifest, preprocess, workers=0)
+    tiles: list[tuple[Pixels, str]] = []
+    for batch in data.train_dataloader():
+        labels = [data.classes[int(t)] for t in batch["target"]]
+        tiles += zip(batch["image"].numpy(), labels, strict=True)
+        if len(tiles) >= _TILES:
+            break
+    return tiles[:_TILES]
+
+
+def _mosaic(tiles: Sequence[tuple[Pixels, str]]) -> Pixels:
+    """Tiles in rows of six, each with its label on a strip below it."""
+    rows = -(-len(tiles) // _COLUMNS)
+    sheet = Image.new("RGB", (_COLUMNS * _TILE, rows * (_TILE + _STRIP)), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(13)
+    for number, (photo, label) in enumerate(tiles):
+        x, y = number % _COLUMNS * _TILE, number // _COLUMNS * (_TILE + _STRIP)
+        sheet.paste(Image.fromarray(resized(photo, _TILE, _TILE)), (x, y))
+        shown = label if len(label) <= 18 else f"{label[:17]}\N{HORIZONTAL ELLIPSIS}"
+        draw.text((x + 3, y + _TILE + 1), shown.replace("\n", " "), "black", font)
+    return np.asarray(sheet)
+
+
+def _readable(
+    picks: Sequence[Pick], manifest: Manifest, preprocess: Preprocess
+) -> list[tuple[Pick, Pixels]]:
+    """The picks with their photos; a file that has gone meanwhile is left out."""
+    side = max(_SIDE, preprocess.decode_side)
+    found = []
+    for item in picks:
+        try:
+            found.append((item, read_image(manifest.root / item.path, min_side=side)))
+        except UnreadableImage:
+            continue
+    return found
+
+
+def _overlays(
+    model: nn.Module, preprocess: Preprocess, photos: Sequence[Pixels], answers: Sequence[int]
+) -> list[Pixels | None]:
+    """Each photo with what spoke for its answer in bright colours; None without feature maps."""
+    inputs = np.stack([preprocess(photo) for photo in photos])
+    cams = grad_cam(
+        model, torch.from_numpy(preprocess.normalise(inputs)), torch.tensor(list(answers))
+    )
+    if cams is None:
+        return [None] * len(photos)
+    # Only squash shows the network the whole photo; otherwise the map lies on what it saw.
+    whole = preprocess.resize == "squash"
+    return [
+        _blend(_thumbnail(photo if whole else seen), cam)
+        for photo, seen, cam in zip(photos, inputs, cams, strict=True)
+    ]
+
+
+def _blend(photo: Pixels, cam: NDArray[np.float32]) -> Pixels:
+    """The map over the photo, in colours that colour-blind eyes can order too."""
+    height, width = photo.shape[:2]
+    smooth = np.clip(cv2.resize(cam, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
+    colours = cv2.applyColorMap((255 * smooth).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
+    strength = 0.15 + 0.5 * smooth[..., None]
+    mixed: Pixels = np.rint(photo * (1 - strength) + colours * strength).astype(np.uint8)
+    return mixed
+
+
+def _thumbnail(photo: Pixels) -> Pixels:
+    height, width = photo.shape[:2]
+    scale = _SIDE / max(height, width)
+    return resized(photo, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+def _write_pair(
+    run: RunFolder, number: int, photo: Pixels, overlay: Pixels | None
+) -> dict[str, str | None]:
+    picture, cam = f"plots/gallery/{number:03d}.jpg", f"plots/gallery/{number:03d}_cam.jpg"
+    _write_jpeg(run, picture, _thumbnail(photo))
+    if overlay is not None:
+        _write_jpeg(run, cam, overlay)
+    return {"picture": picture, "cam": None if overlay is None else cam}
+
+
+def _write_jpeg(run: RunFolder, name: str, pixels: Pixels) -> None:
+    encoded = BytesIO()
+    Image.fromarray(pixels).save(encoded, "JPEG", quality=82)
+    target = run.path / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary.write_bytes(encoded.getvalue())
+    os.replace(temporary, target)

@@ -1,0 +1,47 @@
+"""The same model on the same data, split the other way: what a random split hides."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from osprey.config.schema import TrainConfig
+from osprey.data.manifest import Manifest
+from osprey.training.run_folder import RunFolder
+
+_SHOWN = ("n", "top1", "macro_f1", "log_loss", "ece")
+
+
+def kin(config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
+    """What two runs must share to be compared, and whether groups were kept together."""
+    table = manifest.table
+    whole = manifest.has_groups and int(table.groupby("group")["split"].nunique().max()) == 1
+    return {"data": config.data.root, "model": config.model.name, "grouped": whole}
+
+
+def other_split(run: RunFolder, runs: Path, summary: dict[str, Any]) -> dict[str, Any] | None:
+    """Test figures of the newest finished run that differs in being split by group or not.
+
+    Args:
+        run: This run.
+        runs: Where runs are kept.
+        summary: This run's summary, with ``kin`` and ``classes``.
+    """
+    mine = summary["kin"]
+    wanted = {**mine, "grouped": not mine["grouped"]}
+    files = [p for p in runs.glob("*/*/summary.json") if p.parent.name != run.path.name]
+    for file in sorted(files, key=lambda p: (p.stat().st_mtime_ns, str(p)), reverse=True):
+        try:
+            other = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if other.get("kin") == wanted and other["classes"] == summary["classes"]:
+            if "test" not in other:
+                continue
+            return {
+                "by": "group" if wanted["grouped"] else "random",
+                "run": str(file.parent.relative_to(runs)),
+                "test": {name: other["test"][name] for name in _SHOWN},
+            }
+    return None
