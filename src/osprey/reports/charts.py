@@ -27,38 +27,33 @@ _SHARE = (True, True)
 
 
 def curve(
-    metrics: pd.DataFrame, columns: dict[str, str], name: str, best: int, *, log: bool = False
+    metrics: pd.DataFrame, columns: dict[str, str], name: str, best: int, top: float | None = None
 ) -> Markup | None:
-    """Columns of metrics.csv over the epochs, the best epoch marked.
+    """Columns of metrics.csv over the epochs, the best epoch marked; None where there are none.
 
     Args:
         metrics: One row an epoch.
         columns: ``{column: class of its line}``; absent ones are left out.
         name: What the chart shows.
         best: The best epoch.
-        log: Equal factors are equal distances.
+        top: Upper end of the scale; the highest value unless given.
     """
     lines = {}
     for column, class_ in columns.items():
         if column in metrics and "epoch" in metrics:
             part = metrics[["epoch", column]].dropna()
-            part = part[np.isfinite(part[column]) & ((part[column] > 0) | (not log))]
+            part = part[np.isfinite(part[column])]
             if len(part):
                 lines[class_] = list(zip(part["epoch"], part[column], strict=True))
     if not lines:
         return None
     values = [v for points in lines.values() for _, v in points]
     epochs = [e for points in lines.values() for e, _ in points]
-    low, high = (min(values), max(values)) if log else (min(0.0, *values), max(values))
-    if name.startswith("validation"):
-        high = 1.0
-    if log and high / low < 10:
-        low, high = 10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high) + 1e-9)
-    x, y = chart_axes((min(epochs), max(epochs)), (low, high or 1.0), log_y=log)
+    high = top or max(values) or 1.0
+    x, y = chart_axes((min(epochs), max(epochs)), (min(0.0, *values), high))
     mark = Markup("")
     if min(epochs) <= best <= max(epochs):
-        side = "end" if x(best) > WIDTH / 2 else "start"
-        gap = -5 if side == "end" else 5
+        side, gap = ("end", -5) if x(best) > WIDTH / 2 else ("start", 5)
         mark = tag("line", x1=x(best), x2=x(best), y1=y.start, y2=y.end, class_="best")
         mark += tag("text", f"best: {best}", x=x(best) + gap, y=TOP + 12.0, class_=f"{side} strong")
     drawn = join(line(x, y, points, class_) for class_, points in lines.items())

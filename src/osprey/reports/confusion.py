@@ -28,7 +28,7 @@ def confusion_picture(matrix: NDArray[np.int64], classes: Sequence[str]) -> Mark
     n = len(classes)
     cell = _TEXT_CELL if n <= _WITH_TEXT else _SMALL_CELL
     names = [_short(name) for name in classes]
-    margin = 22.0 + 7.4 * max(len(name) for name in names)
+    margin = max(78.0, 22.0 + 7.4 * max(len(name) for name in names))
     totals = matrix.sum(axis=1)
     parts = [_axis_names(names, classes, totals, margin, cell)]
     side = n * cell

@@ -94,12 +94,12 @@ def _curves(run: RunFacts) -> list[dict[str, Any]]:
         },
         {
             "title": "Validation",
-            "chart": charts.curve(run.metrics, scores, "validation score", best),
+            "chart": charts.curve(run.metrics, scores, "validation score", best, 1.0),
             "legend": [("first", "macro-F1 (chooses the best epoch)"), ("second", "top-1")],
         },
         {
             "title": "Learning rate",
-            "chart": charts.curve(run.metrics, {"lr": "first"}, "learning rate", best, log=True),
+            "chart": charts.curve(run.metrics, {"lr": "first"}, "learning rate", best),
             "legend": [("first", "at the end of each epoch")],
         },
     ]

@@ -49,29 +49,21 @@ class Axis:
         high: Value at ``end``.
         start: Pixel of the low end.
         end: Pixel of the high end.
-        log: Equal factors are equal distances.
     """
 
     low: float
     high: float
     start: float
     end: float
-    log: bool = False
 
     def __call__(self, value: float) -> float:
         """The pixel of a value."""
-        low, high, x = self.low, self.high, value
-        if self.log:
-            low, high, x = math.log10(low), math.log10(high), math.log10(max(value, self.low))
-        share = (x - low) / (high - low) if high > low else 0.5
+        span = self.high - self.low
+        share = (value - self.low) / span if span > 0 else 0.5
         return self.start + share * (self.end - self.start)
 
     def ticks(self, count: int = 5) -> list[float]:
         """Round values inside, about ``count`` of them."""
-        if self.log:
-            powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            every = [10.0**power for power in powers]
-            return [v for v in every if self.low <= v <= self.high * (1 + 1e-9)]
         span = self.high - self.low
         if span <= 0:
             return [self.low]
@@ -84,17 +76,12 @@ class Axis:
 
 
 WIDTH, HEIGHT = 360.0, 250.0  # a chart's own size: text is read as drawn on a phone
-LEFT, RIGHT, TOP, BOTTOM = 62.0, 22.0, 12.0, 42.0
+LEFT, RIGHT, TOP, BOTTOM = 66.0, 22.0, 12.0, 42.0
 
 
-def chart_axes(
-    x: tuple[float, float], y: tuple[float, float], *, log_y: bool = False
-) -> tuple[Axis, Axis]:
+def chart_axes(x: tuple[float, float], y: tuple[float, float]) -> tuple[Axis, Axis]:
     """The two axes of a chart of the usual size."""
-    return (
-        Axis(*x, LEFT, WIDTH - RIGHT),
-        Axis(*y, HEIGHT - BOTTOM, TOP, log=log_y),
-    )
+    return Axis(*x, LEFT, WIDTH - RIGHT), Axis(*y, HEIGHT - BOTTOM, TOP)
 
 
 def frame(
@@ -107,7 +94,7 @@ def frame(
 ) -> Markup:
     """Grid, ticks and the axes' names."""
     parts = []
-    for value in y.ticks():
+    for value in y.ticks() if y.start != y.end else []:
         at = y(value)
         parts.append(tag("line", x1=x.start, x2=x.end, y1=at, y2=at, class_="grid"))
         text = _tick(value, percent[1])
@@ -120,7 +107,7 @@ def frame(
     parts.append(tag("line", x1=x.start, x2=x.end, y1=y.start, y2=y.start, class_="axis"))
     middle = (x.start + x.end) / 2
     parts.append(tag("text", names[0], x=middle, y=HEIGHT - 6, class_="mid name"))
-    turn = f"translate(13 {num((y.start + y.end) / 2)}) rotate(-90)"
+    turn = f"translate(12 {num((y.start + y.end) / 2)}) rotate(-90)"
     parts.append(tag("text", names[1], transform=turn, class_="mid name"))
     return join(parts)
 
