@@ -115,12 +115,13 @@ def _overlays(
 
 
 def _blend(photo: Pixels, cam: NDArray[np.float32]) -> Pixels:
-    """The map over the photo, in colours that colour-blind eyes can order too."""
+    """The map over the photo in grey, in colours that colour-blind eyes can order too."""
     height, width = photo.shape[:2]
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)[..., None]
     smooth = np.clip(cv2.resize(cam, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
     colours = cv2.applyColorMap((255 * smooth).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
     strength = 0.15 + 0.5 * smooth[..., None]
-    mixed: Pixels = np.rint(photo * (1 - strength) + colours * strength).astype(np.uint8)
+    mixed: Pixels = np.rint(grey * (1 - strength) + colours * strength).astype(np.uint8)
     return mixed
 
 
