@@ -227,7 +227,9 @@ def test_wheel_is_whole(tmp_path: Path) -> None:
     assert {"osprey/__init__.py", "osprey/py.typed", "osprey/configs/train.yaml"} <= names
     sources = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")}
     configs = {f"osprey/{path.relative_to(ROOT)}" for path in (ROOT / "configs").rglob("*.yaml")}
-    assert sources | configs <= names
+    page = ROOT / "src" / "osprey" / "reports" / "page"
+    pages = {str(path.relative_to(ROOT / "src")) for path in page.iterdir()}
+    assert pages and sources | configs | pages <= names
     others = {name.split("/")[0] for name in names} - {"osprey"}
     assert others == {f"osprey_vision-{osprey.__version__}.dist-info"}, (
         "the wheel holds tests or other strays"

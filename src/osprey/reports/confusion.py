@@ -92,9 +92,9 @@ def _cell(
         return box
     texts = {"count": str(count), "rate": f"{100 * rate:.0f}%"}
     for name, text in texts.items():
-        dark = " over" if strength[name] > 0.5 else ""
+        depth = " over" if strength[name] > 0.78 else " half" if strength[name] > 0.6 else ""
         at = {"x": x + cell / 2, "y": y + cell / 2 + 4}
-        box += tag("text", text, class_=f"mid {name}{dark}", **at)
+        box += tag("text", text, class_=f"mid {name}{depth}", **at)
     return box
 
 

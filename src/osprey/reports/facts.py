@@ -18,6 +18,10 @@ from osprey.errors import UserError
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+# Keys of summary.json that have a place of their own in the report.
+_SHOWN = {"name", "run", "classes", "kin", "epochs", "minutes", "peak_memory_mb"}
+_SHOWN |= {"temperature", "val", "test", "other_split"}
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -60,7 +64,7 @@ class RunFacts:
         shown: Predictions the report is about: of the test split, without one of validation.
         val: Predictions on validation, which thresholds are chosen on; None in an old run.
         unreadable: ``path, reason`` of the files left out.
-        extras: Other JSON files of facts that are there, by name.
+        extras: What else the summary and autotune.json tell, by name.
     """
 
     folder: Path
@@ -140,9 +144,8 @@ def _read(folder: Path) -> RunFacts:
         val=val,
         unreadable=_table(folder / "unreadable.csv"),
         extras={
-            name: found
-            for name in ("autotune", "probe", "ensemble")
-            if (found := _json(folder / f"{name}.json")) is not None
+            **{key: value for key, value in summary.items() if key not in _SHOWN},
+            **({"autotune": tuned} if (tuned := _json(folder / "autotune.json")) else {}),
         },
     )
 

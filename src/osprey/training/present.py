@@ -19,6 +19,8 @@ def present(
     run: RunFolder, config: TrainConfig, manifest: Manifest, summary: dict[str, Any]
 ) -> None:
     """Draw the pictures, build the report, hand both on; what fails is one line of warning."""
+    for stale in ("report.html", "plots/batch.json", "plots/gallery.json"):
+        (run.path / stale).unlink(missing_ok=True)  # of an earlier test, where a run went on
     _attempt("pictures", lambda: draw_pictures(run, config, manifest))
     _attempt("report", lambda: build_report(run.path))
     if "wandb" in config.logger.use:
