@@ -59,6 +59,8 @@ def _headline(run: RunFacts) -> dict[str, Any]:
 def _trained(run: RunFacts) -> str:
     """In words, which part of the network moved, from which weights."""
     model = run.config["model"]
+    if "ensemble" in run.summary:
+        return f"{len(run.summary['ensemble']['members'])} finished runs combined, nothing trained"
     pretrained = model.get("pretrained")
     start = "from random weights" if pretrained is False else "from pretrained weights"
     if isinstance(model.get("freeze"), int) and model["freeze"] > 0:

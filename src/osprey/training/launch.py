@@ -26,15 +26,15 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
     from osprey.training.loggers import close_loggers
 
     started = time.monotonic()
-    if config.model.factory == "ensemble":
-        from osprey.training.ensemble import combine_runs, describe
-
-        combined = combine_runs(run, config, run.load_manifest(config.data.root))
-        summary = finish(run, config, (time.monotonic() - started) / 60, combined)
-        describe(combined, summary["val"])
-        return summary
-    processes = process_count(config)
     try:
+        if config.model.factory == "ensemble":
+            from osprey.training.ensemble import combine_runs, describe
+
+            combined = combine_runs(run, config, run.load_manifest(config.data.root))
+            summary = finish(run, config, (time.monotonic() - started) / 60, combined)
+            describe(combined, summary["val"])
+            return summary
+        processes = process_count(config)
         if processes > 1:
             _run_processes(run, processes)
         else:
