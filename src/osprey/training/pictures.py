@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -58,7 +59,9 @@ def _training_photos(
     config: TrainConfig, manifest: Manifest, preprocess: Preprocess
 ) -> list[tuple[Pixels, str]]:
     """Photos and labels as the first epoch's first batches dealt and augmented them."""
-    data = make_data(config, manifest, preprocess, workers=0)
+    # A batch or two are not worth a cache or a worker.
+    few = replace(config, data=replace(config.data, num_workers=0, cache="none"))
+    data = make_data(few, manifest, preprocess)
     tiles: list[tuple[Pixels, str]] = []
     for batch in data.train_dataloader():
         labels = [data.classes[int(t)] for t in batch["target"]]
