@@ -76,10 +76,6 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         model, weights = build_pretrained(spec, len(classes), pretrained)
     if config.trainer.strategy == "single":  # several GPUs put SyncBatchNorm in their place
         fold_batchnorm(model)
-    if config.trainer.channels_last:
-        import torch
-
-        model = model.to(memory_format=torch.channels_last)
     train_size = config.data.train_size or preprocess.size
     policy = Policy(config.augmentation.steps, replace(preprocess, size=train_size))
     data = DataModule(

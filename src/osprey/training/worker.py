@@ -15,7 +15,7 @@ def main() -> int:
     from osprey.training.fit import fit
 
     try:
-        fit(run, run.load_config())
+        fit(run, run.load_config(), settled=True)
     except Interrupted as stop:
         return stop.code
     except UserError as error:
