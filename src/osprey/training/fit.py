@@ -52,12 +52,7 @@ def fit(run: RunFolder, config: TrainConfig, *, settled: bool = False) -> None:
         for line in lines:
             say(line)
     if config.model.head_init == "linear_probe" and not resuming:
-        cache = Path(config.paths.cache)
-        store = FeatureStore(
-            assembly.task.model, assembly.data, trainer.strategy.root_device, cache
-        )
-        views = config.model.probe_views
-        fit_head(assembly.task, store, views, verbose=trainer.is_global_zero)
+        begin_head(assembly, config, trainer.strategy.root_device, verbose=trainer.is_global_zero)
     if config.trainer.max_epochs == 0:
         keep_as_it_is(assembly, run)
         return
@@ -78,6 +73,14 @@ def fit(run: RunFolder, config: TrainConfig, *, settled: bool = False) -> None:
         ) from None
     finally:
         close_loggers(trainer.loggers)
+
+
+def begin_head(
+    assembly: Assembly, config: TrainConfig, device: torch.device, *, verbose: bool = True
+) -> None:
+    """Fit the head on features, where the configuration wants it to start from there."""
+    store = FeatureStore(assembly.task.model, assembly.data, device, Path(config.paths.cache))
+    fit_head(assembly.task, store, config.model.probe_views, verbose=verbose)
 
 
 def keep_as_it_is(assembly: Assembly, run: RunFolder) -> None:
