@@ -84,10 +84,11 @@ def advice(share: float, data: DataConfig, photos: int, side: int, free: float) 
         return None
     head = f"data wait {share:.0%}: "
     size = photos * side * side * 4  # three bytes a pixel; photos are longer than they are high
+    amount = f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
     if data.cache == "none" and size < free / 2:
-        return f"{head}data.cache=ram keeps decoded photos (about {size / 1e9:.1f} GB)"
+        return f"{head}data.cache=ram keeps decoded photos (about {amount})"
     if data.cache == "none":
-        return f"{head}data.cache=disk keeps decoded photos (about {size / 1e9:.1f} GB)"
+        return f"{head}data.cache=disk keeps decoded photos (about {amount})"
     workers = auto_workers() if data.num_workers is None else data.num_workers
     cores = os.cpu_count() or 1
     if workers < cores - 1:
