@@ -90,11 +90,17 @@ def test_another_loss_in_any_step_is_refused(wrong: float, step: int, scripted: 
         assert verdicts[way] == f"loss {wrong:.5g} in step {step + 1}, not 2"
 
 
-def test_a_slow_way_is_given_up_after_one_step(scripted: Any) -> None:
+def test_a_slow_way_is_given_up_after_two_steps(scripted: Any) -> None:
     verdicts, choice, taken, line = scripted({PLAIN: steady(0.5), HALF: steady(4.0)})
-    assert (choice, taken[HALF], taken[PLAIN]) == (PLAIN, 1, STEPS)
-    assert verdicts[HALF] == "given up: a step took 4.00 s"
+    assert (choice, taken[HALF], taken[PLAIN]) == (PLAIN, 2, STEPS)
+    assert verdicts[HALF] == "given up: two steps took 4.00 s or more"
     assert line.endswith("(channels_last bfloat16 given up)")
+
+
+def test_one_slow_step_is_a_busy_machine(scripted: Any) -> None:
+    for slow in range(STEPS):
+        steps = [(2.0, 9.0 if number == slow else 0.4) for number in range(STEPS)]
+        assert scripted({PLAIN: steady(0.8), LAST: steps})[1] == LAST
 
 
 def test_a_way_that_fails_is_not_taken(scripted: Any) -> None:

@@ -147,11 +147,10 @@ def _measure(
         for number in range(STEPS):
             loss, took = trial.timed_step(batch)
             candidate.losses.append(loss)
-            if number:
-                seconds.append(took)
-            # A GPU's first step with new kernels is slow; a processor's tells how slow all will be.
-            if took > slowest * (1 if number else 2) and (number or device.type == "cpu"):
-                candidate.verdict = f"given up: a step took {took:.2f} s"
+            seconds.append(took)
+            # Not after one: the first step is slow with new kernels, any with a busy machine.
+            if number and min(seconds) > slowest:
+                candidate.verdict = f"given up: two steps took {min(seconds):.2f} s or more"
                 return candidate
     except Exception as error:  # a compiler's or a kernel's own: this way is not to be had here
         if not before:
@@ -163,7 +162,7 @@ def _measure(
     finally:
         trial = None  # type: ignore[assignment]
         free_memory()
-    candidate.rate = len(batch["target"]) / min(seconds)
+    candidate.rate = len(batch["target"]) / min(seconds[1:])
     if before:
         candidate.verdict = _judge(candidate, before[0])
     return candidate
