@@ -17,6 +17,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 COLOURS = {"blue": (40, 60, 200), "green": (40, 190, 60), "red": (210, 50, 40)}
+TIMES = ("seconds", "data_wait")  # columns of metrics.csv that no two runs share
 # The smallest run that goes through everything.
 TINY = [
     "augmentation=none",

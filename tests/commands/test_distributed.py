@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import TINY, make_photos, only_run, osprey_process, run_process
+from conftest import TIMES, TINY, make_photos, only_run, osprey_process, run_process
 
 # Statistics of half a batch differ from those of the whole, and so do the draws of dropout.
 WORDS = [
@@ -21,7 +21,7 @@ WORDS = [
 def metrics(folder: Path) -> list[dict[str, float]]:
     with (only_run(folder) / "metrics.csv").open(newline="") as file:
         return [
-            {k: float(v) for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)
+            {k: float(v) for k, v in row.items() if k not in TIMES} for row in csv.DictReader(file)
         ]
 
 

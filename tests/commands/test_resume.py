@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY, make_photos, only_run, osprey_process, run_process
+from conftest import TIMES, TINY, make_photos, only_run, osprey_process, run_process
 
 from osprey.training.callbacks import Progress
 from osprey.training.run_folder import RunFolder
@@ -27,7 +27,7 @@ WORDS = [
 def metrics(run: Path) -> list[dict[str, float]]:
     with (run / "metrics.csv").open(newline="") as file:
         return [
-            {k: float(v) for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)
+            {k: float(v) for k, v in row.items() if k not in TIMES} for row in csv.DictReader(file)
         ]
 
 

@@ -12,6 +12,7 @@ from osprey.errors import UserError, nearest
 COMMANDS = {
     "train": "train a model on your photos, test it, keep it",
     "eval": "test a run's checkpoint on a split or another data set",
+    "find": "try out a learning rate (lr) or a batch size (batch_size) for what you would train",
     "predict": "name what is on a photo, or on every photo of a folder",
     "report": "write a run's report.html again, from its folder alone",
     "models": "list models with parameters, MACs and input size",

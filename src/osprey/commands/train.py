@@ -7,7 +7,7 @@ import shlex
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -19,6 +19,9 @@ from osprey.training.console import describe_data, say, warn
 from osprey.training.inherit import check_donor, inherit
 from osprey.training.members import find_members, inherit_members
 from osprey.training.run_folder import RunFolder, find_run
+
+if TYPE_CHECKING:
+    from osprey.data.prepare import Prepared
 
 # What may differ when a run goes on. Anything else would not fit its checkpoint, or be ignored.
 CHANGEABLE = (
@@ -64,12 +67,16 @@ def _exit_code(action: Callable[[], None]) -> int:
     return 0
 
 
-def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, Any]]:
+def check_and_prepare(cfg: DictConfig, overrides: list[str]) -> tuple[TrainConfig, Prepared]:
+    """The settings, checked, and the data they name, read, split and described.
+
+    Raises:
+        UserError: A setting or the data cannot be used.
+    """
     from osprey.augmentation import check_policy
     from osprey.data.prepare import prepare
     from osprey.data.readers import existing_folder
     from osprey.training.devices import process_count
-    from osprey.training.environment import describe_environment
 
     inherits = cfg.from_run is not None or cfg.model.factory == "ensemble"
     if inherits and OmegaConf.is_missing(cfg.data, "root"):
@@ -96,6 +103,13 @@ def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, 
     describe_data(config.data.name, prepared.manifest, len(prepared.unreadable), prepared.notices)
     process_count(config)  # a missing GPU shows before a run is begun
     config.data.root = str(prepared.manifest.root.resolve())
+    return config, prepared
+
+
+def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, Any]]:
+    from osprey.training.environment import describe_environment
+
+    config, prepared = check_and_prepare(cfg, overrides)
     run = RunFolder.create(Path(config.paths.runs), config.name)
     run.save_config(config)
     run.save_manifest(prepared.manifest)

@@ -76,10 +76,6 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         model, weights = build_pretrained(spec, len(classes), pretrained)
     if config.trainer.strategy == "single":  # several GPUs put SyncBatchNorm in their place
         fold_batchnorm(model)
-    if config.trainer.channels_last:
-        import torch
-
-        model = model.to(memory_format=torch.channels_last)
     data = make_data(config, manifest, preprocess)
     trained = manifest.counts()["train"]
     counts = np.array([trained.get(name, 0) for name in classes])

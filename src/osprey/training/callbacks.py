@@ -7,14 +7,17 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, EarlyStopping
 from tqdm import tqdm
 
+from osprey.data.datamodule import DataModule
 from osprey.tasks.metrics import SELECTED_BY
 from osprey.training.console import say
+from osprey.training.data_wait import NAME as DATA_WAIT
+from osprey.training.data_wait import DataWait, advice, free_memory_bytes
 
 
 class MetricsTable(Callback):
@@ -59,7 +62,8 @@ class MetricsTable(Callback):
 class Progress(Callback):
     """A bar while an epoch runs, where somebody is looking, and one line when it is done."""
 
-    def __init__(self, *, bar: bool) -> None:
+    def __init__(self, wait: DataWait, *, bar: bool) -> None:
+        self.wait, self.advised = wait, False
         self.bar_wanted = bar and sys.stderr.isatty()
         self.bar: Any = None
         self.images = 0
@@ -86,6 +90,8 @@ class Progress(Callback):
         self.images += len(batch["target"]) * trainer.world_size
         self.seconds = time.monotonic() - self.started
         if self.bar is not None:
+            rate, wait = self.images / max(self.seconds, 1e-9), self.wait.share
+            self.bar.set_postfix_str(f"{rate:.0f} images/s, data wait {wait:.0%}", refresh=False)
             self.bar.update(1)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -102,8 +108,21 @@ class Progress(Callback):
                 f"  loss {values['train/loss']:.4f}"
                 f"  val: macro-F1 {values[SELECTED_BY]:.3f}  top-1 {values['val/top1']:.3f}"
                 f"  {self.images / max(self.seconds, 1e-9):.0f} images/s"
-                + ("  best" if better else "")
+                f"  data wait {values.get(DATA_WAIT, 0.0):.0%}" + ("  best" if better else "")
             )
+            self._advise(trainer, values.get(DATA_WAIT, 0.0))
+
+    def _advise(self, trainer: pl.Trainer, share: float) -> None:
+        """Once a run, say what would shorten the waiting."""
+        data = cast(DataModule, cast(Any, trainer).datamodule)
+        if self.advised or not isinstance(data, DataModule):
+            return
+        photos = int((data.manifest.table["split"] == "train").sum())
+        side = data.augment[1] if data.augment else data.preprocess.decode_side
+        line = advice(share, data.config, photos, side, free_memory_bytes())
+        self.advised = line is not None
+        if line:
+            say(line)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs to know: the best so far."""

@@ -11,20 +11,29 @@ import torch
 
 from osprey import __version__
 from osprey.config.schema import TrainConfig
+from osprey.errors import ConfigError
 from osprey.models.checkpoint import FACTS_KEY, write_checkpoint
 from osprey.training.assemble import Assembly, assemble
-from osprey.training.autotune import resolve_auto
+from osprey.training.autotune import defaults, resolve_auto
 from osprey.training.console import say
 from osprey.training.features import FeatureStore
 from osprey.training.linear_probe import fit_head
+from osprey.training.memory import is_out_of_memory
 from osprey.training.run_folder import RunFolder
+from osprey.training.settle import may_try, settle
 from osprey.training.trainer import make_trainer
+from osprey.training.trial import lay_out
 
 
-def fit(run: RunFolder, config: TrainConfig) -> None:
+def fit(run: RunFolder, config: TrainConfig, *, settled: bool = False) -> None:
     """Train, validate every epoch, keep the best and the last checkpoint.
 
     Goes on from ``last.ckpt`` where there is one. In a distributed run every process calls this.
+
+    Args:
+        run: The run folder.
+        config: Its configuration.
+        settled: What is left open was decided before, for all processes.
 
     Raises:
         Interrupted: A signal asked to stop; ``last.ckpt`` was saved.
@@ -32,29 +41,43 @@ def fit(run: RunFolder, config: TrainConfig) -> None:
     """
     quieten()
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    resolve_auto(config)
     resuming = run.last.is_file()
     manifest = run.load_manifest(config.data.root)
     assembly = assemble(config, manifest, resuming=resuming)
+    lines = [] if settled else settle(assembly, config, run)
     trainer = make_trainer(config, run)
     if trainer.is_global_zero:
         _describe(assembly, config, trainer, run, resuming)
+        for line in lines:
+            say(line)
     if config.model.head_init == "linear_probe" and not resuming:
-        cache = Path(config.paths.cache)
-        store = FeatureStore(
-            assembly.task.model, assembly.data, trainer.strategy.root_device, cache
-        )
-        views = config.model.probe_views
-        fit_head(assembly.task, store, views, verbose=trainer.is_global_zero)
+        begin_head(assembly, config, trainer.strategy.root_device, verbose=trainer.is_global_zero)
     if config.trainer.max_epochs == 0:
         keep_as_it_is(assembly, run)
         return
-    trainer.fit(
-        assembly.task,
-        assembly.data,
-        ckpt_path=run.last if resuming else None,
-        weights_only=True,
-    )
+    lay_out(assembly.task, defaults(config.trainer))
+    try:
+        trainer.fit(
+            assembly.task,
+            assembly.data,
+            ckpt_path=run.last if resuming else None,
+            weights_only=True,
+        )
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ConfigError(
+            f"out of memory: lower data.batch_size (it is {config.data.batch_size}) and raise "
+            "trainer.accumulate by as much, or lower data.eval_batch_size or data.size"
+        ) from None
+
+
+def begin_head(
+    assembly: Assembly, config: TrainConfig, device: torch.device, *, verbose: bool = True
+) -> None:
+    """Fit the head on features, where the configuration wants it to start from there."""
+    store = FeatureStore(assembly.task.model, assembly.data, device, Path(config.paths.cache))
+    fit_head(assembly.task, store, config.model.probe_views, verbose=verbose)
 
 
 def keep_as_it_is(assembly: Assembly, run: RunFolder) -> None:
@@ -62,6 +85,23 @@ def keep_as_it_is(assembly: Assembly, run: RunFolder) -> None:
     task = assembly.task.cpu()
     content = {"state_dict": task.state_dict(), FACTS_KEY: task.facts.to_dict()}
     write_checkpoint(content, run.best)
+
+
+def settle_for(run: RunFolder, config: TrainConfig, processes: int) -> None:
+    """Decide what is left open before the processes of a distributed run are started."""
+    if not may_try(config):
+        resolve_auto(config)
+        run.save_config(config)
+        return
+    quieten()
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, threads // processes))  # as each of them will have
+    manifest = run.load_manifest(config.data.root)
+    assembly = assemble(config, manifest, resuming=run.last.is_file())
+    for line in settle(assembly, config, run, world=processes):
+        say(line)
+    torch.set_num_threads(threads)
 
 
 def quieten() -> None:

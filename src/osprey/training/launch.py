@@ -36,6 +36,9 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
             return summary
         processes = process_count(config)
         if processes > 1:
+            from osprey.training.fit import settle_for
+
+            settle_for(run, config, processes)
             _run_processes(run, processes)
         else:
             from osprey.training.fit import fit

@@ -12,6 +12,7 @@ from osprey.config.schema import TrainConfig
 from osprey.training.averaging import gatherers
 from osprey.training.callbacks import ExplainedEarlyStopping, MetricsTable, Progress
 from osprey.training.checkpoints import BestAndLast, SafeCheckpointIO, SaveOnSignal
+from osprey.training.data_wait import DataWait
 from osprey.training.loggers import make_loggers
 from osprey.training.run_folder import RunFolder
 
@@ -29,9 +30,11 @@ def _strategy(config: TrainConfig) -> str | Strategy:
 def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
     """The Trainer of one run; it writes nowhere but into the run folder."""
     trainer = config.trainer
+    wait = DataWait()
     callbacks: list[Callback] = [
+        wait,
         MetricsTable(run.path / "metrics.csv"),
-        Progress(bar=config.callbacks.progress),
+        Progress(wait, bar=config.callbacks.progress),
         *gatherers(config.callbacks.averaging, run.last.parent),
         SaveOnSignal(run.last),
         BestAndLast(run.best, run.last),

@@ -16,7 +16,7 @@ def main() -> int:
     from osprey.training.loggers import close_loggers
 
     try:
-        fit(run, run.load_config())
+        fit(run, run.load_config(), settled=True)
     except Interrupted as stop:
         return stop.code
     except UserError as error:

@@ -1,0 +1,122 @@
+"""The real training step without a Trainer, on a copy of the task: to be timed, and thrown away."""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from osprey.data.dataset import Batch
+from osprey.tasks.base import Task
+from osprey.tasks.optim import make_optimizer, make_scheduler
+
+_SIXTEEN = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a step is computed: what autotune chooses among."""
+
+    precision: str
+    channels_last: bool
+    compile: bool = False
+
+    def __str__(self) -> str:
+        kind = {"32-true": "float32", "bf16-mixed": "bfloat16", "16-mixed": "float16"}
+        layout = "channels_last" if self.channels_last else "contiguous"
+        return f"{layout} {kind[self.precision]}" + (" compiled" if self.compile else "")
+
+
+def random_batch(count: int, size: int, classes: int, device: torch.device) -> Batch:
+    """A batch like a loader's, always the same: image uint8 [count, size, size, 3]."""
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randint(256, (count, size, size, 3), dtype=torch.uint8, generator=generator)
+    return Batch(
+        image=image.to(device),
+        target=torch.randint(classes, (count,), generator=generator).to(device),
+        weight=torch.ones(count, device=device),
+        index=torch.arange(count),
+    )
+
+
+def lay_out(task: Task, setting: Setting) -> None:
+    """Give the task's networks the setting's memory format and compilation, in place."""
+    layout = torch.channels_last if setting.channels_last else torch.contiguous_format
+    task.model.to(memory_format=layout)
+    if task.ema is not None:
+        task.ema.to(memory_format=layout)
+    task.config.trainer.channels_last = setting.channels_last
+    if setting.compile:
+        task.model.compile()  # in place: the names in checkpoints stay as they are
+
+
+class Trial:
+    """A copy of a task that trains step by step; the original, and what it holds, never moves.
+
+    Args:
+        task: What is to be trained; copied.
+        setting: How to compute.
+        device: Where to.
+        steps: Optimiser steps of the whole run, for the schedule's first rates.
+    """
+
+    def __init__(self, task: Task, setting: Setting, device: torch.device, steps: int) -> None:
+        self.task = copy.deepcopy(task)
+        config = self.task.config
+        if isinstance(config.model.freeze, int):
+            config.model.freeze = 0  # most of the run, and the most memory, comes after the rest
+        self.task.to(device)
+        lay_out(self.task, setting)
+        self.task.on_train_epoch_start()
+        self.device = device
+        self.dtype = _SIXTEEN.get(setting.precision)
+        self.clip = config.trainer.gradient_clip
+        self.optimizer = make_optimizer(self.task.model, config.optimizer)
+        self.scheduler = make_scheduler(self.optimizer, config.scheduler, steps)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype is torch.float16)
+        self.done = 0
+
+    def step(self, batch: Batch) -> float:
+        """Forward, backward and optimiser step as in training; the loss.
+
+        The n-th call of every trial draws the same dropout and the same batch mix.
+        """
+        torch.manual_seed(self.done)
+        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
+            loss = cast(Tensor, self.task.training_step(batch, self.done))
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        if self.clip:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.task.model.parameters(), self.clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad()
+        self.scheduler.step()
+        if self.task.ema is not None:
+            self.task.ema.update_parameters(self.task.model)
+        self.done += 1
+        return float(loss.detach())
+
+    def timed_step(self, batch: Batch) -> tuple[float, float]:
+        """The loss of one more step, and its seconds until the device is done."""
+        self.wait()
+        started = time.perf_counter()
+        loss = self.step(batch)
+        self.wait()
+        return loss, time.perf_counter() - started
+
+    def wait(self) -> None:
+        """Until the device has done all it was asked."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def answer(self, batch: Batch) -> None:
+        """One forward pass as in validation."""
+        self.task.eval()
+        with torch.no_grad():
+            self.task(batch["image"])
+        self.task.on_train_epoch_start()
