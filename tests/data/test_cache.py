@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import TINY, Result, environment, only_run
+from conftest import TIMES, TINY, Result, environment, only_run
 from helpers import data_config, write_photo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -365,7 +365,7 @@ def test_a_container_s_limit_counts(
 
 def figures(folder: Path) -> list[dict[str, str]]:
     with (only_run(folder) / "metrics.csv").open(newline="") as file:
-        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+        return [{k: v for k, v in row.items() if k not in TIMES} for row in csv.DictReader(file)]
 
 
 def test_a_cache_changes_no_figure(
