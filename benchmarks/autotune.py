@@ -14,10 +14,10 @@ from osprey.imaging import Preprocess
 from osprey.models.checkpoint import Facts
 from osprey.models.registry import ModelSpec, build
 from osprey.tasks.classification import Classification
-from osprey.training import autotune
 from osprey.training.devices import pick_device
 from osprey.training.fit import quieten
-from osprey.training.trial import Setting, Trial, random_batch
+from osprey.training.tuning import autotune
+from osprey.training.tuning.trial import Setting, Trial, random_batch
 
 # config, side in pixels, batch, goal
 MODELS = [

@@ -28,10 +28,10 @@ from timm.optim import create_optimizer_v2
 from timm.utils import dispatch_clip_grad
 
 from osprey.config.schema import TrainConfig
-from osprey.training import autotune
 from osprey.training.devices import pick_device
 from osprey.training.fit import quieten
-from osprey.training.trial import Setting, Trial, random_batch
+from osprey.training.tuning import autotune
+from osprey.training.tuning.trial import Setting, Trial, random_batch
 
 
 def write_photos(root: Path, count: int) -> None:

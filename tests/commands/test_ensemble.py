@@ -14,7 +14,7 @@ from conftest import TINY, make_photos
 from helpers import train_config
 
 from osprey.errors import ConfigError
-from osprey.training.members import find_members
+from osprey.training.combining.members import find_members
 from osprey.training.predict import Predictor
 from osprey.training.run_folder import RunFolder
 

@@ -59,7 +59,7 @@ def test_a_probe_is_an_ordinary_run(here: Path, photos: Path, weights: Path, osp
 def test_features_are_computed_once(
     here: Path, photos: Path, weights: Path, osprey, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # type: ignore[no-untyped-def]
-    from osprey.training.features import FeatureStore
+    from osprey.training.probe.features import FeatureStore
 
     computed: list[tuple[str, int]] = []
     compute = FeatureStore._compute

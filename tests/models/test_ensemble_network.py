@@ -18,7 +18,7 @@ from osprey.imaging import Preprocess
 from osprey.models.checkpoint import Facts, load_model, write_checkpoint
 from osprey.models.ensemble import Ensemble
 from osprey.models.registry import ModelSpec, build, check_spec, input_settings
-from osprey.training.ensemble import join
+from osprey.training.combining.ensemble import join
 
 SPEC = ModelSpec("simple_cnn", "simple_cnn", {"width": 4})
 MEMBER = {**SPEC.to_dict(), "size": 32}

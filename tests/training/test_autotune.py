@@ -18,10 +18,10 @@ from tiny_task import make_task, random_batches
 
 from osprey.errors import ConfigError
 from osprey.models.simple_cnn import SimpleCNN
-from osprey.training import autotune, settle
-from osprey.training.autotune import STEPS, candidates, compare, describe, pays
-from osprey.training.memory import fit_batch
-from osprey.training.trial import Setting, Trial
+from osprey.training.tuning import autotune, settle
+from osprey.training.tuning.autotune import STEPS, candidates, compare, describe, pays
+from osprey.training.tuning.memory import fit_batch
+from osprey.training.tuning.trial import Setting, Trial
 
 CPU = torch.device("cpu")
 PLAIN, LAST = Setting("32-true", False), Setting("32-true", True)

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy, nll_loss
 
 from osprey.errors import DataError
 from osprey.models.ensemble import Mixture, stack_inputs
-from osprey.training.combine import fit_stack, mixture_weights
+from osprey.training.combining.combine import fit_stack, mixture_weights
 
 
 def opinions(seed: int, members: int, n: int = 60, classes: int = 3) -> tuple[torch.Tensor, ...]:

@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osprey.models.checkpoint import load_model, read_checkpoint
-from osprey.training.averaging import (
+from osprey.training.callbacks import Progress
+from osprey.training.combining.averaging import (
     INGREDIENTS,
     GatherSoup,
     GatherSwa,
@@ -26,8 +27,7 @@ from osprey.training.averaging import (
     soup_files,
     swa_file,
 )
-from osprey.training.averaging_candidate import Score
-from osprey.training.callbacks import Progress
+from osprey.training.combining.averaging_candidate import Score
 
 WORDS = [*TINY, "augmentation=light", "data.batch_size=4", "scheduler=constant"]
 
@@ -141,7 +141,7 @@ def averaged(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
 
 def judged(source: Path, folder: Path, change: Any) -> tuple[dict[str, Any], Path]:
     """What is decided on a copy of ``source`` whose soup files ``change`` has altered."""
-    from osprey.training.averaging_candidate import average_weights
+    from osprey.training.combining.averaging_candidate import average_weights
     from osprey.training.run_folder import RunFolder
 
     shutil.copytree(source, folder)

@@ -8,7 +8,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from osprey.training.gradcam import grad_cam
+from osprey.training.showing.gradcam import grad_cam
 
 
 class Looks(nn.Module):

@@ -13,11 +13,11 @@ import pytest
 from conftest import only_run
 from helpers import manifest_of, train_config
 
-from osprey.training.mistakes import pick
-from osprey.training.pictures import draw_pictures
-from osprey.training.present import present
 from osprey.training.run_folder import RunFolder
-from osprey.training.siblings import kin, other_split
+from osprey.training.showing.mistakes import pick
+from osprey.training.showing.pictures import draw_pictures
+from osprey.training.showing.present import present
+from osprey.training.showing.siblings import kin, other_split
 
 
 def test_pictures_are_drawn_the_same_twice(trained: Path, tmp_path: Path) -> None:

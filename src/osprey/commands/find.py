@@ -73,9 +73,9 @@ def _assemble(config: TrainConfig, prepared: Prepared) -> tuple[Assembly, torch.
     import pytorch_lightning as pl
 
     from osprey.training.assemble import assemble
-    from osprey.training.autotune import resolve_auto
     from osprey.training.devices import pick_device
     from osprey.training.fit import begin_head, quieten
+    from osprey.training.tuning.autotune import resolve_auto
 
     if config.model.factory == "ensemble" or config.trainer.max_epochs == 0:
         raise ConfigError("find needs something to train: an ensemble or a probe has no steps")
@@ -94,7 +94,7 @@ def _find_lr(
     assembly: Assembly, config: TrainConfig, device: torch.device, folder: Path
 ) -> tuple[str, str]:
     from osprey.reports.line_chart import line_chart
-    from osprey.training.find_lr import HIGH, suggest, sweep_rates
+    from osprey.training.tuning.find_lr import HIGH, suggest, sweep_rates
 
     sweep = sweep_rates(assembly, config, device)
     rate = suggest(sweep.rates, sweep.smooth)
@@ -119,7 +119,7 @@ def _find_batch(
     assembly: Assembly, config: TrainConfig, device: torch.device, folder: Path
 ) -> tuple[str, str]:
     from osprey.reports.line_chart import line_chart
-    from osprey.training.find_batch import measure_batches, suggest_batch
+    from osprey.training.tuning.find_batch import measure_batches, suggest_batch
 
     found, why = measure_batches(assembly, config, device)
     best = suggest_batch(found)

@@ -15,9 +15,9 @@ from osprey.config.compose import run_hydra, typed
 from osprey.config.schema import TrainConfig
 from osprey.config.validate import validate
 from osprey.errors import ConfigError, Interrupted, UserError, nearest
+from osprey.training.combining.members import find_members, inherit_members
 from osprey.training.console import describe_data, say, warn
 from osprey.training.inherit import check_donor, inherit
-from osprey.training.members import find_members, inherit_members
 from osprey.training.run_folder import RunFolder, find_run
 
 if TYPE_CHECKING:

@@ -28,8 +28,8 @@ from osprey.models.checkpoint import (
 from osprey.models.pixels import Normalise
 from osprey.tasks.metrics import per_class_report, scalar_metrics
 from osprey.training.devices import pick_device
-from osprey.training.features import FeatureStore
-from osprey.training.linear_probe import linear_head
+from osprey.training.probe.features import FeatureStore
+from osprey.training.probe.linear_probe import linear_head
 from osprey.training.run_folder import RunFolder
 from osprey.training.temperature import fit_temperature
 from osprey.training.tta import ask, merge_views

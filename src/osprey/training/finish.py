@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from osprey.config.schema import TrainConfig
-from osprey.training.averaging import clear
-from osprey.training.averaging_candidate import average_weights
+from osprey.training.combining.averaging import clear
+from osprey.training.combining.averaging_candidate import average_weights
+from osprey.training.combining.ensemble import Combined
 from osprey.training.console import epochs_table, metrics_line, per_class_table, say
-from osprey.training.ensemble import Combined
 from osprey.training.evaluate import calibrate, test
-from osprey.training.present import present
 from osprey.training.run_folder import RunFolder
-from osprey.training.siblings import kin, other_split
+from osprey.training.showing.present import present
+from osprey.training.showing.siblings import kin, other_split
 
 
 def finish(

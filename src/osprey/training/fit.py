@@ -14,15 +14,15 @@ from osprey.config.schema import TrainConfig
 from osprey.errors import ConfigError
 from osprey.models.checkpoint import FACTS_KEY, write_checkpoint
 from osprey.training.assemble import Assembly, assemble
-from osprey.training.autotune import defaults, resolve_auto
 from osprey.training.console import say
-from osprey.training.features import FeatureStore
-from osprey.training.linear_probe import fit_head
-from osprey.training.memory import is_out_of_memory
+from osprey.training.probe.features import FeatureStore
+from osprey.training.probe.linear_probe import fit_head
 from osprey.training.run_folder import RunFolder
-from osprey.training.settle import may_try, settle
 from osprey.training.trainer import make_trainer
-from osprey.training.trial import lay_out
+from osprey.training.tuning.autotune import defaults, resolve_auto
+from osprey.training.tuning.memory import is_out_of_memory
+from osprey.training.tuning.settle import may_try, settle
+from osprey.training.tuning.trial import lay_out
 
 
 def fit(run: RunFolder, config: TrainConfig, *, settled: bool = False) -> None:

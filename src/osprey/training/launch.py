@@ -28,7 +28,7 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
     started = time.monotonic()
     try:
         if config.model.factory == "ensemble":
-            from osprey.training.ensemble import combine_runs, describe
+            from osprey.training.combining.ensemble import combine_runs, describe
 
             combined = combine_runs(run, config, run.load_manifest(config.data.root))
             summary = finish(run, config, (time.monotonic() - started) / 60, combined)

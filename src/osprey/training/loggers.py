@@ -44,7 +44,7 @@ def log_results(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) ->
     """
     import wandb
 
-    from osprey.training.wandb_media import log_media
+    from osprey.training.showing.wandb_media import log_media
 
     log_media(wandb.run or cast(WandbLogger, _wandb(config, run)).experiment, run, summary)
 

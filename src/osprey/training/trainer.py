@@ -9,9 +9,9 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
 
 from osprey.config.schema import TrainConfig
-from osprey.training.averaging import gatherers
 from osprey.training.callbacks import ExplainedEarlyStopping, MetricsTable, Progress
 from osprey.training.checkpoints import BestAndLast, SafeCheckpointIO, SaveOnSignal
+from osprey.training.combining.averaging import gatherers
 from osprey.training.data_wait import DataWait
 from osprey.training.loggers import make_loggers
 from osprey.training.run_folder import RunFolder

@@ -15,7 +15,7 @@ from osprey.errors import ConfigError
 from osprey.models.registry import Classifier
 from osprey.tasks.base import Task
 from osprey.training.console import say
-from osprey.training.features import Features, FeatureStore
+from osprey.training.probe.features import Features, FeatureStore
 
 _L2 = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)  # strengths tried; validation chooses
 

@@ -9,7 +9,7 @@ from osprey.data.manifest import Manifest
 from osprey.data.splits import make_folds
 from osprey.errors import DataError
 from osprey.models.ensemble import stack_inputs
-from osprey.training.linear_probe import fit_linear
+from osprey.training.probe.linear_probe import fit_linear
 
 _L2 = (1e-3, 1e-2, 1e-1, 1.0)  # strengths tried; inner cross-validation chooses
 _FOLDS = 5

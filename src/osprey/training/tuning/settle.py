@@ -11,7 +11,9 @@ from pytorch_lightning.utilities.seed import isolate_rng
 from osprey.config.schema import TrainConfig
 from osprey.tasks.base import Task
 from osprey.training.assemble import Assembly
-from osprey.training.autotune import (
+from osprey.training.devices import pick_device
+from osprey.training.run_folder import RunFolder
+from osprey.training.tuning.autotune import (
     STEPS,
     candidates,
     compare,
@@ -20,9 +22,8 @@ from osprey.training.autotune import (
     pays,
     resolve_auto,
 )
-from osprey.training.devices import pick_device
-from osprey.training.memory import fit_batch, is_out_of_memory
-from osprey.training.remembered import (
+from osprey.training.tuning.memory import fit_batch, is_out_of_memory
+from osprey.training.tuning.remembered import (
     as_plain,
     file_for,
     open_settings,
@@ -30,8 +31,7 @@ from osprey.training.remembered import (
     remember,
     what_matters,
 )
-from osprey.training.run_folder import RunFolder
-from osprey.training.trial import Setting, Trial, random_batch
+from osprey.training.tuning.trial import Setting, Trial, random_batch
 
 
 def settle(assembly: Assembly, config: TrainConfig, run: RunFolder, *, world: int = 1) -> list[str]:

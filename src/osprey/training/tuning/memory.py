@@ -11,7 +11,7 @@ import torch
 from osprey.config.schema import TrainConfig
 from osprey.errors import ConfigError
 from osprey.tasks.base import Task
-from osprey.training.trial import Setting, Trial, random_batch
+from osprey.training.tuning.trial import Setting, Trial, random_batch
 
 # What allocators other than CUDA's say; theirs has an error of its own.
 _COMPLAINTS = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")

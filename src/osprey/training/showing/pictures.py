@@ -21,9 +21,9 @@ from osprey.errors import UnreadableImage
 from osprey.imaging import Preprocess, read_image, resized
 from osprey.models.checkpoint import load_model
 from osprey.training.assemble import make_data
-from osprey.training.gradcam import grad_cam
-from osprey.training.mistakes import Pick, pick
 from osprey.training.run_folder import RunFolder
+from osprey.training.showing.gradcam import grad_cam
+from osprey.training.showing.mistakes import Pick, pick
 
 _SIDE = 200  # pixels of a gallery picture's long side
 _TILE, _STRIP, _COLUMNS, _TILES = 128, 18, 6, 24  # the mosaic of training photos

@@ -20,9 +20,9 @@ from osprey.data.manifest import Manifest
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import Facts, load_model, read_checkpoint, write_checkpoint
 from osprey.models.registry import first_stages
-from osprey.training.averaging import State, mean_state, soup_files, swa_file
 from osprey.training.callbacks import Progress
 from osprey.training.checkpoints import BestAndLast
+from osprey.training.combining.averaging import State, mean_state, soup_files, swa_file
 from osprey.training.console import say
 from osprey.training.devices import pick_device
 from osprey.training.evaluate import figures, run_network

@@ -15,8 +15,8 @@ import torch
 from osprey.config.schema import TrainConfig, TrainerConfig
 from osprey.data.dataset import Batch
 from osprey.tasks.base import Task
-from osprey.training.memory import free_memory, is_out_of_memory
-from osprey.training.trial import Setting, Trial
+from osprey.training.tuning.memory import free_memory, is_out_of_memory
+from osprey.training.tuning.trial import Setting, Trial
 
 STEPS = 4  # a candidate's: one to warm up, the fastest of the others counts
 _SHARE = 0.05  # of the run that tuning may take

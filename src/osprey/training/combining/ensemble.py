@@ -17,10 +17,10 @@ from osprey.imaging import Preprocess
 from osprey.models.checkpoint import FACTS_KEY, Facts, load_model, write_checkpoint
 from osprey.models.ensemble import Ensemble, Member, Stack
 from osprey.models.registry import ModelSpec, check_spec
-from osprey.training.combine import fit_stack, mixture_weights
+from osprey.training.combining.combine import fit_stack, mixture_weights
+from osprey.training.combining.members import find_members
 from osprey.training.console import say
 from osprey.training.evaluate import Outputs, figures, run_network
-from osprey.training.members import find_members
 from osprey.training.run_folder import RunFolder
 
 

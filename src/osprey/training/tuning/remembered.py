@@ -15,8 +15,8 @@ import torch
 from osprey import __version__
 from osprey.config.schema import TrainConfig
 from osprey.tasks.base import Task
-from osprey.training.autotune import Candidate
-from osprey.training.trial import Setting
+from osprey.training.tuning.autotune import Candidate
+from osprey.training.tuning.trial import Setting
 
 
 def what_matters(

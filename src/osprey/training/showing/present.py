@@ -11,8 +11,8 @@ from osprey.errors import UserError
 from osprey.reports import build_report
 from osprey.training.console import warn
 from osprey.training.loggers import log_results
-from osprey.training.pictures import draw_pictures
 from osprey.training.run_folder import RunFolder
+from osprey.training.showing.pictures import draw_pictures
 
 
 def present(

@@ -10,9 +10,9 @@ import torch
 from osprey.config.schema import TrainConfig
 from osprey.errors import UserError
 from osprey.training.assemble import Assembly
-from osprey.training.autotune import defaults
-from osprey.training.memory import free_memory, is_out_of_memory
-from osprey.training.trial import Trial, random_batch
+from osprey.training.tuning.autotune import defaults
+from osprey.training.tuning.memory import free_memory, is_out_of_memory
+from osprey.training.tuning.trial import Trial, random_batch
 
 FIRST = 4
 _WORTH = 1.05  # a batch twice as large must give this much more

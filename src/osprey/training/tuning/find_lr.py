@@ -12,8 +12,8 @@ from osprey.config.schema import TrainConfig
 from osprey.data.dataset import Batch
 from osprey.errors import UserError
 from osprey.training.assemble import Assembly
-from osprey.training.autotune import defaults
-from osprey.training.trial import Trial
+from osprey.training.tuning.autotune import defaults
+from osprey.training.tuning.trial import Trial
 
 LOW, HIGH, STEPS = 1e-6, 1.0, 100
 _LEAST_STEPS = 30

@@ -1,0 +1,1 @@
+"""Several into one: weights of several epochs averaged, runs combined to an ensemble."""

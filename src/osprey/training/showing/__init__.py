@@ -1,0 +1,1 @@
+"""What a finished run shows: pictures, Grad-CAM, its kin, W&B media."""
