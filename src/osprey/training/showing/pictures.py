@@ -61,6 +61,8 @@ def _training_photos(
     """Photos and labels as the first epoch's first batches dealt and augmented them."""
     # A batch or two are not worth a cache or a worker.
     few = replace(config, data=replace(config.data, num_workers=0, cache="none"))
+    if config.trainer.max_epochs == 0 and config.model.probe_views == 1:
+        few.augmentation = replace(config.augmentation, steps=[])  # it saw them as they are
     data = make_data(few, manifest, preprocess)
     tiles: list[tuple[Pixels, str]] = []
     for batch in data.train_dataloader():
