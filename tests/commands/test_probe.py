@@ -28,7 +28,8 @@ def weights(tmp_path: Path) -> Path:
 
 def probe_words(photos: Path, weights: Path) -> list[str]:
     model = ["model=simple_cnn", "model.options={width: 8}", f"model.pretrained={weights}"]
-    return ["train", "experiment=probe", f"data.root={photos}", *model, *SMALL, *QUIET]
+    data = ["data=folder", f"data.root={photos}"]
+    return ["train", "experiment=probe", *data, *model, *SMALL, *QUIET]
 
 
 def run_of(folder: Path, name: str) -> Path:
@@ -61,12 +62,12 @@ def test_features_are_computed_once(
 ) -> None:  # type: ignore[no-untyped-def]
     from osprey.training.probe.features import FeatureStore
 
-    computed: list[tuple[str, int]] = []
+    computed: list[int] = []
     compute = FeatureStore._compute
 
-    def counted(self: FeatureStore, split: str, view: int):  # type: ignore[no-untyped-def]
-        computed.append((split, view))
-        return compute(self, split, view)
+    def counted(self: FeatureStore, dataset: object, view: int):  # type: ignore[no-untyped-def]
+        computed.append(view)
+        return compute(self, dataset, view)  # type: ignore[arg-type]
 
     monkeypatch.setattr(FeatureStore, "_compute", counted)
     own = Path(shutil.copytree(photos, here / "own"))
@@ -77,7 +78,7 @@ def test_features_are_computed_once(
         return json.loads((run_of(here, "probe") / "summary.json").read_text())["test"]
 
     first = figures()
-    assert computed == [("train", 0), ("train", 1), ("val", 0), ("test", 0)]
+    assert computed == [0, 1, 0, 0], "train twice, val, test"
     computed.clear()
     assert figures() == first
     assert computed == []
@@ -86,7 +87,13 @@ def test_features_are_computed_once(
     for photo in changed:
         photo.write_bytes(photo.read_bytes())  # another time is enough to look again
     figures()
-    assert sorted(computed) == [("test", 0), ("train", 0), ("train", 1), ("val", 0)]
+    assert sorted(computed) == [0, 0, 0, 1]
+    computed.clear()
+    (here / "elsewhere").mkdir()
+    shutil.copytree(own, here / "elsewhere" / "own", copy_function=shutil.copy2)
+    words[3] = f"data.root={here / 'elsewhere' / 'own'}"
+    figures()
+    assert len(computed) == 4, "the same names, sizes and times elsewhere may be other photos"
     computed.clear()
     for file in (here.parent / "cache" / "features").iterdir():
         file.write_bytes(file.read_bytes()[:100])
@@ -96,6 +103,40 @@ def test_features_are_computed_once(
     torch.save(build(ModelSpec("simple_cnn", "simple_cnn", {"width": 8}), 5).state_dict(), weights)
     figures()
     assert len(computed) == 4, "other weights give other features"
+
+
+def test_features_serve_other_class_lists(here: Path, weights: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    """Class numbers are a run's own, also where two runs test on the same photos."""
+    source = make_photos(here / "source", per_class=8)
+    for split, labels in (("train", "blue green red"), ("test", "green red")):
+        for label in labels.split():
+            shutil.copytree(source / label, here / "own" / split / label)
+    words = [*probe_words(here / "own", weights), "data.val_fraction=0.3"]
+    assert osprey(*words, "data.classes=[green,red]").code == 0
+    assert osprey(*words).code == 0
+    summary = json.loads((run_of(here, "probe") / "summary.json").read_text())
+    assert summary["test"]["top1"] == 1.0
+
+
+def test_weights_and_samplers_count(here: Path, weights: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    source = make_photos(here / "own", per_class=20)
+    rows = [("path", "label", "weight")]
+    for photo in sorted(source.rglob("*.png")):
+        true = photo.parent.name
+        wrong = true == "red" and int(photo.stem[-2:]) % 2
+        rows.append((f"{true}/{photo.name}", "blue" if wrong else true, "0" if wrong else "1"))
+    (here / "labels.csv").write_text("\n".join(map(",".join, rows)) + "\n")
+    table = ["data=table", f"data.root={source}", f"data.file={here / 'labels.csv'}"]
+    words = [w for w in probe_words(source, weights) if not w.startswith("data=")]
+    assert osprey(*words, *table).code == 0
+    photo = source / "red" / "red_01.png"
+    result = osprey("predict", "--image", photo, "--verbose")
+    assert ast.literal_eval(result.out)[0][0] == "red", "photos of no weight teach nothing"
+    alike = "\n".join(",".join(row[:2]) for row in rows)
+    (here / "labels.csv").write_text(alike + "\n")
+    assert osprey(*words, *table).code == 0
+    doubtful = ast.literal_eval(osprey("predict", "--image", photo, "--verbose").out)
+    assert dict(doubtful)["blue"] > 0.2
 
 
 def test_finetune_goes_on_from_the_probe(here: Path, photos: Path, weights: Path, osprey) -> None:  # type: ignore[no-untyped-def]
@@ -122,6 +163,76 @@ def test_from_a_run_of_other_classes(here: Path, photos: Path, weights: Path, os
     assert sorted(COLOURS) == ["blue", "green", "red"]
 
 
+def test_a_photo_added_since_leaves_the_split_as_it_was(
+    here: Path, photos: Path, weights: Path, osprey
+) -> None:  # type: ignore[no-untyped-def]
+    own = Path(shutil.copytree(photos, here / "own"))
+    assert osprey(*probe_words(own, weights)).code == 0
+    before = splits(run_of(here, "probe"))
+    for number in range(4):
+        shutil.copy(own / "red" / "red_00.png", own / "red" / f"new_{number}.png")
+    start = ["train", "experiment=finetune", "from=latest", "trainer.max_epochs=1", *QUIET]
+    assert osprey(*start, "data.batch_size=4").code == 0
+    after = splits(run_of(here, "finetune"))
+    assert {path: after[path] for path in before} == before
+    assert len(after) == len(before) + 4
+
+
+def splits(run: Path) -> dict[str, str]:
+    rows = [line.split(",") for line in (run / "manifest.csv").read_text().splitlines()[1:]]
+    return {row[0]: row[1] for row in rows}
+
+
+def test_leaks_are_found_however_the_folder_is_named(
+    here: Path, photos: Path, weights: Path, osprey
+) -> None:  # type: ignore[no-untyped-def]
+    own = Path(shutil.copytree(photos, here / "own"))
+    assert osprey(*probe_words(own, weights)).code == 0
+    probe = run_of(here, "probe")
+    start = ["train", "experiment=finetune", "trainer.max_epochs=1", *QUIET, *SMALL]
+    result = osprey(*start, f"from={probe}", "data=folder", "data.root=own", "data.split_seed=7")
+    assert result.code == 2
+    assert f"from: '{probe}' was trained on " in result.err
+    other = make_photos(here / "other", seed=1)
+    assert osprey(*start, f"from={probe}", "data=folder", f"data.root={other}").code == 0
+    child = run_of(here, "finetune")
+    result = osprey(*start, f"from={child}", "data=folder", "data.root=own", "data.split_seed=7")
+    assert f"from: '{probe}' was trained on " in result.err, "the run it came from counts, too"
+
+
+def test_latest_is_one_run_for_a_whole_sweep(
+    here: Path, photos: Path, weights: Path, osprey
+) -> None:  # type: ignore[no-untyped-def]
+    assert osprey(*probe_words(photos, weights)).code == 0
+    probe = run_of(here, "probe")
+    words = ["train", "-m", "from=latest", "trainer.max_epochs=1", "optimizer.lr=1e-3,1e-4"]
+    result = osprey(*words, *QUIET)
+    assert result.code == 0, result.err
+    assert result.out.count(f"weights: {probe / 'checkpoints' / 'best.ckpt'}") == 2
+    assert f"from_run={probe.relative_to(here)}" in result.out.splitlines()[-1]
+    assert (here / "runs" / "folder-simple_cnn").is_dir(), "named after the donor's network"
+
+
+def test_what_a_recipe_sets_is_said(here: Path, photos: Path, weights: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    assert osprey(*probe_words(photos, weights)).code == 0
+    recipe = here / "mine" / "experiment" / "big.yaml"
+    recipe.parent.mkdir(parents=True)
+    recipe.write_text("# @package _global_\nname: big\ndata: {size: 48, sampler: balanced}\n")
+    words = ["train", "--config-dir", "mine", "experiment=big", "from=latest"]
+    assert osprey(*words, "trainer.max_epochs=1", *QUIET).code == 0
+    config = (run_of(here, "big") / "config.yaml").read_text()
+    assert "  size: 48\n" in config and "  sampler: balanced\n" in config
+    assert f"  root: {photos}\n" in config and "  batch_size: 8\n" in config
+
+
+def test_nothing_is_written_among_the_photos(here: Path, photos: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    result = osprey("train", "data=folder", f"data.root={here}")
+    assert result.err == (
+        f"osprey train: paths.runs: 'runs' lies inside data.root '{here}', where nothing is "
+        "written: run the command elsewhere, or name a folder with paths.runs=FOLDER\n"
+    )
+
+
 def test_mistakes_are_one_line(here: Path, photos: Path, weights: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     assert osprey(*probe_words(photos, weights)).code == 0
     run = run_of(here, "probe").relative_to(here)
@@ -133,6 +244,7 @@ def test_mistakes_are_one_line(here: Path, photos: Path, weights: Path, osprey) 
             ["data.split_seed=1"],
             f"from: '{run}' was trained on ",
         ),
+        (["data=folder"], "data.root is not set: add data.root=VALUE to the command"),
     ):
         result = osprey(*start, *words)
         assert result.code == 2

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from osprey.commands.train import check_and_prepare
 from osprey.config.compose import run_hydra
 from osprey.config.stamp import new_stamp
 from osprey.errors import ConfigError, UserError, nearest
 from osprey.training.console import say
+from osprey.training.inherit import with_runs_named
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
         return 0
     if not argv:
         raise ConfigError("say what to find: lr or batch_size ('osprey find --help' says more)")
-    what, words = argv[0], argv[1:]
+    what, words = argv[0], with_runs_named(argv[1:])
     if what not in _FINDABLE:
         hint = nearest(what, _FINDABLE)
         raise ConfigError(f"'{what}' cannot be found{hint} (there are: {', '.join(_FINDABLE)})")
@@ -51,6 +51,8 @@ def main(argv: list[str]) -> int:
     finder = _find_lr if what == "lr" else _find_batch
 
     def job(cfg: DictConfig, overrides: list[str]) -> None:
+        from osprey.training.preparing import check_and_prepare
+
         config, prepared = check_and_prepare(cfg, overrides)
         assembly, device = _assemble(config, prepared)
         folder = Path(config.paths.runs) / "find" / new_stamp()

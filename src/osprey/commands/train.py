@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from osprey.config.compose import run_hydra, typed
+from osprey.config.compose import run_hydra
 from osprey.config.schema import TrainConfig
 from osprey.config.validate import validate
 from osprey.errors import ConfigError, Interrupted, UserError, nearest
-from osprey.training.combining.members import find_members, inherit_members
-from osprey.training.console import describe_data, say, warn
-from osprey.training.inherit import check_donor, inherit
+from osprey.training.console import say, warn
+from osprey.training.inherit import with_runs_named
 from osprey.training.run_folder import RunFolder, find_run
 
 if TYPE_CHECKING:
-    from osprey.data.prepare import Prepared
+    pass
 
 # What may differ when a run goes on. Anything else would not fit its checkpoint, or be ignored.
 CHANGEABLE = (
     *("trainer.max_epochs", "trainer.accelerator", "trainer.devices", "trainer.strategy"),
-    *("data.num_workers", "data.eval_batch_size", "data.root"),
+    *("data.num_workers", "data.eval_batch_size", "data.cache", "data.root"),
     *("callbacks.early_stopping", "callbacks.progress", "logger.", "paths."),
 )
 
 
 def main(argv: list[str]) -> int:
     """Train one run, resume one, or sweep over several."""
-    argv = [re.sub("^from=", "from_run=", word) for word in argv]  # no field is called `from`
+    argv = with_runs_named(argv)
     if any(word.startswith("resume=") and word != "resume=null" for word in argv):
         return _exit_code(lambda: _resume(argv))
     sweep = any(word in ("-m", "--multirun") for word in argv)
@@ -67,47 +65,9 @@ def _exit_code(action: Callable[[], None]) -> int:
     return 0
 
 
-def check_and_prepare(cfg: DictConfig, overrides: list[str]) -> tuple[TrainConfig, Prepared]:
-    """The settings, checked, and the data they name, read, split and described.
-
-    Raises:
-        UserError: A setting or the data cannot be used.
-    """
-    from osprey.augmentation import check_policy
-    from osprey.data.prepare import prepare
-    from osprey.data.readers import existing_folder
-    from osprey.training.devices import process_count
-
-    inherits = cfg.from_run is not None or cfg.model.factory == "ensemble"
-    if inherits and OmegaConf.is_missing(cfg.data, "root"):
-        cfg.data.root = ""  # an earlier run tells
-    config = typed(cfg, TrainConfig)
-    donor = None
-    if config.from_run is not None:
-        donor = find_run(config.from_run, Path(config.paths.runs))
-        inherit(config, overrides, donor)
-    validate(config)
-    members = find_members(config) if config.model.factory == "ensemble" else []
-    if members:
-        inherit_members(config, overrides, members)
-    if config.data.reader != "harbour":
-        existing_folder(config.data.root)  # before a check that takes a second or two
-    check_policy(config.augmentation.steps)
-    prepared = prepare(config.data, Path(config.paths.cache))
-    allowed = config.data.allow_leakage
-    if donor is not None:
-        prepared.notices.extend(check_donor(donor, prepared.manifest, allowed=allowed, what="from"))
-    for member in members:
-        found = check_donor(member, prepared.manifest, allowed=allowed, what="model.runs")
-        prepared.notices.extend(found)
-    describe_data(config.data.name, prepared.manifest, len(prepared.unreadable), prepared.notices)
-    process_count(config)  # a missing GPU shows before a run is begun
-    config.data.root = str(prepared.manifest.root.resolve())
-    return config, prepared
-
-
 def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, Any]]:
     from osprey.training.environment import describe_environment
+    from osprey.training.preparing import check_and_prepare
 
     config, prepared = check_and_prepare(cfg, overrides)
     run = RunFolder.create(Path(config.paths.runs), config.name)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast, get_type_hints
 
 import hydra
+from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
@@ -93,6 +94,22 @@ def typed(cfg: DictConfig, schema: type[T]) -> T:
         return OmegaConf.to_object(merged)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
         raise explain(error) from error
+
+
+def recipe_settings(cfg: DictConfig) -> set[str]:
+    """The data settings that a chosen recipe makes, as keys; ``data`` where it chose the group.
+
+    Only while Hydra runs the job that ``cfg`` belongs to.
+    """
+    default = "harbour"
+    if HydraConfig.get().runtime.choices["data"] != default:
+        return {"data"}
+    plain = compose("train", overrides=[f"data={default}"]).data
+    before, now = (
+        cast("dict[str, Any]", OmegaConf.to_container(node, resolve=False))
+        for node in (plain, cfg.data)
+    )
+    return {f"data.{key}" for key, value in now.items() if before[key] != value}
 
 
 def _first_line(text: str) -> str:

@@ -69,7 +69,8 @@ def run_network(
     probe = config.model.head_init == "linear_probe" and config.trainer.max_epochs == 0
     if probe and tta == "none" and limit is None:
         # Features of a probe are known already, or are worth keeping for the next one.
-        seen = FeatureStore(model, data, device, Path(config.paths.cache)).features(split)
+        cache = Path(config.paths.cache)
+        seen = FeatureStore(model, facts.model, data, device, cache).features(split)
         logits = seen.values @ linear_head(model).weight.T.cpu() + linear_head(model).bias.cpu()
         return Outputs(logits.detach(), seen.targets, part.table["path"].tolist())
     pixels = Normalise(preprocess.mean, preprocess.std).to(device)

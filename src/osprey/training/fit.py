@@ -76,8 +76,10 @@ def begin_head(
     assembly: Assembly, config: TrainConfig, device: torch.device, *, verbose: bool = True
 ) -> None:
     """Fit the head on features, where the configuration wants it to start from there."""
-    store = FeatureStore(assembly.task.model, assembly.data, device, Path(config.paths.cache))
-    fit_head(assembly.task, store, config.model.probe_views, verbose=verbose)
+    task, cache = assembly.task, Path(config.paths.cache)
+    store = FeatureStore(task.model, task.facts.model, assembly.data, device, cache)
+    views, sampler = config.model.probe_views, config.data.sampler
+    fit_head(task, store, views=views, sampler=sampler, verbose=verbose)
 
 
 def keep_as_it_is(assembly: Assembly, run: RunFolder) -> None:

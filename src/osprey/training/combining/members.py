@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from osprey.config.schema import TrainConfig
 from osprey.errors import ConfigError, UserError
-from osprey.training.inherit import inherit_data, settings_said
+from osprey.training.inherit import inherit_data
 from osprey.training.run_folder import RunFolder, find_run
 
 
@@ -37,11 +37,11 @@ def find_members(config: TrainConfig) -> list[RunFolder]:
 
 
 def inherit_members(
-    config: TrainConfig, overrides: Sequence[str], members: Sequence[RunFolder]
+    config: TrainConfig, said: Collection[str], members: Sequence[RunFolder]
 ) -> None:
-    """Take over the first member's data, save what ``overrides`` name, in place."""
-    inherit_data(config, overrides, members[0])
-    if "name" not in settings_said(overrides):  # composed before it was known whose data it is
+    """Take over the first member's data, save what was ``said``, in place."""
+    inherit_data(config, said, members[0])
+    if "name" not in said:  # composed before it was known whose data it is
         config.name = f"{config.data.name}-{config.model.name}"
 
 

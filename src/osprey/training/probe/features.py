@@ -18,10 +18,10 @@ from torch.utils.data import DataLoader
 
 from osprey.data.check import fingerprint
 from osprey.data.datamodule import DataModule
-from osprey.data.dataset import Batch
+from osprey.data.dataset import Batch, PhotoDataset
 from osprey.data.sampler import Key
 from osprey.models.pixels import Normalise
-from osprey.models.registry import Classifier, head_prefixes
+from osprey.models.registry import Classifier, ModelSpec, head_prefixes
 
 _VERSION = "1"  # raise it when the same photos would give other features
 _KEPT = 24  # files; older ones make room
@@ -29,10 +29,17 @@ _KEPT = 24  # files; older ones make room
 
 @dataclass(frozen=True)
 class Features:
-    """What a backbone makes of one split: ``values`` float32 [N, C], ``targets`` int64 [N]."""
+    """What a backbone makes of one split.
+
+    Attributes:
+        values: float32 [N, C].
+        targets: int64 [N].
+        weights: float32 [N], of the samples.
+    """
 
     values: Tensor
     targets: Tensor
+    weights: Tensor
 
 
 class FeatureStore:
@@ -43,14 +50,21 @@ class FeatureStore:
 
     Args:
         network: Answers ``forward_features`` and ``forward_head``, weights final.
+        spec: What it was built from; the same weights may be pooled or padded in other ways.
         data: Splits and preprocessing.
         device: Where to compute.
         cache: Osprey's cache folder.
     """
 
     def __init__(
-        self, network: nn.Module, data: DataModule, device: torch.device, cache: Path
+        self,
+        network: nn.Module,
+        spec: ModelSpec,
+        data: DataModule,
+        device: torch.device,
+        cache: Path,
     ) -> None:
+        self.spec = spec
         preprocess = data.preprocess
         self.pixels = Normalise(preprocess.mean, preprocess.std).to(device)
         # The bytes come in this order, and convolutions are quicker in it.
@@ -67,58 +81,61 @@ class FeatureStore:
             split: ``train``, ``val`` or ``test``.
             view: 0 for photos as in production, k for the k-th fixed augmentation of each.
         """
+        dataset = self.data.dataset(split, augmented=view > 0)
         file = self.folder / f"{self._key(split, view)}.safetensors"
-        try:
-            found = load_file(file)
-            file.touch()  # the least recently used make room
-            return Features(found["values"], found["targets"])
-        except (OSError, SafetensorError, KeyError):
-            pass  # none kept, or cut short
-        features = self._compute(split, view)
-        self._keep(file, features)
-        return features
+        values = _kept(file, len(dataset))
+        if values is None:
+            values = self._compute(dataset, view)
+            self._keep(file, values)
+        return Features(values, torch.tensor(dataset.targets), torch.tensor(dataset.weights))
 
     def _key(self, split: str, view: int) -> str:
         part = self.data.manifest.split(split)
         facts = {
             "version": _VERSION,
             "torch": torch.__version__,
-            "weights": self.weights,
+            "model": [self.spec.to_dict(), self.weights],
             "preprocess": self.data.preprocess.to_dict(),
+            "root": str(part.root.resolve()),
             "files": fingerprint(part.root, part.table["path"].tolist()),
-            "labels": part.table["label"].tolist(),
             "view": [view, self.data.seed, repr(self.data.augment)] if view else 0,
         }
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
-    def _compute(self, split: str, view: int) -> Features:
-        dataset = self.data.dataset(split, augmented=view > 0)
+    def _compute(self, dataset: PhotoDataset, view: int) -> Tensor:
         keys = [(view, row) for row in range(len(dataset))]
-        loader: DataLoader[Batch] = self.data.loader(
-            dataset, _Chunks(keys, self.data.config.eval_batch_size)
-        )
+        chunks = _Chunks(keys, self.data.config.eval_batch_size)
+        loader: DataLoader[Batch] = self.data.loader(dataset, chunks)
         network = cast(Classifier, self.network.eval())
-        values, targets = [], []
+        values = []
         with torch.inference_mode():
             for batch in loader:
                 maps = network.forward_features(self.pixels(batch["image"].to(self.device)))
                 values.append(network.forward_head(maps, pre_logits=True).float().cpu())
-                targets.append(batch["target"])
         # Cloned out of inference mode, so that a head's gradients may pass through them.
-        return Features(torch.cat(values).clone(), torch.cat(targets).clone())
+        return torch.cat(values).clone()
 
-    def _keep(self, file: Path, features: Features) -> None:
+    def _keep(self, file: Path, values: Tensor) -> None:
         temporary = file.with_suffix(f".{os.getpid()}")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            content = {"values": features.values.contiguous(), "targets": features.targets}
-            save_file(content, temporary)
+            save_file({"values": values.contiguous()}, temporary)
             os.replace(temporary, file)
             kept = sorted(self.folder.glob("*.safetensors"), key=lambda p: p.stat().st_mtime)
             for old in kept[:-_KEPT]:
                 old.unlink(missing_ok=True)
         except OSError:
             temporary.unlink(missing_ok=True)  # a full or read-only cache costs time, no more
+
+
+def _kept(file: Path, count: int) -> Tensor | None:
+    """The values in a file; None where there is none, or it was cut short."""
+    try:
+        values = load_file(file)["values"]
+        file.touch()  # the least recently used make room
+    except (OSError, SafetensorError, KeyError):
+        return None
+    return values if len(values) == count else None
 
 
 class _Chunks:

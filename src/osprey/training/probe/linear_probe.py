@@ -11,9 +11,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from osprey.data.sampler import sampling_probabilities
 from osprey.errors import ConfigError
 from osprey.models.registry import Classifier
-from osprey.tasks.base import Task
+from osprey.tasks.classification import Classification
 from osprey.training.console import say
 from osprey.training.probe.features import Features, FeatureStore
 
@@ -35,7 +36,14 @@ def linear_head(model: nn.Module) -> nn.Linear:
     return head
 
 
-def fit_head(task: Task, store: FeatureStore, views: int, *, verbose: bool = True) -> None:
+def fit_head(
+    task: Classification,
+    store: FeatureStore,
+    *,
+    views: int = 1,
+    sampler: str = "uniform",
+    verbose: bool = True,
+) -> None:
     """Fit the network's last layer by logistic regression on its own features, in place.
 
     The L2 strength is the one with the lowest log loss on the validation split. Every process of
@@ -45,6 +53,7 @@ def fit_head(task: Task, store: FeatureStore, views: int, *, verbose: bool = Tru
         task: Holds the network.
         store: Gives the network's features.
         views: Looks at each training photo: one as in production, the others augmented.
+        sampler: How training draws photos; here they are weighed as often as it would draw them.
         verbose: Say how it went.
 
     Raises:
@@ -52,9 +61,10 @@ def fit_head(task: Task, store: FeatureStore, views: int, *, verbose: bool = Tru
     """
     head = linear_head(task.model)
     seen = [store.features("train", view) for view in range(views)]
-    train = Features(torch.cat([f.values for f in seen]), torch.cat([f.targets for f in seen]))
+    values, targets = (torch.cat([getattr(f, key) for f in seen]) for key in ("values", "targets"))
+    weights = _weights(task, seen[0], sampler).repeat(views)
     val = store.features("val")
-    fitted = [fit_linear(train.values, train.targets, head.out_features, l2) for l2 in _L2]
+    fitted = [fit_linear(values, targets, head.out_features, l2, weights) for l2 in _L2]
     scores = [val.values @ weight.T + bias for weight, bias in fitted]
     losses = [float(nn.functional.cross_entropy(logits, val.targets)) for logits in scores]
     chosen = losses.index(min(losses))
@@ -73,8 +83,21 @@ def fit_head(task: Task, store: FeatureStore, views: int, *, verbose: bool = Tru
         )
 
 
+def _weights(task: Classification, train: Features, sampler: str) -> Tensor:
+    """What each training photo counts: its own weight, its class's, and how often it is drawn."""
+    weights = train.weights * task.loss.weights.cpu()[train.targets]
+    drawn = sampling_probabilities(train.targets.numpy(), sampler)
+    if drawn is not None:
+        weights = weights * torch.tensor(drawn * len(drawn), dtype=torch.float32)
+    return weights
+
+
 def fit_linear(
-    features: Tensor, targets: Tensor, num_classes: int, l2: float
+    features: Tensor,
+    targets: Tensor,
+    num_classes: int,
+    l2: float,
+    weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Multinomial logistic regression by L-BFGS.
 
@@ -83,6 +106,7 @@ def fit_linear(
         targets: int64 [N].
         num_classes: Outputs K.
         l2: Strength of the penalty on the weights of standardised features.
+        weights: float32 [N], what each sample counts; None for all the same.
 
     Returns:
         Weight [K, C] and bias [K] for the features as they are.
@@ -95,7 +119,8 @@ def fit_linear(
 
     def closure() -> Tensor:
         solver.zero_grad()
-        loss = nn.functional.cross_entropy(inputs @ weight.T + bias, targets)
+        losses = nn.functional.cross_entropy(inputs @ weight.T + bias, targets, reduction="none")
+        loss = losses.mean() if weights is None else (losses * weights).mean()
         loss = loss + l2 * weight.square().sum() / 2
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
