@@ -63,16 +63,17 @@ def test_a_gpu_is_stopped_at_every_tenth_step_only(monkeypatch: pytest.MonkeyPat
 
 
 def test_advice_fits_the_situation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data_wait.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(data_wait, "cores", lambda: 8)
     plain = data_config(num_workers=2)
-    assert advice(0.1, plain, 3000, 256, 8e9) is None
-    told = advice(0.34, plain, 3000, 256, 8e9)
+    assert advice(0.1, plain, 3000, 256, 8 * 10**9) is None
+    told = advice(0.34, plain, 3000, 256, 8 * 10**9)
     assert told == "data wait 34%: data.cache=ram keeps decoded photos (about 0.8 GB)"
-    told = advice(0.34, plain, 3000, 256, 1e9)
+    told = advice(0.34, plain, 3000, 256, 10**9)
     assert told == "data wait 34%: data.cache=disk keeps decoded photos (about 0.8 GB)"
-    told = advice(0.2, data_config(num_workers=2, cache="ram"), 3000, 256, 8e9)
+    assert advice(0.34, plain, 3000, 256, None) == told, "memory unknown is memory not counted on"
+    told = advice(0.2, data_config(num_workers=2, cache="ram"), 3000, 256, 8 * 10**9)
     assert told == "data wait 20%: data.num_workers=7 prepares more photos at once (now 2)"
-    told = advice(0.2, data_config(num_workers=7, cache="disk"), 3000, 256, 8e9)
+    told = advice(0.2, data_config(num_workers=7, cache="disk"), 3000, 256, 8 * 10**9)
     assert told is not None and "data.train_size" in told
 
 

@@ -14,10 +14,11 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping
 from tqdm import tqdm
 
 from osprey.data.datamodule import DataModule
+from osprey.data.room import free_memory
 from osprey.tasks.metrics import SELECTED_BY
 from osprey.training.console import say
 from osprey.training.data_wait import NAME as DATA_WAIT
-from osprey.training.data_wait import DataWait, advice, free_memory_bytes
+from osprey.training.data_wait import DataWait, advice
 
 
 class MetricsTable(Callback):
@@ -119,7 +120,7 @@ class Progress(Callback):
             return
         photos = int((data.manifest.table["split"] == "train").sum())
         side = data.augment[1] if data.augment else data.preprocess.decode_side
-        line = advice(share, data.config, photos, side, free_memory_bytes())
+        line = advice(share, data.config, photos, side, free_memory())
         self.advised = line is not None
         if line:
             say(line)

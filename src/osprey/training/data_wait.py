@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ from pytorch_lightning.callbacks import Callback
 
 from osprey.config.schema import DataConfig
 from osprey.data.datamodule import auto_workers
+from osprey.data.room import cores
 
 NAME = "data_wait"  # the column of metrics.csv: 0 to 1
 TOO_MUCH = 0.1
@@ -70,7 +70,7 @@ class DataWait(Callback):
         pl_module.log(NAME, self.share, sync_dist=trainer.world_size > 1)
 
 
-def advice(share: float, data: DataConfig, photos: int, side: int, free: float) -> str | None:
+def advice(share: float, data: DataConfig, photos: int, side: int, free: int | None) -> str | None:
     """What would shorten the waiting, or None where there is little of it.
 
     Args:
@@ -78,27 +78,19 @@ def advice(share: float, data: DataConfig, photos: int, side: int, free: float) 
         data: How the photos are read now.
         photos: How many there are to train on.
         side: Pixels a side of what they are decoded to, about.
-        free: Bytes of memory that are free.
+        free: Bytes of memory that are free, None where that is not known.
     """
     if share <= TOO_MUCH:
         return None
     head = f"data wait {share:.0%}: "
     size = photos * side * side * 4  # three bytes a pixel; photos are longer than they are high
     amount = f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
-    if data.cache == "none" and size < free / 2:
+    if data.cache == "none" and size < (free or 0) / 2:
         return f"{head}data.cache=ram keeps decoded photos (about {amount})"
     if data.cache == "none":
         return f"{head}data.cache=disk keeps decoded photos (about {amount})"
     workers = auto_workers() if data.num_workers is None else data.num_workers
-    cores = os.cpu_count() or 1
-    if workers < cores - 1:
-        return f"{head}data.num_workers={cores - 1} prepares more photos at once (now {workers})"
+    most = cores() - 1
+    if workers < most:
+        return f"{head}data.num_workers={most} prepares more photos at once (now {workers})"
     return f"{head}fewer or cheaper augmentation steps, or a smaller data.train_size"
-
-
-def free_memory_bytes() -> float:
-    """Memory that is free for the taking, 0 where the system does not tell."""
-    try:
-        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):
-        return 0.0
