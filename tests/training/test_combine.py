@@ -65,3 +65,22 @@ def test_one_group_cannot_be_checked_on_another() -> None:
     manifest = manifest_of(["abc"[t] for t in targets], ["x"] * 60)
     with pytest.raises(DataError, match="stacked needs 2 photos, or 2 groups, in "):
         fit_stack(answers, targets, manifest, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "groups", "lacking"),
+    [
+        ("ab", "xy", "photo"),
+        ("abc", "xyy", "photo"),
+        ("ab", None, "photo"),
+        ("aabb", "xxyy", "class"),
+    ],
+)
+def test_a_part_that_nothing_can_be_learnt_from(
+    labels: str, groups: str | None, lacking: str
+) -> None:
+    targets = torch.tensor(["abc".index(label) for label in labels])
+    answers = opinions(1, 3, n=len(labels))[0]
+    manifest = manifest_of(labels, list(groups) if groups else None)
+    with pytest.raises(DataError, match=rf"one such part has no second {lacking}: use weighted"):
+        fit_stack(answers, targets, manifest, seed=0)

@@ -61,7 +61,7 @@ def fit_stack(
         Weight [C, M * C], bias [C], and held-out log-probabilities float32 [N, C].
 
     Raises:
-        DataError: There are too few photos or groups to cross-validate.
+        DataError: There are too few photos, groups or classes to cross-validate.
     """
     inputs, classes = stack_inputs(log_probabilities), log_probabilities.shape[2]
     parts = min(_FOLDS, manifest.table["group"].nunique() if manifest.has_groups else len(targets))
@@ -71,6 +71,14 @@ def fit_stack(
             "from the one and check on the other: use weighted or average"
         )
     folds = torch.from_numpy(make_folds(manifest, parts, seed))
+    for fold in range(int(folds.max()) + 1):
+        learnt = targets[folds != fold].tolist()
+        if len(set(learnt)) < 2:
+            raise DataError(
+                "model.combine=stacked learns from parts of the validation split and checks on the "
+                f"rest; one such part has no second {'photo' if len(learnt) < 2 else 'class'}: "
+                "use weighted or average, or a larger validation split"
+            )
     held_out = [_cross_validated(inputs, targets, folds, classes, l2) for l2 in _L2]
     losses = [float(nn.functional.cross_entropy(answer, targets)) for answer in held_out]
     chosen = losses.index(min(losses))
