@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from osprey.models.checkpoint import load_model, read_checkpoint
 from osprey.training.callbacks import Progress
 from osprey.training.combining.averaging import (
+    AVERAGED,
     INGREDIENTS,
     GatherSoup,
     GatherSwa,
@@ -146,6 +147,9 @@ def judged(source: Path, folder: Path, change: Any) -> tuple[dict[str, Any], Pat
 
     shutil.copytree(source, folder)
     run = RunFolder(folder)
+    best = read_checkpoint(run.best)
+    best.pop(AVERAGED, None)  # as a best epoch has it
+    torch.save(best, run.best)
     for number, file in enumerate(soup_files(folder / "checkpoints")):
         saved = read_checkpoint(file)
         change(number, saved["state_dict"])
@@ -219,6 +223,39 @@ def test_interrupted_and_resumed_it_averages_the_same(  # type: ignore[no-untype
     assert seen[0]["epochs"] == seen[1]["epochs"] == [3, 4]
     for key, value in seen[0]["state_dict"].items():
         torch.testing.assert_close(seen[1]["state_dict"][key], value, msg=key)
+
+
+def test_a_run_that_goes_on_says_what_its_best_is(  # type: ignore[no-untyped-def]
+    here: Path, photos: Path, osprey
+) -> None:
+    def resume(epochs: int, score: float) -> tuple[str, dict[str, Any], str]:
+        """Go on with ``score`` as the best so far, and any mean no better than that."""
+        last = read_checkpoint(run / "checkpoints" / "last.ckpt")
+        last["callbacks"]["BestAndLast"]["score"] = score
+        torch.save(last, run / "checkpoints" / "last.ckpt")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Score, "no_worse", lambda self, other: False)
+            result = osprey("train", "resume=latest", f"trainer.max_epochs={epochs}")
+        assert result.code == 0, result.err
+        summary = json.loads((run / "summary.json").read_text())
+        return result.out, summary["averaging"], (run / "report.html").read_text()
+
+    words = [*WORDS, "callbacks.averaging=soup", "trainer.max_epochs=2"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Score, "no_worse", lambda self, other: True)
+        assert osprey("train", "data=folder", f"data.root={photos}", *words).code == 0
+    run = only_run(here)
+    soup = json.loads((run / "summary.json").read_text())["averaging"]
+    assert soup["kept"] and soup["epochs"] == [1, 2]
+    for epochs, why in ((2, "fewer than two new epochs"), (4, r"no epoch makes epoch \d better")):
+        out, found, report = resume(epochs, 1.0)
+        assert re.search(rf"soup +{why}.*: best.ckpt stays the soup of epochs 1, 2\n", out)
+        assert found == soup
+        assert f"best    soup of epochs 1, 2 of {epochs} by" in out
+        assert "of epochs 1, 2 of" in report and "best epoch</dt>" not in report
+    out, found, report = resume(6, -1.0)  # epoch 5 takes the soup's place
+    assert "best.ckpt stays as it is" in out and not found["kept"]
+    assert re.search(r"best    epoch \d of 6 by", out) and "best epoch</dt>" in report
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from osprey.tasks.base import Task
 from osprey.tasks.metrics import SELECTED_BY
 
 State = dict[str, Tensor]
+AVERAGED = "averaging"  # where a best.ckpt that is a mean says so; plain data for the summary
 INGREDIENTS = 5  # epochs a soup is chosen from, and files kept while training
 
 
