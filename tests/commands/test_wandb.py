@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import TINY, only_run, run_process
+
+from osprey.errors import Interrupted, UserError
+from osprey.training import fit, worker
+from osprey.training.launch import train_run
+from osprey.training.run_folder import RunFolder
 
 
 @pytest.mark.slow
@@ -49,3 +57,26 @@ def _holds_the_test(run: Path, folder: Path) -> None:
     record = log.read_bytes()
     assert f"model-{run.name}".encode() in record, "the best checkpoint is an artifact"
     assert b"test/macro_f1" in record
+
+
+@pytest.mark.parametrize("error", [None, UserError("no"), Interrupted(130), KeyboardInterrupt()])
+@pytest.mark.parametrize("in_worker", [False, True])
+def test_a_run_that_failed_is_ended_as_failed(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, in_worker: bool, error: BaseException | None
+) -> None:
+    codes: list[int] = []
+    run = SimpleNamespace(finish=lambda exit_code: codes.append(exit_code))
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(run=run))
+
+    def train(*_: object, **__: object) -> None:
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(fit, "fit", train)
+    monkeypatch.setattr("osprey.training.finish.finish", lambda *_: {})
+    monkeypatch.setattr(RunFolder, "write_text", lambda *_: None)
+    folder = RunFolder(only_run(trained))
+    monkeypatch.setattr(sys, "argv", ["worker", str(folder.path)])
+    with contextlib.suppress(UserError, Interrupted, KeyboardInterrupt):
+        worker.main() if in_worker else train_run(folder, folder.load_config())
+    assert codes == [0 if error is None else 1]

@@ -23,10 +23,10 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
         UserError: Something the user can mend.
     """
     from osprey.training.finish import finish
-    from osprey.training.loggers import close_loggers
+    from osprey.training.loggers import closing_loggers
 
     started = time.monotonic()
-    try:
+    with closing_loggers():
         if config.model.factory == "ensemble":
             from osprey.training.combining.ensemble import combine_runs, describe
 
@@ -45,8 +45,6 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
 
             fit(run, config)
         return finish(run, config, (time.monotonic() - started) / 60)
-    finally:
-        close_loggers()
 
 
 def _run_processes(run: RunFolder, count: int) -> None:

@@ -7,6 +7,8 @@ import netrc
 import os
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlparse
@@ -30,11 +32,20 @@ def make_loggers(config: TrainConfig, run: RunFolder) -> list[Logger]:
     return [makers[name](config, run) for name in config.logger.use]
 
 
-def close_loggers() -> None:
-    """End Weights & Biases' run, so that the next trial of a sweep does not write into it."""
-    wandb = sys.modules.get("wandb")
-    if wandb is not None and wandb.run is not None:
-        wandb.run.finish()
+@contextmanager
+def closing_loggers() -> Iterator[None]:
+    """End Weights & Biases' run with the block; as failed where an exception leaves it.
+
+    The next trial of a sweep must not write into it.
+    """
+    code = 1
+    try:
+        yield
+        code = 0
+    finally:
+        wandb = sys.modules.get("wandb")
+        if wandb is not None and wandb.run is not None:
+            wandb.run.finish(exit_code=code)
 
 
 def log_results(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None:

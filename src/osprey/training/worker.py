@@ -13,17 +13,16 @@ def main() -> int:
     """Train this process's share; leave one plain line in the run folder if it cannot."""
     run = RunFolder(Path(sys.argv[1]))
     from osprey.training.fit import fit
-    from osprey.training.loggers import close_loggers
+    from osprey.training.loggers import closing_loggers
 
     try:
-        fit(run, run.load_config(), settled=True)
+        with closing_loggers():
+            fit(run, run.load_config(), settled=True)
     except Interrupted as stop:
         return stop.code
     except UserError as error:
         run.write_text("failure.txt", f"{error}\n")
         return 2
-    finally:
-        close_loggers()
     return 0
 
 
