@@ -10,11 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import TINY, only_run, run_process
+from helpers import train_config
 
 from osprey.errors import Interrupted, UserError
-from osprey.training import fit, worker
+from osprey.training import fit, loggers, worker
 from osprey.training.launch import train_run
 from osprey.training.run_folder import RunFolder
+from osprey.training.showing import wandb_media
 
 
 @pytest.mark.slow
@@ -80,3 +82,27 @@ def test_a_run_that_failed_is_ended_as_failed(
     with contextlib.suppress(UserError, Interrupted, KeyboardInterrupt):
         worker.main() if in_worker else train_run(folder, folder.load_config())
     assert codes == [0 if error is None else 1]
+
+
+@pytest.mark.parametrize("factory", ["timm", "ensemble"])
+def test_that_it_is_offline_is_said_once(
+    factory: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Also where the trainer never opened W&B's run, and where there was no trainer."""
+    opened: list[object] = []
+    logger = SimpleNamespace(experiment="the run")
+    monkeypatch.setattr(loggers, "WandbLogger", lambda **_: logger)
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(run=None))
+    monkeypatch.setattr(wandb_media, "log_media", lambda *words: opened.append(words[0]))
+    monkeypatch.delenv("RANK", raising=False)
+    config = train_config("logger=wandb", "logger.offline=true")
+    config.model.factory = factory
+    run = RunFolder(tmp_path)
+    if factory != "ensemble":
+        assert loggers.make_loggers(config, run) == [logger]
+    loggers.log_results(run, config, {})
+    assert opened == ["the run"]
+    assert capsys.readouterr().out.count("wandb   offline (logger.offline=true)") == 1

@@ -51,13 +51,16 @@ def closing_loggers() -> Iterator[None]:
 def log_results(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None:
     """Add test figures, pictures, predictions and the best checkpoint to the W&B run.
 
-    Training left it open; where training ran in processes of its own it is opened again.
+    Training left it open, save where it ran in processes of its own or no epoch was trained.
     """
     import wandb
 
     from osprey.training.showing.wandb_media import log_media
 
-    log_media(wandb.run or cast(WandbLogger, _wandb(config, run)).experiment, run, summary)
+    # The trainer has said already where the run goes; only an ensemble has had none.
+    again = config.model.factory != "ensemble"
+    experiment = wandb.run or cast(WandbLogger, _wandb(config, run, quiet=again)).experiment
+    log_media(experiment, run, summary)
 
 
 def _tensorboard(config: TrainConfig, run: RunFolder) -> Logger:
@@ -68,13 +71,13 @@ def _tensorboard(config: TrainConfig, run: RunFolder) -> Logger:
     return TensorBoardLogger(run.path, name="", version="tensorboard", default_hp_metric=False)
 
 
-def _wandb(config: TrainConfig, run: RunFolder) -> Logger:
+def _wandb(config: TrainConfig, run: RunFolder, *, quiet: bool = False) -> Logger:
     os.environ.setdefault("WANDB_SILENT", "true")
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     import wandb
 
     why = "logger.offline=true" if config.logger.offline else _why_offline(wandb)
-    if why and os.environ.get("RANK", "0") == "0":
+    if why and not quiet and os.environ.get("RANK", "0") == "0":
         say(f"wandb   offline ({why}); to upload later: wandb sync {run.path}/wandb/offline-run-*")
     plain: Any = OmegaConf.to_container(OmegaConf.structured(config))
     return WandbLogger(
