@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,12 @@ def test_worst_first_then_doubtful(tmp_path: Path) -> None:
     assert (picks[2].second, picks[2].margin) == ("b", 0.05)
 
 
+MINE = {"data": "photos", "model": "simple_cnn", "grouped": False}
+
+
 def sibling(runs: Path, stamp: str, **changes: Any) -> RunFolder:
     test = {"n": 9, "top1": 0.9, "macro_f1": 0.8, "log_loss": 0.3, "ece": 0.1, "confusion": [[1]]}
-    mine = {"data": "photos", "model": "simple_cnn", "grouped": False}
-    content = {"classes": ["a", "b"], "kin": mine, "test": test, **changes}
+    content = {"classes": ["a", "b"], "kin": MINE, "test": test, **changes}
     run = RunFolder(runs / "name" / stamp)
     run.path.mkdir(parents=True)
     run.write_json("summary.json", content)
@@ -92,6 +95,30 @@ def test_the_twin_on_the_other_split_is_found(tmp_path: Path) -> None:
     found = other_split(run, tmp_path, summary)
     assert found is not None and (found["by"], found["run"]) == ("random", "name/twin")
     assert found["test"] == {"n": 9, "top1": 0.9, "macro_f1": 0.8, "log_loss": 0.3, "ece": 0.1}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *("[]", "null", "{}", '"kin"', "[" * 100_000),
+        {"test": None},
+        {"test": {"n": 9}},
+        {"test": dict.fromkeys(("n", "top1", "macro_f1", "log_loss", "ece"), "high")},
+    ],
+    ids=lambda odd: str(odd)[:20],
+)
+def test_odd_runs_beside_this_one_are_passed_over(odd: Any, tmp_path: Path) -> None:
+    run = sibling(tmp_path, "this", kin={**MINE, "grouped": True})
+    summary = run.read_json("summary.json")
+    twin = sibling(tmp_path, "twin").path / "summary.json"
+    os.utime(twin, ns=(1, 1))
+    other = sibling(tmp_path, "odd", **(odd if isinstance(odd, dict) else {}))
+    if isinstance(odd, str):
+        other.write_text("summary.json", odd)
+    (tmp_path / "name" / "gone").mkdir()
+    (tmp_path / "name" / "gone" / "summary.json").symlink_to("nowhere")  # deleted since listed
+    found = other_split(run, tmp_path, summary)
+    assert found is not None and found["run"] == "name/twin"
 
 
 def test_grouped_means_no_group_straddles() -> None:

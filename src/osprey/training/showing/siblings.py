@@ -30,18 +30,32 @@ def other_split(run: RunFolder, runs: Path, summary: dict[str, Any]) -> dict[str
     """
     mine = summary["kin"]
     wanted = {**mine, "grouped": not mine["grouped"]}
-    files = [p for p in runs.glob("*/*/summary.json") if p.parent.name != run.path.name]
-    for file in sorted(files, key=lambda p: (p.stat().st_mtime_ns, str(p)), reverse=True):
+    try:
+        files = [p for p in runs.glob("*/*/summary.json") if p.parent.name != run.path.name]
+    except OSError:  # folders that vanish while they are listed
+        return None
+    for file in sorted(files, key=_written, reverse=True):
         try:
             other = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if other.get("kin") == wanted and other["classes"] == summary["classes"]:
-            if "test" not in other:
+            if other["kin"] != wanted or other["classes"] != summary["classes"]:
                 continue
-            return {
-                "by": "group" if wanted["grouped"] else "random",
-                "run": str(file.parent.relative_to(runs)),
-                "test": {name: other["test"][name] for name in _SHOWN},
-            }
+            test = {name: _number(other["test"][name]) for name in _SHOWN}
+        except Exception:  # whatever another run's file says, it must not end this one
+            continue
+        by = "group" if wanted["grouped"] else "random"
+        return {"by": by, "run": str(file.parent.relative_to(runs)), "test": test}
     return None
+
+
+def _written(file: Path) -> tuple[int, str]:
+    """When, 0 where it was deleted meanwhile; then the name."""
+    try:
+        return file.stat().st_mtime_ns, str(file)
+    except OSError:
+        return 0, str(file)
+
+
+def _number(value: Any) -> int | float:
+    if isinstance(value, int | float):
+        return value
+    raise ValueError(f"{value!r} is no figure")
