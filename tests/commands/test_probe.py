@@ -11,6 +11,7 @@ import pytest
 import torch
 from conftest import COLOURS, make_photos
 
+from osprey.errors import DataError
 from osprey.models.registry import ModelSpec, build
 
 SMALL = ["augmentation=none", "data.size=32", "data.batch_size=8", "data.num_workers=0"]
@@ -55,6 +56,18 @@ def test_a_probe_is_an_ordinary_run(here: Path, photos: Path, weights: Path, osp
     assert ranked[0] == [tested[2], pytest.approx(float(tested[3]), abs=1e-3)]
     result = osprey("train", f"resume={run}")
     assert result.err == f"osprey train: run '{run}' has no last.ckpt to go on from\n"
+
+
+def test_a_probe_that_fails_in_testing_keeps_its_head(
+    here: Path, photos: Path, weights: Path, osprey, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    def fail(*_: object) -> None:
+        raise DataError("a photo vanished")
+
+    monkeypatch.setattr("osprey.training.finish.test", fail)
+    result = osprey(*probe_words(photos, weights))
+    assert (result.code, result.err) == (2, "osprey train: a photo vanished\n")
+    assert (run_of(here, "probe") / "checkpoints" / "best.ckpt").is_file()
 
 
 def test_features_are_computed_once(

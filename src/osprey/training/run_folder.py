@@ -133,7 +133,8 @@ class RunFolder:
 
     def discard_if_empty(self) -> None:
         """Remove the folder of a run that was refused before it had learnt anything."""
-        if not self.last.exists() and not (self.path / "metrics.csv").exists():
+        learnt = (self.last, self.best, self.path / "metrics.csv")
+        if not any(file.exists() for file in learnt):
             shutil.rmtree(self.path)
 
     def reopen(self) -> None:
