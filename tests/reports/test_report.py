@@ -149,11 +149,28 @@ def test_slices_are_the_columns_that_tell_photos_apart(tmp_path: Path) -> None:
         "boat": ["one", "two"],
         "twin": ["1", "2"],
         "same": ["x"],
-        "burst": [f"b{i}" for i in range(51)],
+        "taken": [f"t{i}" for i in range(102)],
     }
     folder = make_run(tmp_path / "run", ["a", "b"], 102, **columns)
-    slices = samples_of(build_report(folder).read_text(encoding="utf-8"))["slices"]
+    text = build_report(folder).read_text(encoding="utf-8")
+    slices = samples_of(text)["slices"]
     assert [(s["name"], s["values"]) for s in slices] == [("boat", ["one", "two"])]  # type: ignore[index]
+    assert "Left out, because nearly every photo has a value of its own: taken." in Page(text).flat
+
+
+def test_of_many_values_the_largest_are_shown_and_the_rest_together(tmp_path: Path) -> None:
+    senders = [f"s{i:03d}" for i in range(120)]
+    columns = {"sender": [*senders, *senders[30:80]], "place": ["shore", "quay"]}
+    folder = make_run(tmp_path / "run", ["a", "b"], 340, **columns)
+    text = build_report(folder).read_text(encoding="utf-8")
+    sender, place = samples_of(text)["slices"]
+    assert sender["values"] == [*senders[30:80], "others (70 values)"]  # type: ignore[index]
+    codes = sender["codes"]  # type: ignore[index]
+    assert [codes.count(i) for i in (0, 49, 50)] == [4, 4, 140] and len(codes) == 340
+    assert codes[29:32] == [50, 0, 1]
+    assert place["values"] == ["quay", "shore"]  # type: ignore[index]
+    assert "sender the 50 largest of 120 values, worst first" in Page(text).flat
+    assert "Left out" not in Page(text).flat
 
 
 def test_without_a_test_split_validation_is_shown_and_said_so(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ BINS = 15  # as in the expected calibration error of summary.json
 FEW = 30  # photos below which a slice's figure says little
 _TARGETS = (0.9, 0.95, 0.99)
 _LEAST = 10  # validation photos that must stay above a threshold for it to be chosen
+_MOST_SLICES = 50  # values of a column that are shown one by one
+_OWN = 0.8  # values a photo from which a column names photos and tells nothing of kinds of them
 _NO_SLICE = {"path", "split", "label", "weight"}
 
 
@@ -120,26 +122,52 @@ def macro_f1(labels: Ints, predicted: Ints) -> float:
 
 @dataclass(frozen=True)
 class Slicing:
-    """One column of the manifest: its values in the split shown, and each photo's code."""
+    """One column of the manifest: its values in the split shown, and each photo's code.
+
+    Of many values the largest 50 are kept, and the last one stands for all ``others``.
+    """
 
     name: str
     values: list[str]
     codes: Ints
+    others: int = 0
 
 
-def slicings(manifest: pd.DataFrame, shown: Predictions) -> list[Slicing]:
-    """Every column with 2 to 50 values among the photos shown, in the manifest's order."""
+def slicings(manifest: pd.DataFrame, shown: Predictions) -> tuple[list[Slicing], list[str]]:
+    """Every column with 2 or more values among the photos shown, in the manifest's order.
+
+    Returns:
+        The slicings, and names of columns left out as nearly every photo has its own value there.
+    """
     if manifest.empty:
-        return []
+        return [], []
     part = manifest[manifest["split"] == shown.split].drop_duplicates("path").set_index("path")
-    part = part.reindex(shown.paths).fillna("")
+    part = part.reindex(shown.paths).fillna("").drop(columns=list(_NO_SLICE), errors="ignore")
     found: list[Slicing] = []
+    left_out: list[str] = []
     for column in part.columns:
         codes, values = pd.factorize(part[column], sort=True)
-        twin = any(np.array_equal(codes, other.codes) for other in found)
-        if column not in _NO_SLICE and 2 <= len(values) <= 50 and not twin:
-            found.append(Slicing(str(column), [str(v) for v in values], codes.astype(np.int64)))
-    return found
+        if len(values) > max(_MOST_SLICES, _OWN * len(codes)):
+            left_out.append(str(column))
+            continue
+        slicing = _largest(str(column), [str(v) for v in values], codes.astype(np.int64))
+        twin = any(np.array_equal(slicing.codes, other.codes) for other in found)
+        if len(values) >= 2 and not twin:
+            found.append(slicing)
+    return found, left_out
+
+
+def _largest(name: str, values: list[str], codes: Ints) -> Slicing:
+    """The largest values of many, and the others together; of equals those that come first."""
+    others = len(values) - _MOST_SLICES
+    if others <= 0:
+        return Slicing(name, values, codes)
+    order = np.argsort(-np.bincount(codes, minlength=len(values)), kind="stable")
+    kept = np.sort(order[:_MOST_SLICES])
+    places = np.full(len(values), _MOST_SLICES, dtype=np.int64)
+    places[kept] = np.arange(_MOST_SLICES)
+    names = [*(values[i] for i in kept), f"others ({others} values)"]
+    return Slicing(name, names, places[codes], others)
 
 
 def slice_rows(slicing: Slicing, shown: Predictions) -> list[dict[str, Any]]:

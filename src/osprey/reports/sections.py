@@ -17,7 +17,7 @@ _SPLITS = ("train", "val", "test")
 
 def sections(run: RunFacts) -> dict[str, Any]:
     """Everything the page's templates ask for."""
-    slicings = figures.slicings(run.manifest, run.shown)
+    slicings, unsliced = figures.slicings(run.manifest, run.shown)
     photos = gallery(run)
     return {
         **_headline(run),
@@ -28,7 +28,11 @@ def sections(run: RunFacts) -> dict[str, Any]:
         **_calibration(run),
         "batch": batch(run),
         "gallery": photos,
-        "slicings": [{"name": s.name, "rows": figures.slice_rows(s, run.shown)} for s in slicings],
+        "slicings": [
+            {"name": s.name, "others": s.others, "rows": figures.slice_rows(s, run.shown)}
+            for s in slicings
+        ],
+        "unsliced": unsliced,
         "few": figures.FEW,
         "other": _other(run),
         **_data(run),
