@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from osprey.augmentation import Policy
-from osprey.data import caching, room
+from osprey.data import caching, disk_cache, room
 from osprey.data.cache import PhotoCache, Source, fill, memory_file
 from osprey.data.datamodule import DataModule
 from osprey.data.disk_cache import DiskCache
@@ -210,13 +210,44 @@ def test_changed_files_are_decoded_anew(root: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     built(root, folder)
     photos = sorted((root / "train").rglob("*.png"))
-    photos[0].unlink()
     write_photo(photos[1], 7, (50, 50))
-    assert built(root, folder)[0] == "cache   built anew: 2 photos changed"
-    write_photo(root / "val" / "a" / "new.png", 9)
     os.utime(photos[2], ns=(1, 1))
-    assert built(root, folder)[0] == "cache   built anew: 1 photos changed"
+    assert built(root, folder)[0] == "cache   built anew: 2 photos changed"
     assert len(kept(folder)) == 4, "what was kept before is replaced"
+    photos[0].unlink()
+    write_photo(root / "val" / "a" / "new.png", 9)
+    (other,) = built(root, folder)
+    assert other.startswith("cache   24 photos decoded in "), "other photos, none of them changed"
+
+
+def test_folds_have_sets_of_their_own_and_the_last_used_are_kept(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fold(number: int) -> str:
+        said: list[str] = []
+        data = module(root, tmp_path / "cache", said, cache="disk")
+        splits = np.where(np.arange(24) % 3 == number, "val", "train")
+        data.manifest = Manifest(root, data.manifest.table.assign(split=splits))
+        data.setup("fit")
+        (line,) = said
+        return line.removeprefix("cache   24 photos decoded ")[:7]
+
+    def used_at(second: int) -> None:
+        for file in kept(tmp_path / "cache"):
+            if file.stat().st_mtime > 1000 and file.suffix == ".npz":
+                os.utime(file, (second, second))
+
+    monkeypatch.setattr(disk_cache, "_SETS", 4)
+    for number in (0, 1):
+        assert fold(number).startswith("in ")
+        used_at(number + 1)
+    assert [fold(1), fold(0)] == ["earlier"] * 2
+    used_at(9)
+    assert fold(0) == "earlier", "used last, though made first"
+    assert fold(2).startswith("in ")
+    assert len(kept(tmp_path / "cache")) == 8
+    assert [fold(0), fold(2)] == ["earlier"] * 2
+    assert fold(1).startswith("in ")
 
 
 def _cut(file: Path) -> None:

@@ -30,7 +30,7 @@ class Source:
         count: Photos.
         read: Row to pixels, uint8 [H, W, 3]; called from many threads.
         stamps: uint64 [count], one a file: they change when the files do.
-        recipe: What decides the pixels besides the files.
+        recipe: What decides the pixels besides the files' content: which files, how prepared.
     """
 
     name: str

@@ -21,7 +21,7 @@ from osprey.data.dataset import AsInProduction, Batch, PhotoDataset, Transform, 
 from osprey.data.manifest import Manifest
 from osprey.data.room import cores, give_back
 from osprey.data.sampler import EvalBatchSampler, TrainBatchSampler, sampling_probabilities
-from osprey.data.stamps import file_stamps
+from osprey.data.stamps import file_stamps, list_digest
 from osprey.errors import UserError
 from osprey.imaging import Preprocess
 
@@ -101,8 +101,8 @@ class DataModule(pl.LightningDataModule):
         train, val = self.dataset("train", augmented=True), self.dataset("val")
         form = self.preprocess
         recipes = {
-            "train": f"{train.min_side} {train.max_side}",
-            "val": f"{form.size} {form.resize} {form.crop_pct}",
+            "train": f"{train.min_side} {train.max_side} {list_digest(train.paths)}",
+            "val": f"{form.size} {form.resize} {form.crop_pct} {list_digest(val.paths)}",
         }
         sources = [
             Source(name, len(data), read, file_stamps(root, data.paths), recipes[name])

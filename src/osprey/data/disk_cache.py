@@ -1,7 +1,8 @@
 """Decoded photos kept on disk between runs, and never older than the files they were made of.
 
-A data set's photos have one index, ``NAME.npz``, which is replaced in one step and names the file
-of pixels that goes with it, ``NAME-XXXXXXXX.bin``. A run that reads the old ones holds them open.
+A set of photos, such as the training photos of one fold, has one index, ``ROOT-NAME.npz``, which
+is replaced in one step and names the file of pixels that goes with it, ``ROOT-NAME-XXXXXXXX.bin``.
+A run that reads the old ones holds them open. Of each data set those used last are kept.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from osprey.data.cache import Check, PhotoCache, Source, fill
 from osprey.errors import DataError
 
 _VERSION = 1  # raise it when decoding or resizing gives other pixels, or the files' form changes
+_SETS = 12  # kept of one data set: training and validation photos of five folds, and of one more
 _ABANDONED = 24 * 3600  # seconds after which an unnamed file of pixels is nobody's any more
 
 
@@ -53,19 +55,20 @@ def _unwritable(folder: Path, error: OSError) -> DataError:
 
 
 class DiskCache:
-    """The place of one data set's photos on disk.
+    """The place of one set of photos on disk.
 
     Args:
         folder: Where caches are kept.
-        root: The data set's own folder, which with the recipe gives the cache its name.
+        root: The data set's own folder, which with the recipe gives the set its name.
         source: The photos.
     """
 
     def __init__(self, folder: Path, root: Path, source: Source) -> None:
         self.source = source
         self.folder = folder
-        facts = f"{_VERSION}\n{root.resolve()}\n{source.name}\n{source.recipe}"
-        self.name = hashlib.sha256(facts.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        self.root = _digest(str(root.resolve()), 8)
+        facts = f"{_VERSION}\n{source.name}\n{source.recipe}"
+        self.name = f"{self.root}-{_digest(facts, 16)}"
         self.index = folder / f"{self.name}.npz"
 
     def open(self) -> PhotoCache | str:
@@ -76,7 +79,7 @@ class DiskCache:
             stamps, name, offsets, shapes = self._read_index()
         except Exception:  # zip and NumPy have a dozen errors for damage
             return "its index was damaged"
-        changed = _changes(stamps, self.source.stamps)
+        changed = int((stamps != self.source.stamps).sum())
         if changed:
             return f"{changed} photos changed"
         try:
@@ -86,6 +89,8 @@ class DiskCache:
         if os.fstat(file.fileno()).st_size != offsets[-1]:
             file.close()
             return "it was cut short"
+        with contextlib.suppress(OSError):
+            os.utime(self.index)  # sets long unused go first
         return PhotoCache(file, offsets, shapes)
 
     def _read_index(
@@ -95,20 +100,21 @@ class DiskCache:
             stamps, offsets, shapes = (index[key] for key in ("stamps", "offsets", "shapes"))
             name = str(index["pixels"])
         sizes = 3 * shapes.prod(axis=1, dtype=np.int64)
-        if len(stamps) != len(shapes) or not np.array_equal(np.diff(offsets), sizes):
+        fits = len(stamps) == len(shapes) == self.source.count
+        if not fits or not np.array_equal(np.diff(offsets), sizes):
             raise ValueError("the index contradicts itself")
         if Path(name).name != name or offsets[0] or (sizes <= 0).any():
             raise ValueError("the index names what cannot be its own")
         return stamps, name, offsets, shapes
 
     def build(self, check: Check) -> PhotoCache:
-        """Decode the photos, keep them, and let go of what was kept before.
+        """Decode the photos, keep them, and let go of what is not needed any more.
 
         Raises:
             DataError: The folder cannot be written to, or the disk is full.
             UnreadableImage: A file that cannot be decoded.
         """
-        before = self._named()
+        before = _pixels(self.index)
         pixels = self.folder / f"{self.name}-{secrets.token_hex(4)}.bin"
         temporary = pixels.with_suffix(".index")
         try:
@@ -137,25 +143,39 @@ class DiskCache:
             )
         os.replace(temporary, self.index)
 
-    def _named(self) -> str:
-        """The file of pixels that the index names now."""
-        try:
-            return self._read_index()[1]
-        except Exception:  # as above; what no index names goes when it is old
-            return ""
-
     def _tidy(self, kept: str, before: str) -> None:
-        """Remove the former file of pixels, and what runs that were killed left behind."""
-        for file in self.folder.glob(f"{self.name}-*"):
+        """Remove the former file of pixels, sets long unused, and what killed runs left behind."""
+        indexes = sorted(self.folder.glob(f"{self.root}-*.npz"), key=_used, reverse=True)
+        known = {index.stem for index in indexes[:_SETS]}
+        spare = {before, *map(_pixels, indexes[_SETS:])}
+        for index in indexes[_SETS:]:
             with contextlib.suppress(OSError):
-                old = time.time() - file.stat().st_mtime > _ABANDONED
-                if file.name != kept and (old or file.name == before):
+                index.unlink()
+        for file in self.folder.glob(f"{self.root}-*-*"):
+            owner = file.name.rpartition("-")[0]
+            old = time.time() - _used(file)[0] > _ABANDONED
+            unnamed = owner == self.name or owner not in known
+            if file.name != kept and (file.name in spare or (old and unnamed)):
+                with contextlib.suppress(OSError):
                     file.unlink()
 
 
-def _changes(before: NDArray[np.uint64], now: NDArray[np.uint64]) -> int:
-    """How many files were changed, added or removed; moved rows count as changed."""
-    if np.array_equal(before, now):
-        return 0
-    more, fewer = np.setdiff1d(now, before), np.setdiff1d(before, now)
-    return max(len(more), len(fewer)) or int((before != now).sum())
+def _pixels(index: Path) -> str:
+    """The file of pixels that an index names; "" where it cannot be read."""
+    try:
+        with np.load(index, allow_pickle=False) as content:
+            return str(content["pixels"])
+    except Exception:  # as above; what no index names goes when it is old
+        return ""
+
+
+def _used(file: Path) -> tuple[float, str]:
+    """When, 0 where it is gone; then the name."""
+    try:
+        return file.stat().st_mtime, file.name
+    except OSError:
+        return 0.0, file.name
+
+
+def _digest(facts: str, digits: int) -> str:
+    return hashlib.sha256(facts.encode("utf-8", "surrogateescape")).hexdigest()[:digits]

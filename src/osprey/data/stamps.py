@@ -24,6 +24,12 @@ def file_stamps(root: Path, paths: Iterable[str]) -> NDArray[np.uint64]:
     return np.fromiter((_stamp(root, path) for path in paths), dtype=np.uint64)
 
 
+def list_digest(paths: Iterable[str]) -> str:
+    """Tells one list of files from another, whatever is in them."""
+    names = "\0".join(paths)
+    return hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest()
+
+
 def _stamp(root: Path, path: str) -> int:
     try:
         stat = os.stat(os.path.join(root, path))
