@@ -14,7 +14,7 @@ def main() -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         probing, probe = train(folder, "experiment=clothing_probe")
-        tuning, tuned = train(folder, "experiment=finetune", "from=latest")
+        tuning, tuned = train(folder, "experiment=clothing_finetune", "from=latest")
     minutes = (probing + tuning) / 60
     note = f"probe {top1(probe):.3f}"
     return [

@@ -433,7 +433,8 @@ def test_where_nothing_may_be_written(
     assert (result.code, result.err) == (
         2,
         f"osprey train: paths.cache: '{photos}/cache' lies inside data.root '{photos}', where "
-        "nothing is written: name another folder, or use data.cache=ram or none\n",
+        "nothing is written: run the command elsewhere, or name a folder with "
+        "paths.cache=FOLDER\n",
     )
     assert not (photos / "cache").exists()
     assert not list(here.glob("runs/*/*"))

@@ -32,6 +32,10 @@ def test_training_commands_compose(line: str, here: Path, osprey) -> None:  # ty
         result = osprey(*words)
         assert "no run with a checkpoint to go on from" in result.err
         return
+    if "from=latest" in words:
+        result = osprey(*words)
+        assert "there is no finished run under 'runs'" in result.err
+        return
     if "data.root=PHOTOS" not in words and any(w.startswith("data.") for w in words[1:]):
         words += ["data=folder", "data.root=PHOTOS"] if words[0] == "train" else []
     if "-m" in words:  # Hydra shows one job's configuration at a time
