@@ -1,0 +1,80 @@
+"""Boxes as arrays: float32 [N, 4], corners ``x, y, x2, y2`` in pixels, x to the right, y down.
+
+The photo is the one people see, its EXIF orientation applied, and 0, 0 is the outer corner of its
+first pixel: a box round the whole photo is ``0, 0, width, height``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Boxes = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What a detector found on one photo, highest score first.
+
+    Attributes:
+        boxes: float32 [N, 4], corners in pixels of the photo.
+        scores: float32 [N], 0 to 1.
+        labels: int64 [N], class ids counted from 0; there is no id for the background.
+    """
+
+    boxes: Boxes
+    scores: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a photo lies in a model's input: ``input = photo * scale + offset``, per axis."""
+
+    scale_x: float
+    scale_y: float
+    left: float
+    top: float
+
+    def to_input(self, boxes: Boxes) -> Boxes:
+        """Boxes of the photo as boxes of the model's input."""
+        return self._affine(boxes, (self.scale_x, self.scale_y), (self.left, self.top))
+
+    def to_photo(self, boxes: Boxes) -> Boxes:
+        """Boxes of the model's input as boxes of the photo."""
+        scales = 1 / self.scale_x, 1 / self.scale_y
+        return self._affine(boxes, scales, (-self.left * scales[0], -self.top * scales[1]))
+
+    @staticmethod
+    def _affine(boxes: Boxes, scales: tuple[float, float], offsets: tuple[float, float]) -> Boxes:
+        moved = boxes.astype(np.float64) * np.tile(scales, 2) + np.tile(offsets, 2)
+        return moved.astype(np.float32)
+
+
+def clip(boxes: Boxes, width: float, height: float) -> Boxes:
+    """Boxes cut off at the borders of a photo of ``width`` x ``height``; what lay outside is flat."""
+    limits = np.array([width, height, width, height], dtype=np.float32)
+    return np.clip(boxes, 0, limits).astype(np.float32)
+
+
+def areas(boxes: Boxes) -> NDArray[np.float32]:
+    """Square pixels of each box, [N]; 0 where it is flat or inverted."""
+    sides = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None)
+    result: NDArray[np.float32] = sides[:, 0] * sides[:, 1]
+    return result
+
+
+def iou(a: Boxes, b: Boxes) -> NDArray[np.float32]:
+    """Intersection over union of each of ``a`` [N, 4] with each of ``b`` [M, 4], as [N, M]."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    sides = np.clip(high - low, 0, None)
+    shared = sides[..., 0] * sides[..., 1]
+    union = areas(a)[:, None] + areas(b)[None, :] - shared
+    result: NDArray[np.float32] = np.where(union > 0, shared / np.maximum(union, 1e-12), 0)
+    return result.astype(np.float32)
