@@ -53,11 +53,12 @@ class Placement:
     @staticmethod
     def _affine(boxes: Boxes, scales: tuple[float, float], offsets: tuple[float, float]) -> Boxes:
         moved = boxes.astype(np.float64) * np.tile(scales, 2) + np.tile(offsets, 2)
-        return moved.astype(np.float32)
+        result: Boxes = moved.astype(np.float32)
+        return result
 
 
 def clip(boxes: Boxes, width: float, height: float) -> Boxes:
-    """Boxes cut off at the borders of a photo of ``width`` x ``height``; what lay outside is flat."""
+    """Boxes cut off at a photo's borders; what lay outside becomes flat."""
     limits = np.array([width, height, width, height], dtype=np.float32)
     return np.clip(boxes, 0, limits).astype(np.float32)
 
