@@ -17,7 +17,7 @@ from osprey.tasks.classification import Classification
 from osprey.training.devices import pick_device
 from osprey.training.fit import quieten
 from osprey.training.tuning import autotune
-from osprey.training.tuning.trial import Setting, Trial, random_batch
+from osprey.training.tuning.trial import Setting, Trial
 
 # config, side in pixels, batch, goal
 MODELS = [
@@ -59,7 +59,7 @@ def rates(task: Classification, setting: Setting, batch: Batch, device: torch.de
 def measure(name: str, size: int, count: int, goal: float, turns: int = 3) -> Row:
     config = train_config(f"model={name}", "model.pretrained=false")
     task, device = make_task(config, size), pick_device("auto")
-    batch = random_batch(count, size, len(CLASSES), device)
+    batch = task.example_batch(count, size, device)
     ways = autotune.candidates(config.trainer, device)
     found, choice = autotune.compare(task, ways, batch, device, 1000, jit=False)
     what = f"training after autotune over NCHW float32: {name} at {size}, batch {count}"

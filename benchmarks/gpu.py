@@ -31,7 +31,7 @@ from osprey.config.schema import TrainConfig
 from osprey.training.devices import pick_device
 from osprey.training.fit import quieten
 from osprey.training.tuning import autotune
-from osprey.training.tuning.trial import Setting, Trial, random_batch
+from osprey.training.tuning.trial import Setting, Trial
 
 
 def write_photos(root: Path, count: int) -> None:
@@ -84,8 +84,9 @@ class Checks:
 
     def step_over_timm(self) -> list[Row]:
         config = self.config("trainer.gradient_clip=1.0")
-        trial = Trial(make_task(config, self.size), Setting(self.precision, True), self.device, 100)
-        batch = random_batch(self.batch, self.size, len(CLASSES), self.device)
+        task = make_task(config, self.size)
+        trial = Trial(task, Setting(self.precision, True), self.device, 100)
+        batch = task.example_batch(self.batch, self.size, self.device)
 
         def ours() -> float:
             return self.batch / min(trial.timed_step(batch)[1] for _ in range(self.steps))
@@ -121,7 +122,7 @@ class Checks:
     def tuned(self) -> list[Row]:
         config, rows = self.config(), []
         task = make_task(config, self.size)
-        batch = random_batch(self.batch, self.size, len(CLASSES), self.device)
+        batch = task.example_batch(self.batch, self.size, self.device)
         ways = autotune.candidates(config.trainer, self.device)
         steps = 10**6 if self.real else 1000  # long enough for torch.compile to be tried
         found, choice = autotune.compare(task, ways, batch, self.device, steps, jit=self.real)

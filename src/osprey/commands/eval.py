@@ -34,9 +34,9 @@ def _evaluate(config: EvalConfig) -> None:
     settings.trainer.accelerator = config.accelerator
     manifest = _samples(config, settings, run)
 
-    from osprey.training.console import metrics_line, per_class_table, say
+    from osprey.training.console import say
     from osprey.training.devices import pick_device
-    from osprey.training.evaluate import test
+    from osprey.training.kinds import kind_of
 
     pick_device(config.accelerator)
     split = config.data.split
@@ -45,15 +45,16 @@ def _evaluate(config: EvalConfig) -> None:
     name = f"{config.checkpoint}-{split}{elsewhere}{views}"
     predictions = run.path / "evaluations" / f"{name}.csv"
     predictions.parent.mkdir(exist_ok=True)
-    figures = test(checkpoint, settings, manifest, split, predictions, config.tta)
+    kind = kind_of(settings.task.name)
+    figures = kind.test(checkpoint, settings, manifest, split, predictions, config.tta)
     run.write_json(f"evaluations/{name}.json", figures)
-    per_class_table(figures["per_class"])
+    kind.per_class_table(figures["per_class"])
     say()
     if config.tta == "none":
-        say(f"{split:<7} {metrics_line(figures, figures['n'])}")
+        say(f"{split:<7} {kind.metrics_line(figures)}")
     else:
-        say(f"{split:<7} without tta:  {metrics_line(figures['without_tta'], figures['n'])}")
-        say(f"{split:<7} {f'tta={config.tta}:':<13} {metrics_line(figures, figures['n'])}")
+        say(f"{split:<7} without tta:  {kind.metrics_line(figures['without_tta'])}")
+        say(f"{split:<7} {f'tta={config.tta}:':<13} {kind.metrics_line(figures)}")
     say(f"wrote   {run.path / 'evaluations' / name}.json and .csv ({checkpoint})")
 
 

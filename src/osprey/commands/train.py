@@ -14,6 +14,7 @@ from osprey.config.compose import run_hydra
 from osprey.config.schema import TrainConfig
 from osprey.config.validate import validate
 from osprey.errors import ConfigError, Interrupted, UserError, nearest
+from osprey.tasks.measures import MEASURES
 from osprey.training.console import say, warn
 from osprey.training.inherit import with_runs_named
 from osprey.training.run_folder import RunFolder, find_run
@@ -157,13 +158,19 @@ def _report_sweep(
 ) -> int:
     """Which trial won, and how to have it again."""
     done = [(o, r, s) for o, r, s in results if s is not None]
-    done.sort(key=lambda item: -float(item[2]["val"]["macro_f1"]))
+    # Trials of different tasks cannot be ranked; the first one's figure is what the list is by.
+    measures = MEASURES[done[0][2]["task"] if done else "classification"]
+    done.sort(key=lambda item: -float(item[2]["val"].get(measures.chief, 0.0)))
     say()
-    say("sweep, best first by validation macro-F1:")
+    say(f"sweep, best first by validation {measures.name}:")
     for overrides, run, summary in done:
-        test = f"  test {summary['test']['macro_f1']:.3f}" if "test" in summary else ""
+        figures = [
+            f"{split} {summary[split].get(measures.chief, float('nan')):.3f}"
+            for split in ("val", "test")
+            if split in summary
+        ]
         say(
-            f"  val {summary['val']['macro_f1']:.3f}{test}  {' '.join(overrides)}  "
+            f"  {'  '.join(figures)}  {' '.join(overrides)}  "
             f"{run.path if run else ''}"
         )
     failed = [o for o, _, s in results if s is None]

@@ -16,11 +16,12 @@ from omegaconf import MISSING
 class TaskConfig:
     """What is learnt, and how a mistake is priced."""
 
-    name: str = MISSING
-    loss: str = MISSING  # cross_entropy | focal | class_balanced
-    label_smoothing: float = MISSING
-    focal_gamma: float = MISSING
-    class_weights: str = MISSING  # none | sqrt | balanced
+    name: str = MISSING  # classification | detection
+    # Of classification; a detector's losses are its own.
+    loss: str = "cross_entropy"  # cross_entropy | focal | class_balanced
+    label_smoothing: float = 0.0
+    focal_gamma: float = 2.0
+    class_weights: str = "none"  # none | sqrt | balanced
 
 
 @dataclass

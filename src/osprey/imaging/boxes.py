@@ -79,3 +79,23 @@ def iou(a: Boxes, b: Boxes) -> NDArray[np.float32]:
     union = areas(a)[:, None] + areas(b)[None, :] - shared
     result: NDArray[np.float32] = np.where(union > 0, shared / np.maximum(union, 1e-12), 0)
     return result.astype(np.float32)
+
+
+def match(found: Boxes, truth: Boxes, overlap: float = 0.5) -> NDArray[np.int64]:
+    """Which true box each found box is, [N]; -1 where it is none. A true box is found once.
+
+    Args:
+        found: Boxes of one class on one photo, highest score first: each takes the best left.
+        truth: The true boxes of that class.
+        overlap: Least intersection over union.
+    """
+    result = np.full(len(found), -1, dtype=np.int64)
+    if not len(found) or not len(truth):
+        return result
+    shared = iou(found, truth)
+    for row in range(len(found)):
+        best = int(shared[row].argmax())
+        if shared[row, best] >= overlap:
+            result[row] = best
+            shared[:, best] = -1
+    return result

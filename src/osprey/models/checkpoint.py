@@ -30,6 +30,7 @@ class Facts:
         classes: Class names in the order of the outputs.
         preprocess: Plain form of the preprocessing it was trained with.
         temperature: Divides the logits before softmax; 1 until fitted.
+        thresholds: Of a detector, each class's score from which a box counts; None until chosen.
     """
 
     task: str
@@ -37,6 +38,7 @@ class Facts:
     classes: list[str]
     preprocess: dict[str, Any]
     temperature: float = 1.0
+    thresholds: list[float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for a checkpoint."""
@@ -47,6 +49,7 @@ class Facts:
             "classes": list(self.classes),
             "preprocess": dict(self.preprocess),
             "temperature": float(self.temperature),
+            "thresholds": self.thresholds,
         }
 
 
@@ -90,7 +93,9 @@ def facts_of(content: Mapping[str, Any], path: Path) -> Facts:
                 f"checkpoint '{path}' has format {raw['format']!r}, this Osprey reads {FORMAT}"
             )
         model = ModelSpec(raw["model"]["factory"], raw["model"]["name"], raw["model"]["options"])
-        facts = Facts(raw["task"], model, raw["classes"], raw["preprocess"], raw["temperature"])
+        classes, preprocess, temperature = raw["classes"], raw["preprocess"], raw["temperature"]
+        thresholds = raw.get("thresholds")  # earlier checkpoints know none
+        facts = Facts(raw["task"], model, classes, preprocess, temperature, thresholds)
     except (KeyError, TypeError):
         raise CheckpointError(f"checkpoint '{path}' lacks part of its description") from None
     plain = (
@@ -98,14 +103,25 @@ def facts_of(content: Mapping[str, Any], path: Path) -> Facts:
         and isinstance(model.options, dict)
         and isinstance(facts.classes, list)
         and all(isinstance(name, str) for name in facts.classes)
-        and len(set(facts.classes)) == len(facts.classes) >= 2
+        and len(set(facts.classes)) == len(facts.classes)
+        and len(facts.classes) >= (1 if facts.task == "detection" else 2)
         and isinstance(facts.preprocess, dict)
         and isinstance(facts.temperature, float)
         and facts.temperature > 0
+        and (thresholds is None or _are_thresholds(thresholds, len(facts.classes)))
     )
     if not plain:
         raise CheckpointError(f"checkpoint '{path}' describes itself in a way Osprey never writes")
     return facts
+
+
+def _are_thresholds(values: Any, count: int) -> bool:
+    """Whether ``values`` are one score of 0 to 1 a class."""
+    return (
+        isinstance(values, list)
+        and len(values) == count
+        and all(isinstance(v, float) and 0 <= v <= 1 for v in values)
+    )
 
 
 def load_model(path: Path) -> tuple[nn.Module, Facts]:

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 # Keys of summary.json that have a place of their own in the report.
-_SHOWN = {"name", "run", "classes", "kin", "epochs", "minutes", "peak_memory_mb"}
+_SHOWN = {"name", "run", "task", "classes", "kin", "epochs", "minutes", "peak_memory_mb"}
 _SHOWN |= {"temperature", "val", "test", "other_split"}
 
 

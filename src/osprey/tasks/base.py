@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from osprey.config.schema import TrainConfig
+from osprey.errors import UserError
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import FACTS_KEY, Facts
 from osprey.models.pixels import Normalise
@@ -51,11 +52,14 @@ class Task(pl.LightningModule):
         if self.ema is not None:
             self.ema.requires_grad_(False)  # or DDP would wait for gradients that never come
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Any:
         """Model outputs for a uint8 batch [B, S, S, 3], by the averaged weights if any."""
         model = self.ema if self.ema is not None and not self.training else self.model
-        outputs: Tensor = model(self.normalise(images))
-        return outputs
+        return model(self.normalise(images))
+
+    def example_batch(self, count: int, size: int, device: torch.device) -> Any:
+        """A batch like a loader's, always the same: image uint8 [count, size, size, 3]."""
+        raise NotImplementedError
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 [B, S, S, 3] to float [B, 3, S, S] of the distribution the model expects."""
@@ -113,6 +117,22 @@ class Task(pl.LightningModule):
         """Seed dropout and batch mixes by position, so that a resumed run repeats itself."""
         place = (self.config.seed, self.current_epoch, batch_idx, self.global_rank)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
+
+    def log_loss(self, loss: Tensor, count: int) -> None:
+        """Publish the epoch's mean training loss."""
+        self.log(
+            "train/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=count
+        )
+
+    def on_train_epoch_end(self) -> None:
+        """Stop at once where the loss has left the numbers."""
+        loss = self.trainer.callback_metrics.get("train/loss")
+        if loss is not None and not torch.isfinite(loss):
+            raise UserError(
+                f"the training loss became {float(loss)} in epoch {self.current_epoch + 1}: "
+                f"lower optimizer.lr (it is {self.config.optimizer.lr:g}), "
+                "or use trainer.precision=32-true"
+            )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add our facts; everything else in the file is tensors and plain data already."""

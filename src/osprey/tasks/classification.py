@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from osprey.augmentation.mix import BatchMix
 from osprey.config.schema import TrainConfig
 from osprey.data.dataset import Batch
-from osprey.errors import UserError
 from osprey.models.checkpoint import Facts
 from osprey.tasks.base import Task
 from osprey.tasks.losses import Loss, class_weights
@@ -51,25 +50,19 @@ class Classification(Task):
         """Loss of one augmented batch."""
         images, targets = self.mix(self.normalise(batch["image"]), batch["target"])
         loss: Tensor = self.loss(self.model(images), targets, batch["weight"])
-        self.log(
-            "train/loss",
-            loss,
-            on_step=False,
-            on_epoch=True,
-            sync_dist=True,
-            batch_size=len(targets),
-        )
+        self.log_loss(loss, len(targets))
         return loss
 
-    def on_train_epoch_end(self) -> None:
-        """Stop at once where the loss has left the numbers."""
-        loss = self.trainer.callback_metrics.get("train/loss")
-        if loss is not None and not torch.isfinite(loss):
-            raise UserError(
-                f"the training loss became {float(loss)} in epoch {self.current_epoch + 1}: "
-                f"lower optimizer.lr (it is {self.config.optimizer.lr:g}), "
-                "or use trainer.precision=32-true"
-            )
+    def example_batch(self, count: int, size: int, device: torch.device) -> Batch:
+        """Noise with random classes, always the same: image uint8 [count, size, size, 3]."""
+        draw = torch.Generator().manual_seed(0)
+        image = torch.randint(256, (count, size, size, 3), dtype=torch.uint8, generator=draw)
+        return Batch(
+            image=image.to(device),
+            target=torch.randint(len(self.facts.classes), (count,), generator=draw).to(device),
+            weight=torch.ones(count, device=device),
+            index=torch.arange(count),
+        )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count each validation photo once; padding has a negative index."""

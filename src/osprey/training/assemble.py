@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from osprey.augmentation import Policy
 from osprey.config.schema import DataConfig, TrainConfig
 from osprey.data.datamodule import DataModule
@@ -18,8 +16,9 @@ from osprey.models.folding import fold_batchnorm
 from osprey.models.registry import InputSettings, ModelSpec, check_size, input_settings
 from osprey.models.transfer import build_from_run
 from osprey.models.weights import build_pretrained
-from osprey.tasks.classification import Classification
+from osprey.tasks.base import Task
 from osprey.training.console import say
+from osprey.training.kinds import kind_of
 from osprey.training.run_folder import RunFolder
 
 
@@ -27,7 +26,7 @@ from osprey.training.run_folder import RunFolder
 class Assembly:
     """Everything training needs, and one line that says which weights it starts from."""
 
-    task: Classification
+    task: Task
     data: DataModule
     weights: str
 
@@ -77,10 +76,8 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
     if config.trainer.strategy == "single":  # several GPUs put SyncBatchNorm in their place
         fold_batchnorm(model)
     data = make_data(config, manifest, preprocess)
-    trained = manifest.counts()["train"]
-    counts = np.array([trained.get(name, 0) for name in classes])
     facts = Facts(config.task.name, spec, classes, preprocess.to_dict())
-    return Assembly(Classification(model, facts, config, counts), data, weights)
+    return Assembly(kind_of(config.task.name).make_task(model, facts, config, manifest), data, weights)
 
 
 def make_data(config: TrainConfig, manifest: Manifest, preprocess: Preprocess) -> DataModule:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from osprey.data.datamodule import DataModule
 from osprey.data.room import free_memory
-from osprey.tasks.metrics import SELECTED_BY
+from osprey.tasks.measures import Measures
 from osprey.training.console import say
 from osprey.training.data_wait import NAME as DATA_WAIT
 from osprey.training.data_wait import DataWait, advice
@@ -63,8 +63,9 @@ class MetricsTable(Callback):
 class Progress(Callback):
     """A bar while an epoch runs, where somebody is looking, and one line when it is done."""
 
-    def __init__(self, wait: DataWait, *, bar: bool) -> None:
+    def __init__(self, wait: DataWait, measures: Measures, *, bar: bool) -> None:
         self.wait, self.advised = wait, False
+        self.measures = measures
         self.bar_wanted = bar and sys.stderr.isatty()
         self.bar: Any = None
         self.images = 0
@@ -88,7 +89,7 @@ class Progress(Callback):
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count the photos."""
-        self.images += len(batch["target"]) * trainer.world_size
+        self.images += len(batch["image"]) * trainer.world_size
         self.seconds = time.monotonic() - self.started
         if self.bar is not None:
             rate, wait = self.images / max(self.seconds, 1e-9), self.wait.share
@@ -101,13 +102,16 @@ class Progress(Callback):
             self.bar.close()
             self.bar = None
         values = {k: float(v) for k, v in trainer.callback_metrics.items()}
-        better = values[SELECTED_BY] > self.best
-        self.best = max(self.best, values[SELECTED_BY])
+        score = values[self.measures.logged]
+        better = score > self.best
+        self.best = max(self.best, score)
+        two = list(self.measures.shown.items())[:2]
+        shown = "  ".join(f"{name} {values[f'val/{key}']:.3f}" for key, name in two)
         if trainer.is_global_zero:
             say(
                 f"epoch {trainer.current_epoch + 1:>3}/{trainer.max_epochs}"
                 f"  loss {values['train/loss']:.4f}"
-                f"  val: macro-F1 {values[SELECTED_BY]:.3f}  top-1 {values['val/top1']:.3f}"
+                f"  val: {shown}"
                 f"  {self.images / max(self.seconds, 1e-9):.0f} images/s"
                 f"  data wait {values.get(DATA_WAIT, 0.0):.0%}" + ("  best" if better else "")
             )
@@ -137,8 +141,11 @@ class Progress(Callback):
 class ExplainedEarlyStopping(EarlyStopping):
     """Early stopping that says in plain words why."""
 
-    def __init__(self, patience: int) -> None:
-        super().__init__(SELECTED_BY, mode="max", patience=patience, check_on_train_epoch_end=True)
+    def __init__(self, patience: int, measures: Measures) -> None:
+        super().__init__(
+            measures.logged, mode="max", patience=patience, check_on_train_epoch_end=True
+        )
+        self.measures = measures
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting, with today's patience; a run that had stopped counts anew."""
@@ -153,7 +160,7 @@ class ExplainedEarlyStopping(EarlyStopping):
         if self.stopped_epoch and trainer.is_global_zero:
             best = self.stopped_epoch + 1 - self.wait_count
             say(
-                f"stopped early after epoch {self.stopped_epoch + 1}: validation macro-F1 has not "
+                f"stopped early after epoch {self.stopped_epoch + 1}: validation {self.measures.name} has not "
                 f"risen above {float(self.best_score):.3f} (epoch {best}) for {self.wait_count} "
                 "epochs (callbacks.early_stopping)"
             )

@@ -15,7 +15,6 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from osprey.errors import Interrupted
 from osprey.models.checkpoint import read_checkpoint, write_checkpoint
-from osprey.tasks.metrics import SELECTED_BY
 from osprey.training.console import warn
 
 
@@ -39,22 +38,23 @@ class SafeCheckpointIO(TorchCheckpointIO):
 
 
 class BestAndLast(Checkpoint):
-    """``last.ckpt`` after every epoch, ``best.ckpt`` after the best by validation macro-F1.
+    """``last.ckpt`` after every epoch, ``best.ckpt`` after the best by validation.
 
     Lightning's ModelCheckpoint saves the last only together with a new best, and acts on paths it
     finds in a checkpoint; this one keeps a single number there, so a run folder can be moved and a
     stranger's cannot name files to remove. Lightning calls checkpoint callbacks after all others.
     """
 
-    def __init__(self, best: Path, last: Path) -> None:
-        """Args: the two files."""
+    def __init__(self, best: Path, last: Path, monitor: str) -> None:
+        """Args: the two files, and the logged figure that chooses the best; higher is better."""
+        self.monitor = monitor
         self.best = best
         self.last = last
         self.score = float("-inf")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save; every process takes part, as sharded models need."""
-        score = float(trainer.callback_metrics[SELECTED_BY])
+        score = float(trainer.callback_metrics[self.monitor])
         better = score > self.score
         self.score = max(self.score, score)
         trainer.save_checkpoint(self.last)

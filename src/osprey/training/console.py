@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from osprey.tasks.measures import Measures
+
 if TYPE_CHECKING:
     from osprey.data.manifest import Manifest
 
@@ -29,6 +31,10 @@ def describe_data(name: str, manifest: Manifest, unreadable: int, notices: Seque
     groups = manifest.table["group"].nunique()
     by = f", {groups} groups" if manifest.has_groups else ""
     say(f"data    {name}: {totals} photos of {len(manifest.classes)} classes{by}")
+    if manifest.is_detection:
+        counts = manifest.box_counts()
+        boxes = ", ".join(f"{split} {sum(counts[split].values())}" for split in SPLITS)
+        say(f"boxes   {boxes}")
     numbers = [f"{label} {counts['train'].get(label, 0)}" for label in manifest.classes]
     shown = ", ".join(numbers[:20]) + (f" and {len(numbers) - 20} more" if numbers[20:] else "")
     say(f"train   {shown}")
@@ -38,45 +44,26 @@ def describe_data(name: str, manifest: Manifest, unreadable: int, notices: Seque
         say(notice)
 
 
-def metrics_line(values: Mapping[str, float], n: int) -> str:
-    """The headline figures of one split."""
-    top5 = f", top-5 {values['top5']:.3f}" if "top5" in values else ""
-    return (
-        f"top-1 {values['top1']:.3f}{top5}, macro-F1 {values['macro_f1']:.3f}, "
-        f"log loss {values['log_loss']:.3f}, ECE {values['ece']:.3f} (n={n})"
-    )
-
-
 _WHOLE = 20  # classes that are all shown
 _EXTREMES = 8  # of more, the worst and the best
 
 
-def per_class_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Precision, recall and F1 of each class with its n; of many classes the extremes."""
-    width = max(5, *(len(row["label"]) for row in rows))
-    say(f"{'class':<{width}}      n  precision  recall     F1")
-    left_out = len(rows) - 2 * _EXTREMES
-    if len(rows) > _WHOLE:
-        ranked = sorted(rows, key=lambda row: (row["f1"], row["label"]))
-        rows = [*ranked[:_EXTREMES], {}, *ranked[-_EXTREMES:]]
-    for row in rows:
-        if not row:
-            say(f"... {left_out} classes between the worst and the best ...")
-            continue
-        say(
-            f"{row['label']:<{width}} {row['n']:>6}  {row['precision']:>9.3f}  "
-            f"{row['recall']:>6.3f}  {row['f1']:>5.3f}"
-        )
+def some_of(rows: Sequence[Mapping[str, Any]], key: str) -> list[Mapping[str, Any] | str]:
+    """All rows, or of many classes the worst and the best by ``key`` with a line between them."""
+    if len(rows) <= _WHOLE:
+        return list(rows)
+    ranked = sorted(rows, key=lambda row: (row[key] or 0.0, row["label"]))
+    between = f"... {len(rows) - 2 * _EXTREMES} classes between the worst and the best ..."
+    return [*ranked[:_EXTREMES], between, *ranked[-_EXTREMES:]]
 
 
-def epochs_table(rows: Sequence[Mapping[str, str]], best: int) -> None:
+def epochs_table(rows: Sequence[Mapping[str, str]], best: int, measures: Measures) -> None:
     """The best epoch beside the last, from the rows of metrics.csv."""
     shown = {"best": rows[best - 1], "last": rows[-1]}
-    say("epoch         loss  macro-F1  top-1  log loss")
+    say("epoch         loss" + "".join(f"  {name:>5}" for name in measures.shown.values()))
     for name, row in shown.items():
-        figures = [row.get(f"val/{key}") or "nan" for key in ("macro_f1", "top1", "log_loss")]
-        f1, top1, loss = map(float, figures)
-        say(
-            f"{name} {row['epoch']:>4} {float(row['train/loss']):>8.4f}  {f1:>8.3f}  "
-            f"{top1:>5.3f}  {loss:>8.3f}"
+        figures = "".join(
+            f"  {float(row.get(f'val/{key}') or 'nan'):>{max(5, len(head))}.3f}"
+            for key, head in measures.shown.items()
         )
+        say(f"{name} {row['epoch']:>4} {float(row['train/loss']):>8.4f}{figures}")

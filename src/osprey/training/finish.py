@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from osprey.config.schema import TrainConfig
+from osprey.tasks.measures import MEASURES, Measures
 from osprey.training.combining.averaging import clear
-from osprey.training.combining.averaging_candidate import average_weights
 from osprey.training.combining.ensemble import Combined
-from osprey.training.console import epochs_table, metrics_line, per_class_table, say
-from osprey.training.evaluate import calibrate, test
+from osprey.training.console import epochs_table, say
+from osprey.training.kinds import kind_of
 from osprey.training.run_folder import RunFolder
 from osprey.training.showing.present import present
 from osprey.training.showing.siblings import kin, other_split
@@ -32,28 +32,24 @@ def finish(
     Returns:
         The content of ``summary.json``.
     """
+    kind = kind_of(config.task.name)
     manifest = run.load_manifest(config.data.root)
-    averaging = average_weights(run, config, manifest)
-    val = calibrate(run, config, manifest, combined.val if combined else None)
+    facts = kind.conclude(run, config, manifest, combined)
     summary: dict[str, Any] = {
         "name": config.name,
         "run": run.path.name,
+        "task": config.task.name,
         "classes": manifest.classes,
         "kin": kin(config, manifest),
-        "epochs": _epochs(run),
+        "epochs": _epochs(run, MEASURES[config.task.name]),
         "minutes": round(minutes, 2),
         "peak_memory_mb": _peak_memory(),
-        "temperature": val["temperature"],
-        "val": {**val["after"], "uncalibrated": {k: val["before"][k] for k in ("log_loss", "ece")}},
+        **facts,
     }
     if (manifest.table["split"] == "test").any():
         table = run.path / "predictions.csv"
-        summary["test"] = test(run.best, config, manifest, "test", table)
+        summary["test"] = kind.test(run.best, config, manifest, "test", table)
         summary["other_split"] = other_split(run, Path(config.paths.runs), summary)
-    if combined is not None:
-        summary["ensemble"] = combined.facts
-    if averaging is not None:
-        summary["averaging"] = averaging
     run.write_json("summary.json", summary)
     clear(run.best.parent)
     run.publish(Path(config.paths.runs))
@@ -69,12 +65,12 @@ def _metrics(run: RunFolder) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _epochs(run: RunFolder) -> dict[str, Any]:
+def _epochs(run: RunFolder, measures: Measures) -> dict[str, Any]:
     """How many epochs were trained and which was best."""
     rows = _metrics(run)
     if not rows:
         return {"trained": 0, "best": 0}
-    best = max(rows, key=lambda row: float(row["val/macro_f1"]))
+    best = max(rows, key=lambda row: float(row[measures.logged]))
     return {"trained": len(rows), "best": int(best["epoch"])}
 
 
@@ -90,24 +86,25 @@ def _peak_memory() -> int | None:
 
 def report(run: RunFolder, summary: dict[str, Any]) -> None:
     """Print what came out and the next commands to copy."""
+    kind, measures = kind_of(summary["task"]), MEASURES[summary["task"]]
     say()
     shown = "test" if "test" in summary else "val"
-    per_class_table(summary[shown]["per_class"])
+    kind.per_class_table(summary[shown]["per_class"])
     say()
     epochs = summary["epochs"]
     if epochs["trained"]:
-        epochs_table(_metrics(run), epochs["best"])
+        epochs_table(_metrics(run), epochs["best"], measures)
         say()
-    say(f"val     {metrics_line(summary['val'], summary['val']['n'])}")
+    say(f"val     {kind.metrics_line(summary['val'])}")
     if "test" in summary:
-        say(f"test    {metrics_line(summary['test'], summary['test']['n'])}")
+        say(f"test    {kind.metrics_line(summary['test'])}")
     averaging = summary.get("averaging", {})
     mean = f"{averaging.get('kind')} of epochs {', '.join(map(str, averaging.get('epochs', [])))}"
     chosen = mean if averaging.get("kept") else f"epoch {epochs['best']}"
-    best = f"best    {chosen} of {epochs['trained']} by validation macro-F1; "
+    best = f"best    {chosen} of {epochs['trained']} by validation {measures.name}; "
     say(
         (best if epochs["trained"] else "ready   ")
-        + f"temperature {summary['temperature']:.2f}; {summary['minutes']:.1f} minutes, "
+        + f"{kind.settings_line(summary)}; {summary['minutes']:.1f} minutes, "
         f"{summary['peak_memory_mb'] or '?'} MB"
     )
     say(f"run     {run.path}")

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from osprey.config.compose import recipe_settings, typed
 from osprey.config.schema import TrainConfig
 from osprey.config.validate import validate
+from osprey.data.manifest import Manifest
 from osprey.data.prepare import Prepared, prepare
 from osprey.data.readers import existing_folder
 from osprey.errors import DataError
@@ -34,6 +35,7 @@ def check_and_prepare(cfg: DictConfig, overrides: Sequence[str]) -> tuple[TrainC
         _check_places(config)  # before checks that take a second or two
     check_policy(config.augmentation.steps)
     prepared = prepare(config.data, Path(config.paths.cache))
+    _check_kind(config, prepared.manifest)
     if donor is not None:
         prepared = replace(prepared, manifest=keep_split(prepared.manifest, donor, said))
         known = knows_all(donor, prepared.manifest.classes)
@@ -69,6 +71,22 @@ def _settle(
     if members:
         inherit_members(config, said, members)
     return config, donor, members, said
+
+
+def _check_kind(config: TrainConfig, manifest: Manifest) -> None:
+    """Photos with labels for one task, with boxes for the other."""
+    if config.task.name == "detection":
+        if not manifest.is_detection:
+            raise DataError(
+                f"task=detection needs boxes, and data={config.data.name} has labels alone: "
+                "use data=voc, coco, yolo, megadetector, boxes or harbour_boxes"
+            )
+        counts = manifest.box_counts()
+        for split in ("train", "val"):
+            if not sum(counts[split].values()):
+                raise DataError(f"the '{split}' split has no boxes: nothing to learn or to check")
+    elif manifest.is_detection:
+        raise DataError(f"data={config.data.name} has boxes: add task=detection and a detector")
 
 
 def _check_places(config: TrainConfig) -> None:

@@ -45,7 +45,7 @@ class RunFolder:
 
     @property
     def best(self) -> Path:
-        """Checkpoint of the epoch with the highest validation macro-F1."""
+        """Checkpoint of the epoch that validation liked best."""
         return self.path / "checkpoints" / "best.ckpt"
 
     @property

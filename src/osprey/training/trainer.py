@@ -9,6 +9,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
 
 from osprey.config.schema import TrainConfig
+from osprey.tasks.measures import MEASURES
 from osprey.training.callbacks import ExplainedEarlyStopping, MetricsTable, Progress
 from osprey.training.checkpoints import BestAndLast, SafeCheckpointIO, SaveOnSignal
 from osprey.training.combining.averaging import gatherers
@@ -30,17 +31,17 @@ def _strategy(config: TrainConfig) -> str | Strategy:
 def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
     """The Trainer of one run; it writes nowhere but into the run folder."""
     trainer = config.trainer
-    wait = DataWait()
+    wait, measures = DataWait(), MEASURES[config.task.name]
     callbacks: list[Callback] = [
         wait,
         MetricsTable(run.path / "metrics.csv"),
-        Progress(wait, bar=config.callbacks.progress),
+        Progress(wait, measures, bar=config.callbacks.progress),
         *gatherers(config.callbacks.averaging, run.last.parent),
         SaveOnSignal(run.last),
-        BestAndLast(run.best, run.last),
+        BestAndLast(run.best, run.last, measures.logged),
     ]
     if config.callbacks.early_stopping is not None:
-        callbacks.append(ExplainedEarlyStopping(config.callbacks.early_stopping))
+        callbacks.append(ExplainedEarlyStopping(config.callbacks.early_stopping, measures))
     return pl.Trainer(
         default_root_dir=run.path,
         accelerator=trainer.accelerator,

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from osprey.models.checkpoint import FACTS_KEY, read_checkpoint, write_checkpoint
 from osprey.tasks.base import Task
-from osprey.tasks.metrics import SELECTED_BY
+from osprey.tasks.measures import MEASURES
 
 State = dict[str, Tensor]
 AVERAGED = "averaging"  # where a best.ckpt that is a mean says so; plain data for the summary
@@ -72,7 +72,7 @@ class _Gatherer(Callback):
         network = pl_module.model if pl_module.ema is None else pl_module.ema.module
         state = {key: value.detach().cpu() for key, value in network.state_dict().items()}
         content = {FACTS_KEY: pl_module.facts.to_dict(), "state_dict": state}
-        score = float(trainer.callback_metrics[SELECTED_BY])
+        score = float(trainer.callback_metrics[MEASURES["classification"].logged])
         self.gather(content, trainer.current_epoch + 1, trainer.max_epochs, score)
 
     def gather(self, content: dict[str, Any], epoch: int, epochs: int, score: float) -> None:

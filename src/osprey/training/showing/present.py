@@ -10,9 +10,9 @@ from osprey.data.manifest import Manifest
 from osprey.errors import UserError
 from osprey.reports import build_report
 from osprey.training.console import warn
+from osprey.training.kinds import kind_of
 from osprey.training.loggers import log_results
 from osprey.training.run_folder import RunFolder
-from osprey.training.showing.pictures import draw_pictures
 
 
 def present(
@@ -21,7 +21,8 @@ def present(
     """Draw the pictures, build the report, hand both on; what fails is one line of warning."""
     for stale in ("report.html", "plots/batch.json", "plots/gallery.json"):
         (run.path / stale).unlink(missing_ok=True)  # of an earlier test, where a run went on
-    _attempt("pictures", lambda: draw_pictures(run, config, manifest))
+    kind = kind_of(config.task.name)
+    _attempt("pictures", lambda: kind.draw_pictures(run, config, manifest))
     _attempt("report", lambda: build_report(run.path))
     if "wandb" in config.logger.use:
         _attempt("wandb", lambda: log_results(run, config, summary))

@@ -8,9 +8,10 @@ from typing import Any
 
 from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
+from osprey.tasks.measures import MEASURES
 from osprey.training.run_folder import RunFolder
 
-_SHOWN = ("n", "top1", "macro_f1", "log_loss", "ece")
+_BESIDE = {"classification": ("n", "ece"), "detection": ("n", "boxes")}
 
 
 def kin(config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
@@ -30,6 +31,8 @@ def other_split(run: RunFolder, runs: Path, summary: dict[str, Any]) -> dict[str
     """
     mine = summary["kin"]
     wanted = {**mine, "grouped": not mine["grouped"]}
+    task = summary["task"]
+    shown = (*MEASURES[task].shown, *_BESIDE[task])
     try:
         files = [p for p in runs.glob("*/*/summary.json") if p.parent.name != run.path.name]
     except OSError:  # folders that vanish while they are listed
@@ -37,9 +40,9 @@ def other_split(run: RunFolder, runs: Path, summary: dict[str, Any]) -> dict[str
     for file in sorted(files, key=_written, reverse=True):
         try:
             other = json.loads(file.read_text(encoding="utf-8"))
-            if other["kin"] != wanted or other["classes"] != summary["classes"]:
+            if other["task"] != task or other["kin"] != wanted or other["classes"] != summary["classes"]:
                 continue
-            test = {name: _number(other["test"][name]) for name in _SHOWN}
+            test = {name: _number(other["test"][name]) for name in shown}
         except Exception:  # whatever another run's file says, it must not end this one
             continue
         by = "group" if wanted["grouped"] else "random"

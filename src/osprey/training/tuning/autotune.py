@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from itertools import product
+from typing import Any
 
 import torch
 
 from osprey.config.schema import TrainConfig, TrainerConfig
-from osprey.data.dataset import Batch
 from osprey.tasks.base import Task
 from osprey.training.tuning.memory import free_memory, is_out_of_memory
 from osprey.training.tuning.trial import Setting, Trial
@@ -92,7 +92,7 @@ def pays(count: int, steps: int) -> bool:
 def compare(
     task: Task,
     settings: list[Setting],
-    batch: Batch,
+    batch: Any,
     device: torch.device,
     steps: int,
     *,
@@ -115,7 +115,7 @@ def compare(
     for setting in settings:
         found.append(_measure(task, setting, batch, device, steps, found))
     best = _fastest(found)
-    seconds = steps * len(batch["target"]) / best.rate
+    seconds = steps * len(batch["image"]) / best.rate
     if jit and seconds * _SHARE > _COMPILE_SECONDS:
         compiled = Setting(best.setting.precision, best.setting.channels_last, compile=True)
         found.append(_measure(task, compiled, batch, device, steps, found))
@@ -134,13 +134,13 @@ def _fastest(found: list[Candidate]) -> Candidate:
 def _measure(
     task: Task,
     setting: Setting,
-    batch: Batch,
+    batch: Any,
     device: torch.device,
     steps: int,
     before: list[Candidate],
 ) -> Candidate:
     candidate = Candidate(setting)
-    slowest = 2 * len(batch["target"]) / max((c.rate for c in before), default=1e-9)
+    slowest = 2 * len(batch["image"]) / max((c.rate for c in before), default=1e-9)
     seconds = []
     try:
         trial = Trial(task, setting, device, steps)
@@ -162,7 +162,7 @@ def _measure(
     finally:
         trial = None  # type: ignore[assignment]
         free_memory()
-    candidate.rate = len(batch["target"]) / min(seconds[1:])
+    candidate.rate = len(batch["image"]) / min(seconds[1:])
     if before:
         candidate.verdict = _judge(candidate, before[0])
     return candidate

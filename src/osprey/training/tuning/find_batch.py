@@ -12,7 +12,7 @@ from osprey.errors import UserError
 from osprey.training.assemble import Assembly
 from osprey.training.tuning.autotune import defaults
 from osprey.training.tuning.memory import free_memory, is_out_of_memory
-from osprey.training.tuning.trial import Trial, random_batch
+from osprey.training.tuning.trial import Trial
 
 FIRST = 4
 _WORTH = 1.05  # a batch twice as large must give this much more
@@ -68,7 +68,7 @@ def _measure(
 ) -> BatchFigure:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    batch = random_batch(count, size, len(assembly.data.classes), device)
+    batch = assembly.task.example_batch(count, size, device)
     trial = Trial(assembly.task, defaults(config.trainer), device, 1)
     try:
         seconds = [trial.timed_step(batch)[1] for _ in range(_TIMED + 1)][1:]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
+from pytorch_lightning.utilities import move_data_to_device
 
 from osprey.config.schema import TrainConfig
-from osprey.data.dataset import Batch
 from osprey.errors import UserError
 from osprey.training.assemble import Assembly
 from osprey.training.tuning.autotune import defaults
@@ -63,13 +64,13 @@ def sweep_rates(assembly: Assembly, config: TrainConfig, device: torch.device) -
     return sweep
 
 
-def _batches(assembly: Assembly, device: torch.device) -> Iterator[Batch]:
+def _batches(assembly: Assembly, device: torch.device) -> Iterator[Any]:
     """The run's own training batches, epoch after epoch."""
     loader = assembly.data.train_dataloader()
     for epoch in range(10**6):
         loader.batch_sampler.set_epoch(epoch)  # type: ignore[union-attr]
         for batch in loader:
-            yield Batch(**{key: value.to(device) for key, value in batch.items()})  # type: ignore[typeddict-item]
+            yield move_data_to_device(batch, device)
 
 
 def suggest(rates: Sequence[float], smooth: Sequence[float]) -> float:

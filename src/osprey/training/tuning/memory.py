@@ -11,7 +11,7 @@ import torch
 from osprey.config.schema import TrainConfig
 from osprey.errors import ConfigError
 from osprey.tasks.base import Task
-from osprey.training.tuning.trial import Setting, Trial, random_batch
+from osprey.training.tuning.trial import Setting, Trial
 
 # What allocators other than CUDA's say; theirs has an error of its own.
 _COMPLAINTS = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
@@ -69,15 +69,15 @@ def fit_batch(
         ConfigError: Not even one photo fits.
     """
     data, trainer = config.data, config.trainer
-    classes, lines = len(task.facts.classes), []
+    lines = []
 
     def train() -> None:
-        batch = random_batch(data.batch_size // world, sizes[0], classes, device)
+        batch = task.example_batch(data.batch_size // world, sizes[0], device)
         Trial(task, setting, device, 1).step(batch)
 
     def validate() -> None:
         count = max(1, data.eval_batch_size // world)
-        Trial(task, setting, device, 1).answer(random_batch(count, sizes[1], classes, device))
+        Trial(task, setting, device, 1).answer(task.example_batch(count, sizes[1], device))
 
     wanted, effective = data.batch_size, data.batch_size * trainer.accumulate
     while not fits(train):

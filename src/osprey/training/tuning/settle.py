@@ -31,7 +31,7 @@ from osprey.training.tuning.remembered import (
     remember,
     what_matters,
 )
-from osprey.training.tuning.trial import Setting, Trial, random_batch
+from osprey.training.tuning.trial import Setting, Trial
 
 
 def settle(assembly: Assembly, config: TrainConfig, run: RunFolder, *, world: int = 1) -> list[str]:
@@ -124,7 +124,7 @@ def _tune(
             f"{defaults(trainer)}"
         ]
     else:
-        batch = random_batch(share, size, len(task.facts.classes), device)
+        batch = task.example_batch(share, size, device)
         found, choice = compare(task, ways, batch, device, steps, jit=jit)
         remember(file, found, choice)
     content = as_plain(found, choice)
@@ -141,7 +141,7 @@ def _check_compiler(
     if config.trainer.compile is not True:
         return []
     share = max(1, config.data.batch_size // world)
-    batch = random_batch(share, size, len(task.facts.classes), device)
+    batch = task.example_batch(share, size, device)
     try:
         Trial(task, defaults(config.trainer), device, 1).step(batch)
     except Exception as error:  # compilers fail in many ways

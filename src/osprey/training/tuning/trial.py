@@ -5,12 +5,11 @@ from __future__ import annotations
 import copy
 import time
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from osprey.data.dataset import Batch
 from osprey.tasks.base import Task
 from osprey.tasks.optim import make_optimizer, make_scheduler
 
@@ -29,18 +28,6 @@ class Setting:
         kind = {"32-true": "float32", "bf16-mixed": "bfloat16", "16-mixed": "float16"}
         layout = "channels_last" if self.channels_last else "contiguous"
         return f"{layout} {kind[self.precision]}" + (" compiled" if self.compile else "")
-
-
-def random_batch(count: int, size: int, classes: int, device: torch.device) -> Batch:
-    """A batch like a loader's, always the same: image uint8 [count, size, size, 3]."""
-    generator = torch.Generator().manual_seed(0)
-    image = torch.randint(256, (count, size, size, 3), dtype=torch.uint8, generator=generator)
-    return Batch(
-        image=image.to(device),
-        target=torch.randint(classes, (count,), generator=generator).to(device),
-        weight=torch.ones(count, device=device),
-        index=torch.arange(count),
-    )
 
 
 def lay_out(task: Task, setting: Setting) -> None:
@@ -80,7 +67,7 @@ class Trial:
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype is torch.float16)
         self.done = 0
 
-    def step(self, batch: Batch) -> float:
+    def step(self, batch: Any) -> float:
         """Forward, backward and optimiser step as in training; the loss.
 
         The n-th call of every trial draws the same dropout and the same batch mix.
@@ -101,7 +88,7 @@ class Trial:
         self.done += 1
         return float(loss.detach())
 
-    def timed_step(self, batch: Batch) -> tuple[float, float]:
+    def timed_step(self, batch: Any) -> tuple[float, float]:
         """The loss of one more step, and its seconds until the device is done."""
         self.wait()
         started = time.perf_counter()
@@ -114,7 +101,7 @@ class Trial:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def answer(self, batch: Batch) -> None:
+    def answer(self, batch: Any) -> None:
         """One forward pass as in validation."""
         self.task.eval()
         with torch.no_grad():
