@@ -169,10 +169,7 @@ def _report_sweep(
             for split in ("val", "test")
             if split in summary
         ]
-        say(
-            f"  {'  '.join(figures)}  {' '.join(overrides)}  "
-            f"{run.path if run else ''}"
-        )
+        say(f"  {'  '.join(figures)}  {' '.join(overrides)}  {run.path if run else ''}")
     failed = [o for o, _, s in results if s is None]
     for overrides in failed:
         say(f"  failed           {' '.join(overrides)}")

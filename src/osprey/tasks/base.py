@@ -120,9 +120,7 @@ class Task(pl.LightningModule):
 
     def log_loss(self, loss: Tensor, count: int) -> None:
         """Publish the epoch's mean training loss."""
-        self.log(
-            "train/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=count
-        )
+        self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=count)
 
     def on_train_epoch_end(self) -> None:
         """Stop at once where the loss has left the numbers."""

@@ -82,7 +82,9 @@ class Detection(Task):
             self.seen = {number: pair for part in parts for number, pair in part.items()}
         pairs = [self.seen[number] for number in sorted(self.seen)]
         self.seen = {}
-        figures = coco_figures([t for t, _ in pairs], [f for _, f in pairs], len(self.facts.classes))
+        figures = coco_figures(
+            [t for t, _ in pairs], [f for _, f in pairs], len(self.facts.classes)
+        )
         self.log_dict({f"val/{name}": value for name, value in figures.scalars.items()})
 
 

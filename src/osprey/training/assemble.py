@@ -77,7 +77,9 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         fold_batchnorm(model)
     data = make_data(config, manifest, preprocess)
     facts = Facts(config.task.name, spec, classes, preprocess.to_dict())
-    return Assembly(kind_of(config.task.name).make_task(model, facts, config, manifest), data, weights)
+    return Assembly(
+        kind_of(config.task.name).make_task(model, facts, config, manifest), data, weights
+    )
 
 
 def make_data(config: TrainConfig, manifest: Manifest, preprocess: Preprocess) -> DataModule:

@@ -160,7 +160,7 @@ class ExplainedEarlyStopping(EarlyStopping):
         if self.stopped_epoch and trainer.is_global_zero:
             best = self.stopped_epoch + 1 - self.wait_count
             say(
-                f"stopped early after epoch {self.stopped_epoch + 1}: validation {self.measures.name} has not "
-                f"risen above {float(self.best_score):.3f} (epoch {best}) for {self.wait_count} "
+                f"stopped early after epoch {self.stopped_epoch + 1}: validation "
+                f"{self.measures.name} has not risen above {float(self.best_score):.3f} (epoch {best}) for {self.wait_count} "
                 "epochs (callbacks.early_stopping)"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from pathlib import Path
+from typing import cast
 
 import pytorch_lightning as pl
 import torch
@@ -13,6 +14,7 @@ from osprey import __version__
 from osprey.config.schema import TrainConfig
 from osprey.errors import ConfigError
 from osprey.models.checkpoint import FACTS_KEY, write_checkpoint
+from osprey.tasks.classification import Classification
 from osprey.training.assemble import Assembly, assemble
 from osprey.training.console import say
 from osprey.training.probe.features import FeatureStore
@@ -79,7 +81,7 @@ def begin_head(
     task, cache = assembly.task, Path(config.paths.cache)
     store = FeatureStore(task.model, task.facts.model, assembly.data, device, cache)
     views, sampler = config.model.probe_views, config.data.sampler
-    fit_head(task, store, views=views, sampler=sampler, verbose=verbose)
+    fit_head(cast(Classification, task), store, views=views, sampler=sampler, verbose=verbose)
 
 
 def keep_as_it_is(assembly: Assembly, run: RunFolder) -> None:

@@ -30,7 +30,7 @@ class Kind(Protocol):
     def conclude(
         self, run: RunFolder, config: TrainConfig, manifest: Manifest, combined: Combined | None
     ) -> dict[str, Any]:
-        """Finish best.ckpt by what validation says; what the summary says of it, ``val`` included."""
+        """Finish best.ckpt by what validation says; ``val`` and more for the summary."""
         ...
 
     def test(

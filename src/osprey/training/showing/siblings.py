@@ -40,7 +40,11 @@ def other_split(run: RunFolder, runs: Path, summary: dict[str, Any]) -> dict[str
     for file in sorted(files, key=_written, reverse=True):
         try:
             other = json.loads(file.read_text(encoding="utf-8"))
-            if other["task"] != task or other["kin"] != wanted or other["classes"] != summary["classes"]:
+            if (
+                other["task"] != task
+                or other["kin"] != wanted
+                or other["classes"] != summary["classes"]
+            ):
                 continue
             test = {name: _number(other["test"][name]) for name in shown}
         except Exception:  # whatever another run's file says, it must not end this one
