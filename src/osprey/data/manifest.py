@@ -54,11 +54,6 @@ class Manifest:
             return sorted({box[0] for boxes in self.box_lists for box in boxes})
         return sorted(self.table["label"].unique())
 
-    @property
-    def is_detection(self) -> bool:
-        """Whether the samples are photos with boxes, rather than with one label each."""
-        return "boxes" in self.table
-
     @cached_property
     def box_lists(self) -> list[list[Box]]:
         """The boxes of every photo, of a detection set."""

@@ -161,6 +161,6 @@ class ExplainedEarlyStopping(EarlyStopping):
             best = self.stopped_epoch + 1 - self.wait_count
             say(
                 f"stopped early after epoch {self.stopped_epoch + 1}: validation "
-                f"{self.measures.name} has not risen above {float(self.best_score):.3f} (epoch {best}) for {self.wait_count} "
-                "epochs (callbacks.early_stopping)"
+                f"{self.measures.name} has not risen above {float(self.best_score):.3f} "
+                f"(epoch {best}) for {self.wait_count} epochs (callbacks.early_stopping)"
             )
