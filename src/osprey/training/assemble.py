@@ -95,7 +95,7 @@ def make_data(config: TrainConfig, manifest: Manifest, preprocess: Preprocess) -
         preprocess,
         config.data,
         seed=config.seed,
-        augment=(policy, policy.decode_side()),
+        augment=None if manifest.is_detection else (policy, policy.decode_side()),
         cache=Path(config.paths.cache),
         say=say,
     )
