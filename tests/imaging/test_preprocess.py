@@ -208,3 +208,43 @@ def test_no_dict_crashes(data: dict[str, Any]) -> None:
 def test_anything_but_uint8_rgb_is_a_mistake_in_the_program(image: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"expected uint8 \[H, W, 3\]"):
         Preprocess(size=64)(image)
+
+
+@given(
+    height=st.integers(40, 300), width=st.integers(40, 300), size=st.integers(32, 160),
+    mode=st.sampled_from(MODES), crop_pct=st.floats(0.5, 1.0), data=st.data(),
+)  # fmt: skip
+@settings(max_examples=150, deadline=None)
+def test_pixels_lie_where_place_says(
+    height: int, width: int, size: int, mode: str, crop_pct: float, data: st.DataObject
+) -> None:
+    preprocess = Preprocess(size=size, resize=mode, crop_pct=crop_pct)
+    place = preprocess.place(height, width)
+    x = data.draw(st.integers(0, width - 20))
+    y = data.draw(st.integers(0, height - 20))
+    x2 = data.draw(st.integers(x + 20, width))
+    y2 = data.draw(st.integers(y + 20, height))
+    photo = np.zeros((height, width, 3), np.uint8)
+    photo[y:y2, x:x2] = (255, 0, 0)
+    box = np.array([[x, y, x2, y2]], np.float32)
+    placed = place.to_input(box)
+    np.testing.assert_allclose(place.to_photo(placed), box, atol=1e-3)
+    (left, top, right, bottom) = np.clip(placed[0], 0, size)
+    out = preprocess(photo)
+    found = (out[..., 0] > 127) & (out[..., 1] < 64)  # not the grey border
+    if right - left < 2 or bottom - top < 2:
+        return  # cut off, or so small that nothing of it need be left
+    rows, columns = np.flatnonzero(found.any(axis=1)), np.flatnonzero(found.any(axis=0))
+    edges = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]
+    np.testing.assert_allclose(edges, [left, top, right, bottom], atol=1.05)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 2000), (2000, 5), (1, 30000)])
+def test_the_middle_of_a_sliver_is_placed_in_the_middle(shape: tuple[int, int]) -> None:
+    height, width = shape
+    middle = np.array([[width / 2, height / 2, width / 2, height / 2]], np.float32)
+    for mode in MODES:
+        preprocess = Preprocess(size=64, resize=mode)
+        placed = preprocess.place(height, width).to_input(middle)
+        scale = preprocess.place(height, width).scale_x
+        np.testing.assert_allclose(placed, 32, atol=max(1, scale))

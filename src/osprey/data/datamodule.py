@@ -1,4 +1,4 @@
-"""The one DataModule: from a split manifest to loaders of uint8 batches."""
+"""The one DataModule: from a split manifest to loaders of uint8 batches, with boxes or without."""
 
 from __future__ import annotations
 
@@ -15,20 +15,24 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from osprey.config.schema import DataConfig
+from osprey.data.box_batch import collate_boxes
+from osprey.data.box_dataset import BOX_COLUMNS, BoxDataset, BoxTransform
 from osprey.data.cache import PhotoCache, Source
 from osprey.data.caching import cache_photos
-from osprey.data.dataset import AsInProduction, Batch, PhotoDataset, Transform, as_cached
+from osprey.data.dataset import (
+    AsInProduction,
+    Batch,
+    Decoding,
+    PhotoDataset,
+    Transform,
+    as_cached,
+)
 from osprey.data.manifest import Manifest
-from osprey.data.room import cores, give_back
+from osprey.data.room import auto_workers, give_back
 from osprey.data.sampler import EvalBatchSampler, TrainBatchSampler, sampling_probabilities
 from osprey.data.stamps import file_stamps, list_digest
 from osprey.errors import UserError
 from osprey.imaging import Preprocess
-
-
-def auto_workers() -> int:
-    """Loader processes to start: one core is left to the trainer, and more than 8 seldom help."""
-    return max(0, min(8, cores() - 1))
 
 
 def _start_worker(_: int) -> None:
@@ -41,7 +45,7 @@ class DataModule(pl.LightningDataModule):
     """Loaders for the splits of one manifest.
 
     Args:
-        manifest: All samples, each with its split.
+        manifest: All samples, each with its split; with boxes, batches are `BoxBatch`es.
         classes: Class names in the order of the model's outputs.
         preprocess: How a photo becomes model input outside training.
         config: Batch sizes, workers, sampler, cache.
@@ -59,7 +63,7 @@ class DataModule(pl.LightningDataModule):
         config: DataConfig,
         *,
         seed: int = 0,
-        augment: tuple[Transform, int] | None = None,
+        augment: tuple[Transform, int] | tuple[BoxTransform, int] | None = None,
         cache: Path = Path("cache"),
         say: Callable[[str], None] = print,
     ) -> None:
@@ -114,28 +118,28 @@ class DataModule(pl.LightningDataModule):
         made = cache_photos(sources, self.config.cache, root, self.cache, self.say)
         return dict(zip(recipes, made, strict=True))
 
-    def dataset(self, split: str, *, augmented: bool = False) -> PhotoDataset:
+    def dataset(self, split: str, *, augmented: bool = False) -> PhotoDataset | BoxDataset:
         """One split as a dataset, prepared as in production unless ``augmented``."""
-        transform: Transform = AsInProduction(self.preprocess)
+        transform: Transform | BoxTransform | None = None
         side, most = self.preprocess.decode_side, None
         if augmented and self.augment:
             transform, side = self.augment
             most = 2 * side
         cache = self._caches.get(split) if augmented or split == "val" else None
-        if cache is not None and not augmented:
-            transform = as_cached
+        ready = cache is not None and not augmented
+        boxes = self.manifest.is_detection
         table = self.manifest.table
         # Only what it needs: the other columns of a million rows are a lot to copy.
-        part = table.loc[table["split"] == split, ["path", "label", "weight"]]
-        return PhotoDataset(
-            Manifest(self.manifest.root, part),
-            self.classes,
-            transform,
-            min_side=side,
-            seed=self.seed,
-            max_side=most,
-            cache=cache,
-        )
+        columns = ["path", "label", "weight", *(BOX_COLUMNS if boxes else [])]
+        part = Manifest(self.manifest.root, table.loc[table["split"] == split, columns])
+        decoding = Decoding(min_side=side, seed=self.seed, max_side=most, cache=cache)
+        if boxes:
+            augment = cast("BoxTransform | None", transform)
+            return BoxDataset(
+                part, self.classes, self.preprocess, augment=augment, ready=ready, **decoding
+            )
+        plain = as_cached if ready else AsInProduction(self.preprocess)
+        return PhotoDataset(part, self.classes, cast(Transform, transform or plain), **decoding)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled, augmented batches, from where the trainer stands (also in mid-epoch)."""
@@ -189,7 +193,7 @@ class DataModule(pl.LightningDataModule):
         """The test split."""
         return self.eval_dataloader("test")
 
-    def loader(self, dataset: PhotoDataset, sampler: Any) -> DataLoader[Batch]:
+    def loader(self, dataset: PhotoDataset | BoxDataset, sampler: Any) -> DataLoader[Batch]:
         """The batches of ``dataset`` that ``sampler`` deals, by this machine's workers."""
         workers = auto_workers() if self.config.num_workers is None else self.config.num_workers
         give_back()  # what it took to get here, before workers share it
@@ -197,6 +201,7 @@ class DataModule(pl.LightningDataModule):
             cast("Dataset[Batch]", dataset),  # of samples, which are collated to batches
             batch_sampler=sampler,
             num_workers=workers,
+            collate_fn=collate_boxes if isinstance(dataset, BoxDataset) else None,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
             worker_init_fn=_start_worker if workers else None,

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Required, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
@@ -43,6 +43,15 @@ class Sample(TypedDict):
     target: np.int64
     weight: np.float32
     index: np.int64
+
+
+class Decoding(TypedDict, total=False):
+    """The settings of `Photos`, which says what they mean."""
+
+    min_side: Required[int]
+    seed: Required[int]
+    max_side: int | None
+    cache: PhotoCache | None
 
 
 class PathList:
@@ -84,19 +93,17 @@ def as_cached(photo: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
     return photo
 
 
-def _in_pieces(column: pd.Series[str]) -> Iterator[str]:
+def in_pieces(column: pd.Series[str]) -> Iterator[str]:
     """A column's strings; pandas is slow to give them singly, and all of them are too many."""
     for start in range(0, len(column), 10_000):
         yield from column.iloc[start : start + 10_000].tolist()
 
 
-class PhotoDataset(Dataset[Sample]):
-    """One split of a manifest.
+class Photos:
+    """The decoded photos of one split, and what is known of each besides its answer.
 
     Args:
         manifest: The split's samples.
-        classes: Class names in the order of the model's outputs.
-        transform: From decoded photo (uint8 HWC) and a seed to model input (uint8 [S, S, 3]).
         min_side: Short side that decoding must not go below.
         seed: With epoch and index it seeds the transform, whichever worker runs it.
         max_side: Short side that larger photos are shrunk to once decoded, or None.
@@ -106,21 +113,15 @@ class PhotoDataset(Dataset[Sample]):
     def __init__(
         self,
         manifest: Manifest,
-        classes: Sequence[str],
-        transform: Transform,
         *,
         min_side: int,
         seed: int,
         max_side: int | None = None,
         cache: PhotoCache | None = None,
     ) -> None:
-        number = {name: i for i, name in enumerate(classes)}
         self.root = manifest.root
-        self.paths = PathList(_in_pieces(manifest.table["path"]))
-        labels = _in_pieces(manifest.table["label"])
-        self.targets = np.fromiter((number[label] for label in labels), dtype=np.int64)
+        self.paths = PathList(in_pieces(manifest.table["path"]))
         self.weights = manifest.table["weight"].to_numpy(dtype=np.float32)
-        self.transform = transform
         self.min_side = min_side
         self.seed = seed
         self.max_side = max_side
@@ -129,20 +130,9 @@ class PhotoDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, key: Key) -> Sample:
-        epoch, index = key
-        row = max(index, 0)  # padding repeats the first photo and is not counted
-        seed = int(np.random.SeedSequence((self.seed, epoch, row)).generate_state(1)[0])
-        image = self.transform(self.photo(row), seed)
-        if not image.flags.writeable:  # as the cache holds it: tensors must be their own
-            image = image.copy()
-        return {
-            "image": torch.from_numpy(image),
-            # NumPy's scalars: collated they are the same tensors, in a tenth of the time.
-            "target": self.targets[row],
-            "weight": self.weights[row],
-            "index": np.int64(index),
-        }
+    def seed_of(self, epoch: int, row: int) -> int:
+        """The seed of one photo's transform in one epoch."""
+        return int(np.random.SeedSequence((self.seed, epoch, row)).generate_state(1)[0])
 
     def photo(self, row: int) -> NDArray[np.uint8]:
         """What the transform gets: a photo, uint8 [H, W, 3], read-only where it is cached.
@@ -154,6 +144,47 @@ class PhotoDataset(Dataset[Sample]):
             return self.cache[row]
         photo = read_image(Path(self.root, self.paths[row]), min_side=self.min_side)
         return photo if self.max_side is None else _at_most(photo, self.max_side)
+
+
+class PhotoDataset(Photos, Dataset[Sample]):
+    """One split of a manifest with one label a photo.
+
+    Args:
+        manifest: The split's samples.
+        classes: Class names in the order of the model's outputs.
+        transform: From decoded photo (uint8 HWC) and a seed to model input (uint8 [S, S, 3]).
+        decoding: What `Photos` takes.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        classes: Sequence[str],
+        transform: Transform,
+        **decoding: Unpack[Decoding],
+    ) -> None:
+        super().__init__(manifest, **decoding)
+        number = {name: i for i, name in enumerate(classes)}
+        labels = in_pieces(manifest.table["label"])
+        self.targets = np.fromiter((number[label] for label in labels), dtype=np.int64)
+        self.transform = transform
+
+    def __getitem__(self, key: Key) -> Sample:
+        epoch, index = key
+        row = max(index, 0)  # padding repeats the first photo and is not counted
+        image = self.transform(self.photo(row), self.seed_of(epoch, row))
+        return {
+            "image": own_tensor(image),
+            # NumPy's scalars: collated they are the same tensors, in a tenth of the time.
+            "target": self.targets[row],
+            "weight": self.weights[row],
+            "index": np.int64(index),
+        }
+
+
+def own_tensor(image: NDArray[np.uint8]) -> Tensor:
+    """The same pixels as a tensor, copied where they are the cache's, which others see too."""
+    return torch.from_numpy(image if image.flags.writeable else image.copy())
 
 
 def _at_most(photo: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -50,6 +50,11 @@ class Manifest:
         """Whether every sample names its group."""
         return bool((self.table["group"] != "").all())
 
+    @property
+    def is_detection(self) -> bool:
+        """Whether the samples have boxes."""
+        return "boxes" in self.table
+
     def split(self, name: str) -> Manifest:
         """The samples of one split."""
         return self.where(self.table["split"] == name)

@@ -79,6 +79,11 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def auto_workers() -> int:
+    """Loader processes to start: one core is left to the trainer, and more than 8 seldom help."""
+    return max(0, min(8, cores() - 1))
+
+
 def give_back() -> None:
     """Hand freed memory back to the system, where the C library can be asked to (glibc).
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osprey.errors import UserError, nearest
+from osprey.imaging.boxes import Placement
 from osprey.imaging.resize import resized
 
 RESIZE_MODES = ("squash", "crop", "letterbox")
@@ -78,6 +79,23 @@ class Preprocess:
             return self._letterbox(image)
         return resized(image, self.size, self.size)
 
+    def place(self, height: int, width: int) -> Placement:
+        """Where a photo of ``height`` x ``width`` pixels lies in the input.
+
+        With ``crop`` it reaches beyond the input. Of a photo that was decoded at a reduced scale
+        the pixels may lie up to one pixel of that smaller photo beside this.
+        """
+        if self.resize == "crop":
+            top, left, keep_height, keep_width = self._kept(height, width)
+            new_height, new_width = self._crop_sides(keep_height, keep_width)
+            scale_x, scale_y = new_width / keep_width, new_height / keep_height
+            right, down = (new_width - self.size) // 2, (new_height - self.size) // 2
+            return Placement(scale_x, scale_y, -right - left * scale_x, -down - top * scale_y)
+        if self.resize == "letterbox":
+            top, left, new_height, new_width = self._letterbox_place(height, width)
+            return Placement(new_width / width, new_height / height, left, top)
+        return Placement(self.size / width, self.size / height, 0, 0)
+
     def normalise(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return ``(x / 255 - mean) / std`` of uint8 [N, H, W, 3] as float32 [N, 3, H, W]."""
         scale = 1.0 / (255.0 * np.asarray(self.std, dtype=np.float64))
@@ -114,31 +132,47 @@ class Preprocess:
             raise UserError(f"preprocess: {', '.join(missing)} missing")
         return cls(**data)
 
-    def _crop(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        height, width = image.shape[:2]
+    def _crop_sides(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width that ``crop`` resizes to, of which it keeps the middle."""
         scale = self._crop_side / min(height, width)
-        new_height = max(self._crop_side, round(height * scale))
-        new_width = max(self._crop_side, round(width * scale))
-        if max(new_height, new_width) > 8 * self._crop_side:
-            # A sliver would be enlarged to gigabytes; only its middle can survive the crop anyway.
-            keep = 8 * min(height, width)
-            image = _centre(image, min(height, keep), min(width, keep))
-            return self._crop(image)
+        return (
+            max(self._crop_side, round(height * scale)),
+            max(self._crop_side, round(width * scale)),
+        )
+
+    def _kept(self, height: int, width: int) -> tuple[int, int, int, int]:
+        """Top, left, height and width of what ``crop`` resizes.
+
+        A sliver would be enlarged to gigabytes; only its middle can survive the crop anyway.
+        """
+        if max(self._crop_sides(height, width)) <= 8 * self._crop_side:
+            return 0, 0, height, width
+        most = 8 * min(height, width)
+        new_height, new_width = min(height, most), min(width, most)
+        return (height - new_height) // 2, (width - new_width) // 2, new_height, new_width
+
+    def _crop(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        top, left, height, width = self._kept(*image.shape[:2])
+        image = image[top : top + height, left : left + width]
+        new_height, new_width = self._crop_sides(height, width)
         return np.ascontiguousarray(
             _centre(resized(image, new_width, new_height), self.size, self.size)
         )
 
-    def _letterbox(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        height, width = image.shape[:2]
+    def _letterbox_place(self, height: int, width: int) -> tuple[int, int, int, int]:
+        """Top, left, height and width of the photo in the input."""
         scale = self.size / max(height, width)
         new_height = min(self.size, max(1, round(height * scale)))
         new_width = min(self.size, max(1, round(width * scale)))
-        small = resized(image, new_width, new_height)
+        return (self.size - new_height) // 2, (self.size - new_width) // 2, new_height, new_width
+
+    def _letterbox(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        top, left, height, width = self._letterbox_place(*image.shape[:2])
+        small = resized(image, width, height)
         if small.shape[0] == small.shape[1] == self.size:
             return small
         canvas = np.full((self.size, self.size, 3), _PADDING_GREY, dtype=np.uint8)
-        top, left = (self.size - new_height) // 2, (self.size - new_width) // 2
-        canvas[top : top + new_height, left : left + new_width] = small
+        canvas[top : top + height, left : left + width] = small
         return canvas
 
 

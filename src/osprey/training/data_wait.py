@@ -11,8 +11,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from osprey.config.schema import DataConfig
-from osprey.data.datamodule import auto_workers
-from osprey.data.room import cores
+from osprey.data.room import auto_workers, cores
 
 NAME = "data_wait"  # the column of metrics.csv: 0 to 1
 TOO_MUCH = 0.1
