@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from osprey.augmentation import Policy
+from osprey.augmentation import BoxAugmentation, BoxPolicy, Policy
 from osprey.config.schema import DataConfig, TrainConfig
+from osprey.data.box_dataset import BoxTransform
 from osprey.data.datamodule import DataModule
+from osprey.data.dataset import Transform
 from osprey.data.manifest import Manifest
 from osprey.errors import ConfigError
 from osprey.imaging import Preprocess
@@ -86,14 +88,22 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
 def make_data(config: TrainConfig, manifest: Manifest, preprocess: Preprocess) -> DataModule:
     """Loaders with the configured augmentation."""
     train_size = config.data.train_size or preprocess.size
-    policy = Policy(config.augmentation.steps, replace(preprocess, size=train_size))
+    form, steps = replace(preprocess, size=train_size), config.augmentation.steps
+    augment: tuple[Transform, int] | tuple[BoxTransform, int]
+    if manifest.is_detection:
+        with_boxes = BoxPolicy(steps, form)
+        augmentation = BoxAugmentation(with_boxes, config.augmentation.mosaic)
+        augment = augmentation, with_boxes.decode_side()
+    else:
+        policy = Policy(steps, form)
+        augment = policy, policy.decode_side()
     return DataModule(
         manifest,
         manifest.classes,
         preprocess,
         config.data,
         seed=config.seed,
-        augment=(policy, policy.decode_side()),
+        augment=augment,
         cache=Path(config.paths.cache),
         say=say,
     )
