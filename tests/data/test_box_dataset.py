@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import data_config
+from helpers import data_config, train_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +20,7 @@ from osprey.data.box_dataset import BoxLists, Labelled, LabelledPhotos
 from osprey.data.datamodule import DataModule
 from osprey.data.manifest import Manifest, complete
 from osprey.imaging import Preprocess
+from osprey.training.assemble import make_data
 
 CLASSES = ["cod", "eel"]
 COUNTS = {"train": 10, "val": 7, "test": 3}
@@ -175,6 +176,19 @@ def test_a_sampler_draws_by_the_label_of_the_photo(manifest: Manifest, tmp_path:
     assert pd.Series(targets).groupby(labels).nunique().tolist() == [1] * labels.nunique()
     assert len(set(targets)) == labels.nunique()
     assert len(list(data.train_dataloader())) == 2
+
+
+def test_a_configuration_makes_loaders_with_mosaics(manifest: Manifest, tmp_path: Path) -> None:
+    words = ["augmentation=detection_strong", "data.num_workers=0", "data.batch_size=4"]
+    config = train_config("data=folder", f"data.root={manifest.root}", *words)
+    found = []
+    for cache in ("none", "ram"):
+        config.data.cache = cache
+        found.append(batches(make_data(config, manifest, Preprocess(size=32))))
+    assert same(*found)
+    for batch in found[0]:
+        assert batch["image"].shape[1:] == (32, 32, 3)
+        assert all(((boxes >= 0) & (boxes <= 32)).all() for boxes in batch["boxes"])
 
 
 sides = st.floats(0, 1000, width=32)

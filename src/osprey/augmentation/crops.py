@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from osprey.imaging.resize import resized
 
-RESIZING_CROPS = frozenset({"RandomResizedCrop", "RandomSizedCrop"})
+RESIZING_CROPS = frozenset({"RandomResizedCrop", "RandomSizedCrop", "RandomSizedBBoxSafeCrop"})
 
 
 def antialiased(base: Any) -> Any:
@@ -23,12 +23,28 @@ def antialiased(base: Any) -> Any:
 
     class Antialiased(base):  # type: ignore[misc]
         def apply(self, img: Any, crop_coords: tuple[int, int, int, int], **_: Any) -> Any:
-            height, width = self.size
+            height, width = (self.height, self.width) if hasattr(self, "height") else self.size
             # Its own crop, for that refuses a box that reaches beyond the photo.
             return _to_size(functional.crop(img, *crop_coords), width, height)
 
     Antialiased.__name__ = base.__name__
     return Antialiased
+
+
+def never_empty(base: Any) -> Any:
+    """Return ``base``, one of albumentations' crops round boxes, cropping one pixel or more.
+
+    Round a box narrower than a pixel it would crop nothing and fail.
+    """
+
+    class NeverEmpty(base):  # type: ignore[misc]
+        def get_params_dependent_on_data(self, params: Any, data: Any) -> dict[str, Any]:
+            made: dict[str, Any] = super().get_params_dependent_on_data(params, data)
+            x, y, x2, y2 = made["crop_coords"]
+            return {**made, "crop_coords": (x, y, max(x2, x + 1), max(y2, y + 1))}
+
+    NeverEmpty.__name__ = base.__name__
+    return NeverEmpty
 
 
 def _to_size(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

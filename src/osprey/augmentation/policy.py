@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from osprey.augmentation.steps import SIZING, build, names_in, parse, plain
-from osprey.errors import ConfigError
+from osprey.augmentation.pipeline import Pipeline
+from osprey.augmentation.steps import Steps, plain
 from osprey.imaging import Preprocess
-
-Steps = Sequence[Mapping[str, Mapping[str, Any]] | str]
 
 
 class Policy:
@@ -36,17 +30,7 @@ class Policy:
     def __init__(self, steps: Steps, preprocess: Preprocess) -> None:
         self._steps: Steps = plain(steps)
         self._preprocess = preprocess
-        parsed = parse(steps)
-        self._sized = bool(names_in(parsed) & SIZING)
-        self._python = random.Random(0)
-        self._bits = np.random.PCG64(0)
-        self._state: Any = self._bits.state
-        self._transforms = build(parsed, preprocess.size) if parsed else []
-        # One pair of generators for every step, however deeply nested: reseeding is then two
-        # assignments a photo instead of a walk over the tree.
-        shared = np.random.Generator(self._bits)
-        for transform in self._transforms:
-            transform.set_random_state(shared, self._python)
+        self._pipeline = Pipeline(steps, preprocess.size)
 
     def __reduce__(self) -> tuple[type[Policy], tuple[Steps, Preprocess]]:
         """Pickle the recipe alone, so that a spawned worker builds its own generators."""
@@ -61,7 +45,8 @@ class Policy:
 
         Twice the input size where the steps crop: a crop of a quarter of the area is still sharp.
         """
-        return 2 * self._preprocess.size if self._sized else self._preprocess.decode_side
+        sized = self._pipeline.sized
+        return 2 * self._preprocess.size if sized else self._preprocess.decode_side
 
     def __call__(self, image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
         """Augment one photo.
@@ -77,40 +62,25 @@ class Policy:
         Raises:
             ConfigError: when a step fails on this image or does not return uint8 RGB.
         """
-        if not self._sized or not self._transforms:
+        if not self._pipeline.sized:
             image = self._preprocess(image)
-        if not self._transforms:
+        if not self._pipeline:
             return image
-        self._python.seed(int(seed))
-        self._state["state"]["state"] = self._python.getrandbits(128)
-        self._bits.state = self._state
-        image = np.ascontiguousarray(image)
-        for transform in self._transforms:
-            image = self._apply(transform, image)
+        self._pipeline.seed(seed)
+        image = self._pipeline({"image": np.ascontiguousarray(image)})["image"]
         size = self._preprocess.size
         done = image if image.shape == (size, size, 3) else self._preprocess(image)
         return np.ascontiguousarray(done)
 
-    def _apply(self, transform: Any, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        name = type(transform).__name__
-        try:
-            result: NDArray[np.uint8] = transform(image=image)["image"]
-        except Exception as error:
-            why = " ".join(str(error).split())[:160]
-            size = f"{image.shape[1]} x {image.shape[0]}"
-            raise ConfigError(
-                f"augmentation step '{name}' failed on a {size} image: {why}"
-            ) from None
-        if result.dtype != np.uint8 or result.ndim != 3 or result.shape[2] != 3:
-            form = f"{result.dtype} {list(result.shape)}"
-            raise ConfigError(f"augmentation step '{name}' must return uint8 RGB, not {form}")
-        return result
 
-
-def check_policy(steps: Steps) -> None:
+def check_policy(steps: Steps, *, boxes: bool = False) -> None:
     """Check a policy before a run starts, without importing torch.
+
+    Args:
+        steps: As `Policy` takes them.
+        boxes: They must move boxes as well.
 
     Raises:
         ConfigError: one line, when a step or parameter is unknown or refused.
     """
-    Policy(steps, Preprocess(size=224))
+    Pipeline(steps, 224, boxes=boxes)

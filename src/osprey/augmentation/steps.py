@@ -1,17 +1,13 @@
-"""Augmentation steps from plain data: checked by name and parameter, built with albumentations."""
+"""Augmentation steps as plain data, checked by name."""
 
 from __future__ import annotations
 
-import inspect
-import os
-import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from osprey.augmentation.crops import RESIZING_CROPS, antialiased
 from osprey.errors import ConfigError, nearest
 
+Steps = Sequence[Mapping[str, Mapping[str, Any]] | str]
 GROUPS = frozenset({"OneOf", "SomeOf", "Sequential", "RandomOrder"})
 
 # Written out, so that a misspelt name is refused at once and nothing that reads files, needs other
@@ -38,39 +34,29 @@ _REFUSED = {
         "normalisation runs on the device": ("Normalize", "ToFloat", "FromFloat"),
         "batches leave the loader as uint8 arrays": ("ToTensorV2", "ToTensor3D"),
         "a policy is plain data": ("Lambda", "Compose", "ReplayCompose"),
-        "use mixup and cutmix": ("Mosaic", "OverlayElements"),
+        "use augmentation.mosaic": ("Mosaic",),
+        "use mixup and cutmix": ("OverlayElements",),
         "it needs more than the one photo": ("FDA", "HistogramMatching", "MaskDropout"),
     }.items()
     for name in names
 }
+# Crops that look at the boxes, so they go with detection alone.
+BOX_CROPS = frozenset({"AtLeastOneBBoxRandomCrop", "BBoxSafeRandomCrop", "RandomSizedBBoxSafeCrop"})
+# They tear a subject apart, or their boxes miss its pixels by more than two.
+_BOXLESS = frozenset(
+    {"GridElasticDeform", "Morphological", "PiecewiseAffine", "RandomGridShuffle"}
+    | {"ThinPlateSpline"}
+)
+MIN_VISIBLE = 0.25  # share of a box that must stay in sight, or it is dropped
 
 
-def _sizes(size: int) -> dict[str, dict[str, Any]]:
-    """Return what each step that determines the output size is given unless the user says so."""
-    side = {"height": size, "width": size}
-    # Averaging where a photo shrinks, as Preprocess does: training then sees the same sharpness.
-    smooth = {"area_for_downscale": "image"}
-    return {
-        "RandomResizedCrop": {"size": (size, size)},
-        "RandomSizedCrop": {"size": (size, size)},
-        "Resize": {**side, **smooth},
-        "CenterCrop": {**side, "pad_if_needed": True},
-        "RandomCrop": {**side, "pad_if_needed": True},
-        "SmallestMaxSize": {"max_size": size, **smooth},
-        "LongestMaxSize": {"max_size": size, **smooth},
-        "PadIfNeeded": {"min_height": size, "min_width": size},
-    }
-
-
-SIZING = frozenset(_sizes(0))
-
-
-def parse(steps: object) -> list[tuple[str, dict[str, Any]]]:
+def parse(steps: object, *, boxes: bool = False) -> list[tuple[str, dict[str, Any]]]:
     """Check the form and the names of a list of steps, without importing albumentations.
 
     Args:
         steps: a list of ``"Name"`` or ``{"Name": {parameter: value}}``; a group such as ``OneOf``
             holds its own steps under ``transforms``.
+        boxes: the steps must move boxes as well.
 
     Returns:
         Names and parameters as plain dicts, tuples and scalars; ``transforms`` parsed likewise.
@@ -80,10 +66,10 @@ def parse(steps: object) -> list[tuple[str, dict[str, Any]]]:
     """
     if isinstance(steps, str | Mapping) or not isinstance(steps, Sequence):
         raise ConfigError(f"augmentation steps must be a list, not {steps!r:.60}")
-    return [_parse_step(step) for step in steps]
+    return [_parse_step(step, boxes) for step in steps]
 
 
-def _parse_step(step: object) -> tuple[str, dict[str, Any]]:
+def _parse_step(step: object, boxes: bool) -> tuple[str, dict[str, Any]]:
     if isinstance(step, str):
         step = {step: None}
     if not isinstance(step, Mapping) or len(step) != 1:
@@ -93,15 +79,21 @@ def _parse_step(step: object) -> tuple[str, dict[str, Any]]:
     name, given = next(iter(step.items()))
     if name in _REFUSED:
         raise ConfigError(f"augmentation step '{name}' is not available: {_REFUSED[name]}")
-    if name not in STEPS | GROUPS:
-        hint = nearest(str(name), STEPS | GROUPS)
-        raise ConfigError(f"unknown augmentation step '{name}'{hint}")
+    if boxes and name in _BOXLESS:
+        raise ConfigError(
+            f"augmentation step '{name}' cannot be used with boxes: it misplaces them"
+        )
+    if not boxes and name in BOX_CROPS:
+        raise ConfigError(f"augmentation step '{name}' goes with task=detection: it needs boxes")
+    known = STEPS | GROUPS | (BOX_CROPS if boxes else set())
+    if name not in known:
+        raise ConfigError(f"unknown augmentation step '{name}'{nearest(str(name), known)}")
     if given is not None and not isinstance(given, Mapping):
         raise ConfigError(f"augmentation step '{name}': expected parameters, not {given!r:.60}")
     parameters = {str(key): value for key, value in (given or {}).items()}
     if name not in GROUPS:
         return name, {key: plain(value) for key, value in parameters.items()}
-    inner = parse(parameters.pop("transforms", []))
+    inner = parse(parameters.pop("transforms", []), boxes=boxes)
     if not inner:
         raise ConfigError(f"augmentation step '{name}': 'transforms' needs at least one step")
     return name, {**{key: plain(value) for key, value in parameters.items()}, "transforms": inner}
@@ -122,84 +114,3 @@ def names_in(parsed: list[tuple[str, dict[str, Any]]]) -> set[str]:
     for name, parameters in parsed:
         found |= {name} | (names_in(parameters["transforms"]) if name in GROUPS else set())
     return found
-
-
-def build(parsed: list[tuple[str, dict[str, Any]]], size: int) -> list[Any]:
-    """Build albumentations transforms from `parse`'s result.
-
-    Args:
-        parsed: names and parameters.
-        size: side of the model's input, filled in where a step determines the output size.
-
-    Raises:
-        ConfigError: one line naming the step and the parameter that is unknown or refused.
-    """
-    library = _albumentations()
-    return [_build_step(library, name, parameters, size) for name, parameters in parsed]
-
-
-def _build_step(library: Any, name: str, given: dict[str, Any], size: int) -> Any:
-    maker = getattr(library, name)
-    valid = [key for key in inspect.signature(maker.__init__).parameters if key != "self"]
-    for key in given:
-        if key not in valid:
-            hint = nearest(key, valid) or f" (one of {', '.join(valid)})"
-            raise ConfigError(f"augmentation step '{name}': unknown parameter '{key}'{hint}")
-    parameters = dict(given)
-    if name in GROUPS:
-        _check_group(name, parameters)
-        parameters["transforms"] = inner = build(parameters["transforms"], size)
-        if not any(step.p for step in inner):
-            raise ConfigError(f"augmentation step '{name}': every step in it has p = 0")
-    elif "max_size_hw" not in parameters:
-        parameters = {**_sizes(size).get(name, {}), **parameters}
-    if name in RESIZING_CROPS and not {"interpolation", "area_for_downscale"} & set(given):
-        maker = antialiased(maker)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Advice to developers, such as a newer spelling.
-            return maker(**parameters)
-    except Exception as error:
-        raise ConfigError(f"augmentation step '{name}': {_complaint(error, given)}") from None
-
-
-def _check_group(name: str, parameters: dict[str, Any]) -> None:
-    """Check what albumentations takes unchecked in its groups."""
-    p, n = parameters.get("p", 1), parameters.get("n", 1)
-    if isinstance(p, bool) or not isinstance(p, int | float) or not 0 <= p <= 1:
-        raise ConfigError(f"augmentation step '{name}': 'p' must be 0 to 1, not {p!r}")
-    count = len(parameters["transforms"])
-    if type(n) is not int or n < 1 or (n > count and not parameters.get("replace", False)):
-        raise ConfigError(f"augmentation step '{name}': 'n' must be 1 to {count}, not {n!r}")
-    if not isinstance(parameters.get("replace", False), bool):
-        raise ConfigError(f"augmentation step '{name}': 'replace' must be true or false")
-
-
-def _complaint(error: Exception, given: dict[str, Any]) -> str:
-    """Put pydantic's pages of complaint on one line about one parameter."""
-    details = getattr(error.__context__, "errors", None)
-    if not callable(details):
-        return " ".join(str(error).split())
-    found = details()
-    key = str(found[0]["loc"][0]) if found[0]["loc"] else ""
-    if found[0]["type"] == "missing":
-        return f"parameter '{key}' is required"
-    said = [entry["msg"].removeprefix("Value error, ") for entry in found]
-    why = " or ".join(dict.fromkeys(message.removeprefix("Input ") for message in said))
-    return f"'{key}' = {given[key]!r:.60}: {why}" if key in given else why
-
-
-def _albumentations() -> Any:
-    """Import albumentations: it costs 2 s, so only a policy that has steps pays."""
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # It would otherwise phone home.
-    if "albumentations" not in sys.modules and "torch" not in sys.modules:
-        # It would import torch for a tensor step that is not offered here: 4 s more for a preflight
-        # check. None makes that import fail, which albumentations allows for.
-        sys.modules["torch"] = None  # type: ignore[assignment]
-        try:
-            import albumentations
-        finally:
-            sys.modules.pop("torch", None)
-    import albumentations
-
-    return albumentations

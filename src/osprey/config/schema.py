@@ -63,7 +63,10 @@ class DataConfig:
 
 @dataclass
 class AugmentationConfig:
-    """Steps on one image (albumentations), then mixes of a batch on the device."""
+    """Steps on one image (albumentations), then mixes of a batch on the device.
+
+    Policies and runs from before there were boxes say nothing of mosaics and scales.
+    """
 
     name: str = MISSING
     steps: list[Any] = MISSING
@@ -71,6 +74,8 @@ class AugmentationConfig:
     cutmix: float = MISSING
     mix_probability: float = MISSING
     erasing: float = MISSING
+    mosaic: float = 0.0
+    multi_scale: float = 0.0
 
 
 @dataclass

@@ -50,6 +50,8 @@ RANGES: dict[str, tuple[float | None, float | None]] = {
     "augmentation.cutmix": (0, None),
     "augmentation.mix_probability": (0, 1),
     "augmentation.erasing": (0, 1),
+    "augmentation.mosaic": (0, 1),
+    "augmentation.multi_scale": (0, 0.5),
     "model.freeze_stages": (0, None),
     "model.probe_views": (1, 64),
     "optimizer.lr": (0, None),
@@ -112,6 +114,7 @@ def validate(config: TrainConfig) -> None:
     _check_data(config)
     _check_trainer(config)
     _check_averaging(config)
+    _check_boxes(config)
 
 
 def _check_model(config: TrainConfig) -> None:
@@ -203,6 +206,17 @@ def _check_averaging(config: TrainConfig) -> None:
         raise ConfigError(
             f"callbacks.averaging={kind} cannot be used with trainer=fsdp: use trainer=ddp"
         )
+
+
+def _check_boxes(config: TrainConfig) -> None:
+    """Settings that go with boxes alone, or that boxes cannot go with."""
+    boxes = config.task.name == "detection"
+    for key in ("mixup", "cutmix", "erasing") if boxes else ("mosaic", "multi_scale"):
+        if getattr(config.augmentation, key):
+            task = "classification" if boxes else "detection"
+            raise ConfigError(f"augmentation.{key} goes with task={task}: set it to 0")
+    if boxes and config.data.resize == "crop":
+        raise ConfigError("data.resize=crop would cut boxes off: use letterbox or squash")
 
 
 def validate_eval(config: EvalConfig) -> None:

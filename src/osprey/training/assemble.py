@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from osprey.augmentation import Policy
+from osprey.augmentation import BoxAugmentation, BoxPolicy, Policy
 from osprey.config.schema import DataConfig, TrainConfig
+from osprey.data.box_dataset import BoxTransform
 from osprey.data.datamodule import DataModule
+from osprey.data.dataset import Transform
 from osprey.data.manifest import Manifest
 from osprey.errors import ConfigError
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import Facts
-from osprey.models.detection.spec import with_backbone
 from osprey.models.folding import fold_batchnorm
 from osprey.models.registry import InputSettings, ModelSpec, check_size, input_settings
-from osprey.models.timm_models import fixed_size
 from osprey.models.transfer import build_from_run
 from osprey.models.weights import build_pretrained
 from osprey.tasks.base import Task
@@ -61,7 +61,6 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
             cannot be built.
     """
     spec = ModelSpec(config.model.factory, config.model.name, dict(config.model.options or {}))
-    spec = with_backbone(spec, config.model.backbone)
     preprocess = make_preprocess(config.data, input_settings(spec))
     if config.data.size and _size_is_an_option(spec):
         if config.data.train_size not in (None, config.data.size):
@@ -80,26 +79,39 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         fold_batchnorm(model)
     data = make_data(config, manifest, preprocess)
     facts = Facts(config.task.name, spec, classes, preprocess.to_dict())
-    return Assembly(
-        kind_of(config.task.name).make_task(model, facts, config, manifest), data, weights
-    )
+    task = kind_of(config.task.name).make_task(model, facts, config, manifest)
+    return Assembly(task, data, weights)
 
 
 def make_data(config: TrainConfig, manifest: Manifest, preprocess: Preprocess) -> DataModule:
     """Loaders with the configured augmentation."""
     train_size = config.data.train_size or preprocess.size
-    policy = Policy(config.augmentation.steps, replace(preprocess, size=train_size))
+    form, steps = replace(preprocess, size=train_size), config.augmentation.steps
+    augment: tuple[Transform, int] | tuple[BoxTransform, int]
+    if manifest.is_detection:
+        with_boxes = BoxPolicy(steps, form)
+        augmentation = BoxAugmentation(with_boxes, config.augmentation.mosaic)
+        augment = augmentation, with_boxes.decode_side()
+    else:
+        policy = Policy(steps, form)
+        augment = policy, policy.decode_side()
     return DataModule(
         manifest,
         manifest.classes,
         preprocess,
         config.data,
         seed=config.seed,
-        augment=None if manifest.is_detection else (policy, policy.decode_side()),
+        augment=augment,
         cache=Path(config.paths.cache),
         say=say,
     )
 
 
 def _size_is_an_option(spec: ModelSpec) -> bool:
-    return spec.factory == "timm" and fixed_size(spec.name)
+    """Transformers learn positions for one size and must be told another."""
+    if spec.factory != "timm":
+        return False
+    import timm
+
+    cfg = timm.get_pretrained_cfg(spec.name)
+    return cfg is not None and bool(cfg.fixed_input_size)

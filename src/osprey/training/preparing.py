@@ -33,7 +33,7 @@ def check_and_prepare(cfg: DictConfig, overrides: Sequence[str]) -> tuple[TrainC
     config, donor, members, said = _settle(cfg, overrides)
     if not config.data.reader.startswith("harbour"):
         _check_places(config)  # before checks that take a second or two
-    check_policy(config.augmentation.steps)
+    check_policy(config.augmentation.steps, boxes=config.task.name == "detection")
     prepared = prepare(config.data, Path(config.paths.cache))
     _check_kind(config, prepared.manifest)
     if donor is not None:

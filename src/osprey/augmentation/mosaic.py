@@ -1,0 +1,100 @@
+"""What happens to a training photo with boxes: now and then a mosaic, then the policy's steps."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from osprey.augmentation.box_policy import BoxPolicy
+from osprey.augmentation.steps import MIN_VISIBLE
+from osprey.data.box_dataset import Labelled, LabelledPhotos
+from osprey.imaging import Preprocess, resized
+from osprey.imaging.boxes import areas, clip
+
+_CENTRE = (0.25, 0.75)  # share of the side at which four photos meet
+_ZOOM = (0.5, 1.0)  # of each photo; at 1 it is as large as without a mosaic
+_GREY = 114  # as `Preprocess` pads
+
+
+class BoxAugmentation:
+    """A `BoxPolicy`, on mosaics for a share of the photos.
+
+    Args:
+        policy: the steps.
+        mosaic: share of photos that become one of four, 0 to 1 (Bochkovskiy 2020,
+            arXiv:2004.10934).
+    """
+
+    def __init__(self, policy: BoxPolicy, mosaic: float = 0.0) -> None:
+        self.policy = policy
+        self.mosaic = mosaic
+
+    def __repr__(self) -> str:
+        """All that decides what it does, the same in every process."""
+        return f"BoxAugmentation({self.policy!r}, {self.mosaic!r})"
+
+    def __call__(self, photos: LabelledPhotos, row: int, seed: int) -> Labelled:
+        """Make one model input of the photo in ``row``, and of three others drawn by the seed."""
+        if self.mosaic:
+            rng = np.random.default_rng((seed, 1))  # apart from the numbers the steps draw
+            if rng.random() < self.mosaic:
+                rows = rng.permutation([row, *rng.integers(0, len(photos), 3)])
+                four = [photos.labelled(int(row)) for row in rows]
+                form, side = self.policy.preprocess, self.policy.decode_side()
+                return self.policy(four_in_one(four, form, side, rng), seed)
+        return self.policy(photos.labelled(row), seed)
+
+
+def four_in_one(
+    photos: list[Labelled], preprocess: Preprocess, side: int, rng: np.random.Generator
+) -> Labelled:
+    """Lay four photos round a random centre, each as a random piece that fills its quarter.
+
+    Args:
+        photos: top left, top right, bottom left, bottom right; any sizes.
+        preprocess: tells how large a photo appears to the model.
+        side: of the result, which the model sees as its whole input.
+        rng: draws the centre, and each photo's zoom and piece.
+
+    Returns:
+        uint8 [side, side, 3], grey where a photo is too small for its quarter; boxes cut at their
+        photo's edges, those dropped of which too little stayed in sight.
+    """
+    across, down = (round(side * x) for x in rng.uniform(*_CENTRE, 2))
+    canvas = np.full((side, side, 3), _GREY, dtype=np.uint8)
+    boxes, labels = [], []
+    for number, photo in enumerate(photos):
+        right, low = number % 2, number // 2
+        room = (side - across if right else across, side - down if low else down)
+        piece = _piece(photo, preprocess, side / preprocess.size, room, rng)
+        height, width = piece.image.shape[:2]
+        left, top = across - (0 if right else width), down - (0 if low else height)
+        canvas[top : top + height, left : left + width] = piece.image
+        boxes.append(piece.boxes + np.array([left, top, left, top], dtype=np.float32))
+        labels.append(piece.labels)
+    return Labelled(canvas, np.concatenate(boxes), np.concatenate(labels))
+
+
+def _piece(
+    photo: Labelled, preprocess: Preprocess, larger: float, room: tuple[int, int],
+    rng: np.random.Generator,
+) -> Labelled:  # fmt: skip
+    """Cut a random piece out of a photo that, zoomed, fits into ``room`` (width, height)."""
+    height, width = photo.image.shape[:2]
+    place = preprocess.place(height, width)
+    zoom = larger * rng.uniform(*_ZOOM)
+    scales = place.scale_x * zoom, place.scale_y * zoom
+    starts, cuts, sides = [], [], []
+    for length, limit, scale in zip((width, height), room, scales, strict=True):
+        cut = min(length, max(1, round(limit / scale)))
+        starts.append(int(rng.integers(0, length - cut + 1)))
+        cuts.append(cut)
+        sides.append(min(limit, max(1, round(cut * scale))))
+    (x, y), (cut_width, cut_height) = starts, cuts
+    part: NDArray[np.uint8] = photo.image[y : y + cut_height, x : x + cut_width]
+    whole = photo.boxes - np.array([x, y, x, y], dtype=np.float32)
+    seen = clip(whole, cut_width, cut_height)
+    kept = areas(seen) > np.maximum(areas(whole) * MIN_VISIBLE, 1e-9)
+    factors = np.tile(np.array(sides) / cuts, 2).astype(np.float32)
+    image = resized(part, sides[0], sides[1])
+    return Labelled(image, seen[kept] * factors, photo.labels[kept])
