@@ -114,15 +114,12 @@ def validate(config: TrainConfig) -> None:
     _check_data(config)
     _check_trainer(config)
     _check_averaging(config)
-    _check_boxes(config)
 
 
 def _check_model(config: TrainConfig) -> None:
     model = config.model
     if model.runs and model.factory != "ensemble":
         raise ConfigError("model.runs goes with model=ensemble")
-    if model.backbone is not None and model.factory != "detector":
-        raise ConfigError("model.backbone goes with a detector, such as model=fcos")
     if model.factory == "ensemble" and len(model.runs) < 2:
         raise ConfigError("an ensemble needs 2 finished runs or more: model.runs=[RUN,RUN]")
     if isinstance(model.freeze, str):
@@ -206,17 +203,6 @@ def _check_averaging(config: TrainConfig) -> None:
         raise ConfigError(
             f"callbacks.averaging={kind} cannot be used with trainer=fsdp: use trainer=ddp"
         )
-
-
-def _check_boxes(config: TrainConfig) -> None:
-    """Settings that go with boxes alone, or that boxes cannot go with."""
-    boxes = config.task.name == "detection"
-    for key in ("mixup", "cutmix", "erasing") if boxes else ("mosaic", "multi_scale"):
-        if getattr(config.augmentation, key):
-            task = "classification" if boxes else "detection"
-            raise ConfigError(f"augmentation.{key} goes with task={task}: set it to 0")
-    if boxes and config.data.resize == "crop":
-        raise ConfigError("data.resize=crop would cut boxes off: use letterbox or squash")
 
 
 def validate_eval(config: EvalConfig) -> None:

@@ -6,13 +6,16 @@ from osprey.config.schema import TaskConfig, TrainConfig
 from osprey.errors import ConfigError
 
 _DETECTORS = "fcos, retinanet, fasterrcnn_mobilenet, fasterrcnn_resnet50 or ssdlite"
-# Settings that detection does not know, and the value that leaves them out.
-_NOT_OF_DETECTION = {
-    "callbacks.averaging": "none",
-    "model.head_init": "random",
-    "augmentation.mixup": 0,
-    "augmentation.cutmix": 0,
-    "augmentation.erasing": 0,
+# Settings that only one task knows, and the value that leaves them out.
+_ONLY: dict[str, dict[str, str | int]] = {
+    "classification": {
+        "callbacks.averaging": "none",
+        "model.head_init": "random",
+        "augmentation.mixup": 0,
+        "augmentation.cutmix": 0,
+        "augmentation.erasing": 0,
+    },
+    "detection": {"augmentation.mosaic": 0, "augmentation.multi_scale": 0},
 }
 
 
@@ -23,6 +26,13 @@ def validate_task(config: TrainConfig) -> None:
         ConfigError: One line that names the setting and what it may be.
     """
     detector = config.model.factory == "detector"
+    if config.model.backbone is not None and not detector:
+        raise ConfigError("model.backbone goes with a detector, such as model=fcos")
+    for task, settings in _ONLY.items():
+        for key, without in settings.items():
+            group, name = key.split(".")
+            if task != config.task.name and getattr(getattr(config, group), name) != without:
+                raise ConfigError(f"{key} goes with task={task}: set it to {without}")
     if config.task.name != "detection":
         if detector:
             raise ConfigError(f"model={config.model.name} finds boxes: add task=detection")
@@ -32,10 +42,6 @@ def validate_task(config: TrainConfig) -> None:
             f"task=detection needs a detector, and '{config.model.name}' is none: "
             f"model={_DETECTORS}"
         )
-    for key, without in _NOT_OF_DETECTION.items():
-        group, name = key.split(".")
-        if getattr(getattr(config, group), name) != without:
-            raise ConfigError(f"{key} goes with task=classification: set it to {without}")
     plain = TaskConfig(name="detection")
     for key, value in vars(config.task).items():
         if value != getattr(plain, key):

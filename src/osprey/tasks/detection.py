@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from osprey.augmentation.rescale import rescale
 from osprey.config.schema import TrainConfig
 from osprey.imaging import Preprocess
 from osprey.imaging.boxes import Detections
@@ -35,11 +36,13 @@ class Detection(Task):
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """The sum of the network's own losses on one augmented batch."""
+        spread = self.config.augmentation.multi_scale
+        images, placed = rescale(self.normalise(batch["image"]), batch["boxes"], spread)
         targets = [
             {"boxes": boxes, "labels": labels}
-            for boxes, labels in zip(batch["boxes"], batch["labels"], strict=True)
+            for boxes, labels in zip(placed, batch["labels"], strict=True)
         ]
-        losses = self.model.losses(self.normalise(batch["image"]), targets)  # type: ignore[operator]
+        losses = self.model.losses(images, targets)  # type: ignore[operator]
         loss: Tensor = torch.stack(list(losses.values())).sum()
         self.log_loss(loss, len(targets))
         return loss

@@ -14,6 +14,7 @@ from osprey.data.manifest import Manifest
 from osprey.errors import ConfigError
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import Facts
+from osprey.models.detection.spec import with_backbone
 from osprey.models.folding import fold_batchnorm
 from osprey.models.registry import InputSettings, ModelSpec, check_size, input_settings
 from osprey.models.transfer import build_from_run
@@ -61,6 +62,7 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
             cannot be built.
     """
     spec = ModelSpec(config.model.factory, config.model.name, dict(config.model.options or {}))
+    spec = with_backbone(spec, config.model.backbone)
     preprocess = make_preprocess(config.data, input_settings(spec))
     if config.data.size and _size_is_an_option(spec):
         if config.data.train_size not in (None, config.data.size):
