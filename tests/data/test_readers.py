@@ -9,7 +9,7 @@ import pytest
 from helpers import data_config, write_photo
 
 from osprey.data.manifest import Manifest
-from osprey.data.readers import read_manifest
+from osprey.data.readers import READERS, read_manifest
 from osprey.errors import DataError
 
 
@@ -155,5 +155,5 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 def test_unknown_reader(tmp_path: Path) -> None:
     assert refusal(tmp_path, reader="foldr") == (
-        "unknown data.reader 'foldr'; did you mean 'folder'? (one of folder, table, harbour)"
+        f"unknown data.reader 'foldr'; did you mean 'folder'? (one of {', '.join(READERS)})"
     )

@@ -80,6 +80,8 @@ def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, 
 
         table = pd.DataFrame(prepared.unreadable.items(), columns=["path", "reason"])
         run.write_text("unreadable.csv", table.to_csv(index=False))
+    if len(prepared.mended):
+        run.write_text("boxes_mended.csv", prepared.mended.to_csv(index=False))
     del prepared  # training reads the run folder; a table of a million rows is not held twice
     try:
         with run.held():

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from osprey.data.box_column import Box, boxes_text, check_boxes, label_photos, parse_boxes
 from osprey.errors import DataError, nearest
+from osprey.imaging.boxes import Boxes
 
 SPLITS = ("train", "val", "test")
 # What people call the three splits, in folder names and in split columns.
@@ -34,7 +39,9 @@ class Manifest:
         root: Folder that ``path`` is relative to.
         table: Columns ``path`` (POSIX), ``split`` (train, val, test or empty), ``label``,
             ``weight`` (>= 0), ``group`` (what must not straddle splits; empty where unknown)
-            and any others the source had.
+            and any others the source had. A detection set also has ``width`` and ``height``
+            (pixels, as shown) and ``boxes`` (JSON, ``[[label, x, y, w, h], ...]``, pixels); its
+            ``label`` is the rarest class on the photo, or ``nothing``.
     """
 
     root: Path
@@ -42,8 +49,32 @@ class Manifest:
 
     @property
     def classes(self) -> list[str]:
-        """Class names in their fixed order."""
+        """Class names in their fixed order; of a detection set those of its boxes."""
+        if self.is_detection:
+            return sorted({box[0] for boxes in self.box_lists for box in boxes})
         return sorted(self.table["label"].unique())
+
+    @property
+    def is_detection(self) -> bool:
+        """Whether the samples are photos with boxes, rather than with one label each."""
+        return "boxes" in self.table
+
+    @cached_property
+    def box_lists(self) -> list[list[Box]]:
+        """The boxes of every photo, of a detection set."""
+        return [parse_boxes(str(text)) for text in self.table["boxes"]]
+
+    def boxes(self, row: int) -> tuple[Boxes, list[str]]:
+        """The boxes of one photo: float32 [N, 4] corners in pixels, and their N labels."""
+        found = parse_boxes(str(self.table["boxes"].iat[row]))
+        corners = [(x, y, x + w, y + h) for _, x, y, w, h in found]
+        return np.array(corners, dtype=np.float32).reshape(-1, 4), [box[0] for box in found]
+
+    def with_boxes(self, boxes: Sequence[Sequence[Box]]) -> Manifest:
+        """The same photos with other boxes, and labels that go with them."""
+        return replace(
+            self, table=label_photos(self.table.assign(boxes=list(map(boxes_text, boxes))))
+        )
 
     @property
     def has_groups(self) -> bool:
@@ -68,9 +99,18 @@ class Manifest:
             for split in SPLITS
         }
 
+    def box_counts(self) -> dict[str, dict[str, int]]:
+        """Boxes per split and class: ``{"train": {"ALB": 12, ...}, ...}``, of a detection set."""
+        found: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
+        for split, boxes in zip(self.table["split"], self.box_lists, strict=True):
+            if split in found:
+                found[split].update(box[0] for box in boxes)
+        return {split: dict(counter.most_common()) for split, counter in found.items()}
+
     def digest(self) -> str:
-        """SHA-256 over paths, labels and splits: the same for the same data, wherever it lies."""
-        text = self.table[["path", "label", "split"]].to_csv(index=False, lineterminator="\n")
+        """SHA-256 over paths, labels, splits and boxes: the same wherever the data lie."""
+        columns = ["path", "label", "split", *(["boxes"] if self.is_detection else [])]
+        text = self.table[columns].to_csv(index=False, lineterminator="\n")
         return hashlib.sha256(text.encode()).hexdigest()
 
     def write(self, path: Path) -> None:
@@ -88,9 +128,15 @@ def complete(table: pd.DataFrame, root: Path, source: str) -> Manifest:
         root: Folder the paths are relative to.
         source: What to call the table in errors.
 
+    Returns:
+        A manifest of photos with boxes where there are columns ``boxes``, ``width`` and ``height``;
+        their labels are filled in.
+
     Raises:
         DataError: A needed column is missing, or holds values that mean nothing.
     """
+    if {"path", "boxes", "width", "height"} <= set(table.columns):
+        table = check_boxes(table, source)
     for column in ("path", "label"):
         if column not in table.columns:
             have = ", ".join(map(str, table.columns))

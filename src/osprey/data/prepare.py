@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from osprey.config.schema import DataConfig
+from osprey.data.annotations.mend import COLUMNS, mend_boxes
 from osprey.data.check import find_unreadable
 from osprey.data.disk_cache import usable_folder
 from osprey.data.leakage import check_splits
@@ -26,11 +27,13 @@ class Prepared:
         manifest: Readable samples, each with its split.
         unreadable: ``{path: reason}`` of the files left out.
         notices: Lines worth telling the user.
+        mended: Of a detection set, the boxes that were mended or dropped, as `mend_boxes` says.
     """
 
     manifest: Manifest
     unreadable: dict[str, str]
     notices: list[str]
+    mended: pd.DataFrame
 
 
 def prepare(config: DataConfig, cache: Path) -> Prepared:
@@ -43,6 +46,8 @@ def prepare(config: DataConfig, cache: Path) -> Prepared:
     manifest = read_manifest(config, notices)
     if config.classes is not None:
         manifest = _only_classes(manifest, list(config.classes))
+    if config.single_class is not None:
+        manifest = _as_one_class(manifest, config.single_class)
     if config.cache == "disk":
         usable_folder(cache, manifest.root)  # before files are checked, which may take minutes
     paths = manifest.table["path"].tolist()
@@ -55,12 +60,15 @@ def prepare(config: DataConfig, cache: Path) -> Prepared:
             notices.append(f"classes lost, none of their photos can be read: {', '.join(lost)}")
     if manifest.table.empty:
         raise DataError(f"none of the {len(paths)} photos under '{manifest.root}' can be read")
+    mended = pd.DataFrame(columns=list(COLUMNS))
+    if manifest.is_detection:
+        manifest, mended = mend_boxes(manifest, notices)
     manifest = assign_groups(manifest, config.group)
     manifest = assign_splits(manifest, config)
     check_splits(manifest, config, notices)
     if config.overfit is not None:
         manifest = _overfit(manifest, config.overfit, config.split_seed)
-    return Prepared(manifest, unreadable, notices)
+    return Prepared(manifest, unreadable, notices, mended)
 
 
 def _only_classes(manifest: Manifest, wanted: list[str]) -> Manifest:
@@ -68,7 +76,18 @@ def _only_classes(manifest: Manifest, wanted: list[str]) -> Manifest:
         if name not in manifest.classes:
             hint = nearest(name, manifest.classes)
             raise DataError(f"data.classes: no photo is labelled '{name}'{hint}")
+    if manifest.is_detection:  # a photo left without boxes stays, as a photo of nothing
+        kept = [[box for box in boxes if box[0] in wanted] for boxes in manifest.box_lists]
+        return manifest.with_boxes(kept)
     return manifest.where(manifest.table["label"].isin(wanted))
+
+
+def _as_one_class(manifest: Manifest, name: str) -> Manifest:
+    if not manifest.is_detection:
+        raise DataError("data.single_class goes with photos that have boxes: add task=detection")
+    return manifest.with_boxes(
+        [[(name, *box[1:]) for box in boxes] for boxes in manifest.box_lists]
+    )
 
 
 def _overfit(manifest: Manifest, count: int, seed: int) -> Manifest:

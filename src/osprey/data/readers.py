@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from osprey.config.schema import DataConfig
+from osprey.data.harbour_reader import read_harbour, read_harbour_boxes
 from osprey.data.manifest import SPLIT_NAMES, Manifest, complete
 from osprey.errors import DataError, nearest
 from osprey.imaging import IMAGE_SUFFIXES
@@ -184,21 +185,18 @@ def _check_paths(manifest: Manifest, file: Path) -> None:
         )
 
 
-def read_harbour(config: DataConfig, notices: list[str]) -> Manifest:
-    """The embedded set: drawn on first use, then read like any table."""
-    from osprey.data.harbour import render_harbour
+def read_boxes(config: DataConfig, notices: list[str]) -> Manifest:
+    """Photos with boxes, in the form that ``data.reader`` names."""
+    from osprey.data.annotations.reading import read_detection
 
-    root = Path(config.root)
-    if root.is_dir() and not (root / "meta.json").exists() and any(root.iterdir()):
-        raise DataError(
-            f"data.root: '{root}' is no harbour set; for your own photos add data=folder"
-        )
-    render_harbour(root, seed=config.render_seed, count=config.render_count)
-    return complete(pd.read_csv(root / "manifest.csv", dtype=str), root, "harbour")
+    return read_detection(config, notices)
 
 
 READERS: dict[str, Callable[[DataConfig, list[str]], Manifest]] = {
     "folder": read_folder,
     "table": read_table,
     "harbour": read_harbour,
+    "harbour_boxes": read_harbour_boxes,
+    "coco": read_boxes,
+    "voc": read_boxes,
 }

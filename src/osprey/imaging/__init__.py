@@ -3,5 +3,14 @@
 from osprey.imaging.decode import IMAGE_SUFFIXES, MAX_PIXELS, decode, read_image
 from osprey.imaging.preprocess import Preprocess
 from osprey.imaging.resize import resized
+from osprey.imaging.size import image_size
 
-__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "Preprocess", "decode", "read_image", "resized"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "Preprocess",
+    "decode",
+    "image_size",
+    "read_image",
+    "resized",
+]

@@ -40,7 +40,7 @@ IMAGE_SUFFIXES = frozenset(
 MAX_PIXELS = 178_956_970  # Where Pillow, too, calls a picture a decompression bomb.
 _MAX_FILE_BYTES = 1 << 30
 _MAX_JPEG_SCANS = 500  # libjpeg's own fuzzing limit: thousands of scans cost minutes a photo.
-_FORMATS = ["JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM"]
+FORMATS = ["JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM"]
 # Importing a plugin registers it; else Pillow loads all 43 at the first oddity it meets.
 _PLUGINS = (
     *(BmpImagePlugin, GifImagePlugin, JpegImagePlugin, MpoImagePlugin),
@@ -143,7 +143,7 @@ def _decode_jpeg(data: bytes, min_side: int, label: str) -> NDArray[np.uint8] | 
 
 
 def _decode_with_pillow(data: bytes, min_side: int, label: str) -> NDArray[np.uint8]:
-    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _check_size(image.width, image.height, label)
         is_jpeg = image.format in ("JPEG", "MPO")
         if is_jpeg and 0 < min_side < min(image.size):

@@ -16,7 +16,14 @@ _STANDALONE = frozenset([0x01, *range(0xD0, 0xD8)])
 def jpeg_orientation(data: bytes) -> int:
     """Return the EXIF orientation of a JPEG, 1 to 8; 1 when absent, damaged or out of range."""
     try:
-        block = _exif_block(data)
+        return exif_orientation(_exif_block(data))
+    except (struct.error, IndexError):
+        return 1
+
+
+def exif_orientation(block: bytes) -> int:
+    """Return the orientation in an EXIF block, which is a TIFF; 1 when absent or damaged."""
+    try:
         return _orientation_in_tiff(block) if block else 1
     except (struct.error, IndexError):
         return 1  # A damaged EXIF block must not make a good photo unreadable.

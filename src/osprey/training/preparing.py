@@ -30,7 +30,7 @@ def check_and_prepare(cfg: DictConfig, overrides: Sequence[str]) -> tuple[TrainC
     from osprey.augmentation import check_policy
 
     config, donor, members, said = _settle(cfg, overrides)
-    if config.data.reader != "harbour":
+    if not config.data.reader.startswith("harbour"):
         _check_places(config)  # before checks that take a second or two
     check_policy(config.augmentation.steps)
     prepared = prepare(config.data, Path(config.paths.cache))

@@ -1,0 +1,152 @@
+"""Annotations in memory: what every reader makes and every writer takes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from osprey.errors import DataError, UnreadableImage
+from osprey.imaging import image_size
+
+# What a photo may say of itself besides its name and size, and the type it is kept in.
+IMAGE_FIELDS: dict[str, type] = {
+    "split": str,
+    "location": str,
+    "datetime": str,
+    "seq_id": str,
+    "frame_num": int,
+    "seq_num_frames": int,
+    "corrupt": bool,
+    "failure": str,
+}
+
+
+class BoxRow(NamedTuple):
+    """One row of `Annotations.boxes`."""
+
+    image: int
+    label: str
+    x: float
+    y: float
+    w: float
+    h: float
+    score: float
+    classifications: list[Any] | None
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """Photos and the boxes on them, whatever form they were written in.
+
+    Attributes:
+        images: One row a photo: ``file`` (POSIX, relative to the photos' root), ``width`` and
+            ``height`` in pixels (0: unknown), and those of `IMAGE_FIELDS` (None: not said) and any
+            other columns that the source has.
+        boxes: One row a box: ``image`` (a row number of ``images``), ``label``, ``x``, ``y``,
+            ``w``, ``h`` (float64, pixels, top-left), ``score`` (NaN: a person's truth) and
+            ``classifications`` (``[[name, confidence], ...]``, or None).
+        classes: Every class name the source lists, in its order.
+        notices: What was left out or filled in when it was read.
+        sources: The files that name the photos, where they are few.
+    """
+
+    images: pd.DataFrame
+    boxes: pd.DataFrame
+    classes: list[str]
+    notices: list[str] = field(default_factory=list)
+    sources: list[Path] = field(default_factory=list)
+
+    def box_rows(self) -> list[BoxRow]:
+        """The boxes in order."""
+        return list(map(BoxRow._make, self.boxes[list(BoxRow._fields)].itertuples(index=False)))
+
+    def records(self) -> list[tuple[dict[str, Any], list[BoxRow]]]:
+        """Each photo, by column, with its boxes."""
+        photos = [{str(k): v for k, v in r.items()} for r in self.images.to_dict("records")]
+        below: list[list[BoxRow]] = [[] for _ in photos]
+        for box in self.box_rows():
+            below[box.image].append(box)
+        return list(zip(photos, below, strict=True))
+
+
+@dataclass
+class Collector:
+    """Gathers photos and boxes row by row, for a reader."""
+
+    root: Path
+    images: list[dict[str, Any]] = field(default_factory=list)
+    boxes: list[BoxRow] = field(default_factory=list)
+    classes: dict[str, None] = field(default_factory=dict)  # in order, each once
+    notices: list[str] = field(default_factory=list)
+    sources: list[Path] = field(default_factory=list)
+
+    def image(self, file: str, width: int = 0, height: int = 0, **said: Any) -> int:
+        """Take up a photo; returns its row number."""
+        for name, kind in IMAGE_FIELDS.items():
+            if name in said:
+                said[name] = _typed(said[name], kind, name, file)
+        file = PurePosixPath(file).as_posix()
+        self.images.append({"file": file, "width": width, "height": height, **said})
+        return len(self.images) - 1
+
+    def measured(self, file: str, where: str, **said: Any) -> int:
+        """Take up a photo whose source does not say how large it is.
+
+        Raises:
+            DataError: There is no such photo under the root.
+        """
+        if not (self.root / file).is_file():
+            raise DataError(f"{where}: there is no photo '{file}' under '{self.root}'")
+        try:
+            return self.image(file, *image_size(self.root / file), **said)
+        except UnreadableImage as error:
+            return self.image(file, **{**said, "failure": str(error)})
+
+    def box(
+        self,
+        image: int,
+        label: str,
+        box: tuple[float, float, float, float],
+        score: float = math.nan,
+        classifications: list[Any] | None = None,
+    ) -> None:
+        """Take up a box of the photo in row ``image``: x, y, w, h in pixels."""
+        self.boxes.append(BoxRow(image, label, *box, score, classifications))
+
+    def fraction(
+        self, image: int, label: str, box: tuple[float, float, float, float], *more: Any
+    ) -> None:
+        """Take up a box given in fractions of the photo; of one that cannot be read, leave it."""
+        width, height = self.images[image]["width"], self.images[image]["height"]
+        if width and height:
+            x, y, w, h = box
+            self.box(image, label, (x * width, y * height, w * width, h * height), *more)
+
+    def done(self) -> Annotations:
+        """All that was taken up."""
+        images = pd.DataFrame(self.images, columns=None if self.images else ["file"], dtype=object)
+        for side in ("width", "height"):
+            images[side] = images[side].astype(int) if side in images else 0
+        images = images.where(images.notna(), None)
+        boxes = pd.DataFrame(self.boxes, columns=list(BoxRow._fields))
+        boxes["classifications"] = boxes["classifications"].astype(object)
+        boxes = boxes.astype(dict.fromkeys(("x", "y", "w", "h", "score"), float) | {"image": int})
+        found = dict.fromkeys([*self.classes, *sorted(set(boxes["label"]) - set(self.classes))])
+        return Annotations(images, boxes, list(found), self.notices, self.sources)
+
+
+def _typed(value: Any, kind: type, name: str, file: str) -> Any:
+    if value is None or value == "" or value != value:
+        return None
+    if kind is bool:
+        return value is True or str(value).lower() in ("true", "1")
+    if kind is str:
+        return str(value)
+    try:
+        return int(float(value))
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f"'{file}': {name} '{value}' is not a whole number") from None

@@ -1,0 +1,39 @@
+"""How large a photo is, without decoding its pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+from osprey.imaging.decode import FORMATS, MAX_PIXELS, read_image
+from osprey.imaging.orientation import exif_orientation
+
+_ORIENTATION_TAG = 0x0112
+_TURNED = (5, 6, 7, 8)  # orientations that lie on their side
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height of a photo as shown, its EXIF orientation applied, from its header alone.
+
+    Raises:
+        UnreadableImage: The file is missing, or no picture, as `read_image` finds it.
+    """
+    size = _size_in_header(path) if path.is_file() else None
+    if size is None or size[0] * size[1] > MAX_PIXELS:
+        height, width = read_image(path).shape[:2]  # or the reason why not
+        return int(width), int(height)
+    return size
+
+
+def _size_in_header(path: Path) -> tuple[int, int] | None:
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            if image.format in ("JPEG", "MPO"):
+                orientation = exif_orientation(image.info.get("exif", b"")[len(b"Exif\0\0") :])
+            else:
+                orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+            width, height = image.size
+    except Exception:  # Pillow's plugins raise a dozen types; `read_image` words the reason
+        return None
+    return (height, width) if orientation in _TURNED else (width, height)
