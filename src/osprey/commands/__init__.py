@@ -15,6 +15,7 @@ COMMANDS = {
     "find": "try out a learning rate (lr) or a batch size (batch_size) for what you would train",
     "predict": "name what is on a photo, or on every photo of a folder",
     "report": "write a run's report.html again, from its folder alone",
+    "convert": "write boxes on photos in another form: coco, voc, yolo, megadetector, csv",
     "models": "list models with parameters, MACs and input size",
 }
 

@@ -28,13 +28,14 @@ class DataConfig:
     """Where the samples come from, how they are split, decoded and batched."""
 
     name: str = MISSING
-    reader: str = MISSING  # harbour | harbour_boxes | folder | table | coco | voc
+    reader: str = MISSING  # harbour | folder | table | coco | voc | ...
     root: str = MISSING
     file: str | None = None
     columns: dict[str, str] = MISSING
     filter: dict[str, Any] | None = None
     classes: list[str] | None = None
     single_class: str | None = None
+    min_score: float = MISSING
     group: str | None = None
     allow_leakage: bool = MISSING
     given_split: bool = MISSING

@@ -38,6 +38,7 @@ RANGES: dict[str, tuple[float | None, float | None]] = {
     "data.folds": (2, None),
     "data.fold": (0, None),
     "data.overfit": (2, None),
+    "data.min_score": (0, 1),
     "data.size": (8, 4096),
     "data.train_size": (8, 4096),
     "data.batch_size": (1, None),

@@ -129,7 +129,7 @@ def read_table(config: DataConfig, notices: list[str]) -> Manifest:
         tables = [p.name for p in root.iterdir() if p.suffix in (".csv", ".parquet")]
         hint = nearest(Path(config.file).name, tables)
         raise DataError(f"data.file: there is no table '{config.file}', here or in '{root}'{hint}")
-    table = _load_table(file)
+    table = load_table(file)
     for ours, theirs in config.columns.items():
         if theirs not in table.columns:
             if theirs == ours:  # the default name: optional, or asked for by `complete`
@@ -151,7 +151,12 @@ def read_table(config: DataConfig, notices: list[str]) -> Manifest:
     return manifest
 
 
-def _load_table(file: Path) -> pd.DataFrame:
+def load_table(file: Path) -> pd.DataFrame:
+    """A CSV file, every cell as text, or a Parquet file.
+
+    Raises:
+        DataError: It is empty or something else.
+    """
     if file.suffix == ".parquet":
         try:
             return pd.read_parquet(file)
@@ -199,4 +204,7 @@ READERS: dict[str, Callable[[DataConfig, list[str]], Manifest]] = {
     "harbour_boxes": read_harbour_boxes,
     "coco": read_boxes,
     "voc": read_boxes,
+    "yolo": read_boxes,
+    "megadetector": read_boxes,
+    "boxes": read_boxes,
 }

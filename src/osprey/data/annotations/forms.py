@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from osprey.data.annotations import coco, voc
-from osprey.data.annotations.table import IMAGE_FIELDS, Annotations
+from osprey.data.annotations import box_table, coco, megadetector, voc, yolo, yolo_writer
+from osprey.data.annotations.table import IMAGE_FIELDS, Annotations, Collector
 from osprey.errors import DataError, nearest
 
 
@@ -30,6 +30,9 @@ _SCORES = {"score", "classifications"}
 FORMS = {
     "coco": Form(coco.read, coco.write, frozenset({*IMAGE_FIELDS, *_SCORES})),
     "voc": Form(voc.read, voc.write, frozenset({"split"})),
+    "yolo": Form(yolo.read, yolo_writer.write, frozenset({"split"})),
+    "megadetector": Form(megadetector.read, megadetector.write, megadetector.HOLDS),
+    "csv": Form(box_table.read, box_table.write, frozenset({*IMAGE_FIELDS, *_SCORES})),
 }
 
 
@@ -53,16 +56,39 @@ def read_annotations(path: Path, form: str, root: Path) -> Annotations:
 def write_annotations(annotations: Annotations, path: Path, form: str, root: Path) -> list[str]:
     """Write annotations to a file or folder that does not exist yet.
 
+    Photos marked as failed or corrupt are left out of forms that cannot say so: there they would
+    be photos of nothing.
+
     Returns:
         Names of what the annotations hold and the form cannot.
 
     Raises:
-        DataError: A photo that has to be put beside its boxes is missing.
+        DataError: A photo is missing that is to stand beside its boxes, or whose size is needed, or all are
+            left out.
     """
-    FORMS[form].write(annotations, path, root)
+    annotations = _measured(annotations, root)
+    holds = FORMS[form].holds
     images, boxes = annotations.images, annotations.boxes
-    said = [
-        str(c) for c in images if c not in ("file", "width", "height") and images[c].notna().any()
-    ]
+    extra = [str(column) for column in images if column not in ("file", "width", "height")]
+    said = [column for column in extra if images[column].notna().any()]
     said += [column for column in ("score", "classifications") if boxes[column].notna().any()]
-    return [column for column in said if column not in FORMS[form].holds]
+    if not holds & {"failure", "corrupt"}:
+        annotations = annotations.sound()
+    if annotations.images.empty:
+        raise DataError("there is no photo to write the boxes of")
+    FORMS[form].write(annotations, path, root)
+    return [column for column in said if column not in holds]
+
+
+def _measured(annotations: Annotations, root: Path) -> Annotations:
+    """The same with every photo's size: by the photo, where it is not known."""
+    found = Collector(root)
+    for record, boxes in annotations.records():
+        if record["width"] or record.get("failure") is not None:
+            row = found.image(**record)
+        else:
+            said = {k: v for k, v in record.items() if k not in ("file", "width", "height")}
+            row = found.measured(record["file"], "cannot tell how large a photo is", **said)
+        found.boxes.extend(box._replace(image=row) for box in boxes)
+    found.classes.update(dict.fromkeys(annotations.classes))
+    return found.done()

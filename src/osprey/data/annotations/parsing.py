@@ -61,6 +61,11 @@ def line_of(text: str, key: str, value: object) -> int:
     return text.count("\n", 0, found.start()) + 1 if found else 1
 
 
+def line_with(text: str, word: str) -> int:
+    """Line on which ``word`` first stands."""
+    return text.count("\n", 0, max(text.find(word), 0)) + 1
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML mapping; every scalar comes as text, so that a class may be called ``no``.
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from osprey.config.schema import DataConfig
+from osprey.data.annotations import box_table
 from osprey.data.annotations.forms import read_annotations
+from osprey.data.annotations.table import Annotations
 from osprey.data.annotations.to_manifest import to_manifest
 from osprey.data.manifest import Manifest, complete
 from osprey.data.readers import existing_folder, walk_photos
@@ -25,13 +28,25 @@ def read_detection(config: DataConfig, notices: list[str]) -> Manifest:
     if config.file is not None:
         places = (Path(config.file), root / config.file)
         source = next((place for place in places if place.exists()), places[1])
-    annotations = read_annotations(source, config.reader, root)
+    if config.reader == "boxes":
+        annotations = box_table.read(source, root, config.columns)
+    else:
+        annotations = read_annotations(source, config.reader, root)
     notices.extend(annotations.notices)
+    annotations = _sure(annotations, config.min_score, notices)
     manifest = to_manifest(annotations, root, str(source), notices)
     if config.reader in _WITH_PHOTOS:
         return _leave_out_unlisted(manifest, notices)
     _tell_unnamed(root, annotations.images["file"].tolist(), notices)
     return manifest
+
+
+def _sure(annotations: Annotations, least: float, notices: list[str]) -> Annotations:
+    """Leave out what a detector was not sure of; a person's boxes have no score and stay."""
+    unsure = annotations.boxes["score"] < least
+    if unsure.any():
+        notices.append(f"left out, boxes of a score below {least:g}: {unsure.sum()}")
+    return replace(annotations, boxes=annotations.boxes[~unsure])
 
 
 def read_boxes_of(manifest: Manifest, file: Path) -> Manifest:

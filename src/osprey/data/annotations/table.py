@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from osprey.data.manifest import SPLIT_NAMES
 from osprey.errors import DataError, UnreadableImage
 from osprey.imaging import image_size
 
@@ -72,6 +73,20 @@ class Annotations:
             below[box.image].append(box)
         return list(zip(photos, below, strict=True))
 
+    def failed(self) -> pd.Series[bool]:
+        """For each photo, whether it is marked as one that could not be read."""
+        blank = pd.Series(None, index=self.images.index, dtype=object)
+        corrupt = self.images.get("corrupt", blank).map(lambda value: value is True)
+        return self.images.get("failure", blank).notna() | corrupt
+
+    def sound(self) -> Annotations:
+        """The same without the photos that are marked as failed."""
+        keep = ~self.failed()
+        rows = pd.Series(range(int(keep.sum())), index=self.images.index[keep])
+        boxes = self.boxes[self.boxes["image"].isin(rows.index)]
+        boxes = boxes.assign(image=boxes["image"].map(rows).astype(int))
+        return replace(self, images=self.images[keep].reset_index(drop=True), boxes=boxes)
+
 
 @dataclass
 class Collector:
@@ -86,6 +101,11 @@ class Collector:
 
     def image(self, file: str, width: int = 0, height: int = 0, **said: Any) -> int:
         """Take up a photo; returns its row number."""
+        if str(said.get("split") or ""):
+            split = str(said["split"]).lower()
+            if split not in SPLIT_NAMES:
+                raise DataError(f"'{file}': unknown split '{split}'; use train, val or test")
+            said["split"] = SPLIT_NAMES[split]
         for name, kind in IMAGE_FIELDS.items():
             if name in said:
                 said[name] = _typed(said[name], kind, name, file)

@@ -36,7 +36,7 @@ def to_manifest(annotations: Annotations, root: Path, source: str, notices: list
         raise DataError(f"'{source}' names no photos")
     _check_names(annotations, root)
     sizes = _sizes(root, images["file"].tolist())
-    sound = _sound(images, root, sizes, notices)
+    sound = _sound(annotations, root, sizes, notices)
     scales = _scales(images, sizes, sound, notices)
     boxes: list[list[Box]] = [[] for _ in range(len(images))]
     for box in annotations.box_rows():
@@ -63,8 +63,7 @@ def _check_names(annotations: Annotations, root: Path) -> None:
         raise DataError(
             f"{_where(annotations, outside[0])}'{outside[0]}' is not a path under data.root"
         )
-    failed = annotations.images.get("failure", pd.Series(None, index=files.index)).notna()
-    missing = [f for f in files[~failed] if not (root / f).is_file()]
+    missing = [f for f in files[~annotations.failed()] if not (root / f).is_file()]
     if missing:
         raise DataError(
             f"{_where(annotations, missing[0])}there is no photo '{missing[0]}' under '{root}' "
@@ -98,18 +97,17 @@ def _sizes(root: Path, files: Sequence[str]) -> list[tuple[int, int] | None]:
 
 
 def _sound(
-    images: pd.DataFrame,
+    annotations: Annotations,
     root: Path,
     sizes: Sequence[tuple[int, int] | None],
     notices: list[str],
 ) -> list[bool]:
     """Which photos to keep: not those marked as failed, whose boxes nobody knows."""
-    blank = pd.Series(None, index=images.index, dtype=object)
-    failed = images.get("failure", blank).notna() | (images.get("corrupt", blank) == True)  # noqa: E712
+    images = annotations.images
     # What cannot be read now is left for the check of files, which names each with its reason.
     present = [(root / file).is_file() for file in images["file"]]
     known = [size is not None or not there for size, there in zip(sizes, present, strict=True)]
-    left_out = failed & pd.Series(known, index=images.index)
+    left_out = annotations.failed() & pd.Series(known, index=images.index)
     if left_out.any():
         example = images["file"][left_out].iloc[0]
         notices.append(

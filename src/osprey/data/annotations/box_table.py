@@ -1,0 +1,112 @@
+"""A table with one row a box: ``path, label, x, y, w, h``, pixels from the top-left corner."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from osprey.data.annotations.parsing import four_numbers
+from osprey.data.annotations.table import Annotations, BoxRow, Collector
+from osprey.data.readers import load_table
+from osprey.errors import DataError, nearest
+
+NEEDED = ("path", "label", "x", "y", "w", "h")
+_OF_A_BOX = ("label", "x", "y", "w", "h", "score", "classifications")
+
+
+def read(path: Path, root: Path, columns: Mapping[str, str] | None = None) -> Annotations:
+    """Read a CSV or Parquet table; a row without label and box is a photo of nothing.
+
+    Args:
+        path: The table. Besides `NEEDED` it may have ``score``, ``classifications`` (JSON),
+            ``width``, ``height`` and anything said of the photo, which counts where first said.
+        root: Of the photos.
+        columns: What this table calls a column: ``{ours: theirs}``.
+
+    Raises:
+        DataError: One line with file and line number.
+    """
+    if path.is_dir():
+        raise DataError("data.file is not set: name the CSV or Parquet table with data.file=TABLE")
+    table = _renamed(load_table(path), path, columns or {})
+    found = Collector(root, sources=[path])
+    rows: dict[str, int] = {}
+    records = table.astype(object).where(table.notna(), "").to_dict("records")
+    for line, record in enumerate(records, start=2):  # the first names the columns
+        where = f"'{path}' line {line}"
+        file = str(record["path"])
+        if not file.strip():
+            raise DataError(f"{where}: no path")
+        if file not in rows:
+            said = {str(k): v or None for k, v in record.items() if k not in _OF_A_BOX}
+            rows[file] = _image(found, file, said, where)
+        _take(found, rows[file], record, where)
+    return found.done()
+
+
+def _renamed(table: pd.DataFrame, path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
+    """The table with its columns called as here."""
+    for ours in dict.fromkeys([*NEEDED, *columns]):
+        theirs = columns.get(ours, ours)
+        if theirs not in table and (ours in NEEDED or theirs != ours):
+            have = ", ".join(map(str, table.columns))
+            raise DataError(
+                f"'{path}' has no column '{theirs}'{nearest(theirs, map(str, table.columns))} "
+                f"(it has: {have}); name yours with data.columns.{ours}=COLUMN"
+            )
+    return table.rename(columns={theirs: ours for ours, theirs in columns.items()})
+
+
+def _image(found: Collector, file: str, said: dict[str, Any], where: str) -> int:
+    sides = [said.pop(side, None) or 0 for side in ("width", "height")]
+    width, height, _, _ = four_numbers([*sides, 0, 0], where)
+    del said["path"]
+    return found.image(file, int(width), int(height), **said)
+
+
+def _take(found: Collector, row: int, record: Mapping[Any, Any], where: str) -> None:
+    label = str(record["label"]).strip()
+    values = [record[key] for key in ("x", "y", "w", "h")]
+    given = [value for value in values if str(value).strip()]
+    if not label and not given:
+        return
+    if not label or len(given) < 4:
+        raise DataError(f"{where}: a box needs label, x, y, w and h; leave out all five for none")
+    score, ranked = record.get("score", ""), record.get("classifications", "")
+    number = math.nan if score == "" else four_numbers([score, 0, 0, 0], where)[0]
+    try:
+        names = json.loads(ranked) if ranked else None
+    except (TypeError, ValueError):
+        raise DataError(f"{where}: classifications are not [[name, confidence], ...]") from None
+    found.box(row, label, four_numbers(values, where), number, names)
+
+
+def write(annotations: Annotations, path: Path, root: Path) -> None:
+    """Write a CSV, or Parquet by the file's ending."""
+    rows: list[dict[str, Any]] = []
+    for record, boxes in annotations.records():
+        said = {key: value for key, value in record.items() if key != "file"}
+        cells = [_cells(box) for box in boxes] or [dict.fromkeys(_OF_A_BOX)]
+        rows.extend({"path": record["file"], **cell, **said} for cell in cells)
+    table = pd.DataFrame(rows)
+    empty = [c for c in table if c not in NEEDED and table[c].isna().all()]
+    table = table.drop(columns=empty)
+    if path.suffix == ".parquet":
+        table.to_parquet(path, index=False)
+    else:
+        table.to_csv(path, index=False, lineterminator="\n")
+
+
+def _cells(box: BoxRow) -> dict[str, Any]:
+    ranked = box.classifications
+    return {
+        "label": box.label,
+        **{key: round(getattr(box, key), 4) for key in ("x", "y", "w", "h")},
+        "score": None if math.isnan(box.score) else box.score,
+        "classifications": None if ranked is None else json.dumps(ranked, ensure_ascii=False),
+    }
