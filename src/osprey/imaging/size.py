@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from osprey.imaging.decode import FORMATS, MAX_PIXELS, read_image
 from osprey.imaging.orientation import exif_orientation
 
-_ORIENTATION_TAG = 0x0112
+_WIDTH_TAG, _HEIGHT_TAG, _ORIENTATION_TAG = 0x0100, 0x0101, 0x0112
 _TURNED = (5, 6, 7, 8)  # orientations that lie on their side
 
 
@@ -34,6 +34,8 @@ def _size_in_header(path: Path) -> tuple[int, int] | None:
             else:
                 orientation = image.getexif().get(_ORIENTATION_TAG, 1)
             width, height = image.size
+            if isinstance(image, TiffImagePlugin.TiffImageFile):  # some releases turn it already
+                width, height = image.tag_v2[_WIDTH_TAG], image.tag_v2[_HEIGHT_TAG]
     except Exception:  # Pillow's plugins raise a dozen types; `read_image` words the reason
         return None
     return (height, width) if orientation in _TURNED else (width, height)

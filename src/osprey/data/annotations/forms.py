@@ -63,8 +63,8 @@ def write_annotations(annotations: Annotations, path: Path, form: str, root: Pat
         Names of what the annotations hold and the form cannot.
 
     Raises:
-        DataError: A photo is missing that is to stand beside its boxes, or whose size is needed, or all are
-            left out.
+        DataError: A photo is missing that is to stand beside its boxes, or whose size is needed;
+            or none is left to write.
     """
     annotations = _measured(annotations, root)
     holds = FORMS[form].holds

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -74,11 +76,13 @@ def _check_names(annotations: Annotations, root: Path) -> None:
 def _where(annotations: Annotations, file: str) -> str:
     """File and line that name a photo, for an error."""
     name = PurePosixPath(file).name
+    written = f"{re.escape(name)}|{re.escape(json.dumps(name)[1:-1])}"
+    pattern = re.compile(rf"(?<![\w.-])({written})(?!\w)")
     for source in annotations.sources:
         if source.suffix == ".parquet":
             continue
         for number, line in enumerate(read_lines(source), start=1):
-            if name in line:
+            if pattern.search(line):
                 return f"'{source}' line {number}: "
     return ""
 
