@@ -29,6 +29,7 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
+DETECTION_COLUMNS = {"boxes", "width", "height"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Manifest:
     @property
     def is_detection(self) -> bool:
         """Whether the samples are photos with boxes, rather than with one label each."""
-        return "boxes" in self.table
+        return set(self.table.columns) >= DETECTION_COLUMNS
 
     @cached_property
     def box_lists(self) -> list[list[Box]]:
@@ -135,7 +136,7 @@ def complete(table: pd.DataFrame, root: Path, source: str) -> Manifest:
     Raises:
         DataError: A needed column is missing, or holds values that mean nothing.
     """
-    if {"path", "boxes", "width", "height"} <= set(table.columns):
+    if {"path", *DETECTION_COLUMNS} <= set(table.columns):
         table = check_boxes(table, source)
     for column in ("path", "label"):
         if column not in table.columns:
