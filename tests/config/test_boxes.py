@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from helpers import train_config
 
-from osprey.config.validate import _check_boxes, validate
+from osprey.config.validate import validate
 from osprey.errors import ConfigError
 
 
@@ -33,17 +33,35 @@ from osprey.errors import ConfigError
     ],
 )
 def test_what_a_task_cannot_use_is_refused(task: str, setting: str, message: str) -> None:
-    config = train_config("augmentation=none", setting)
-    config.task.name = task
-    with pytest.raises(ConfigError, match=f"^{message}: "):
-        _check_boxes(config)
+    model = ["model=fcos", "task=detection"] if task == "detection" else []
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        validate(train_config("augmentation=none", *model, setting))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["task=detection"], "task=detection needs a detector, and 'simple_cnn' is none: model="),
+        (["model=fcos"], "model=fcos finds boxes: add task=detection"),
+        (["model=resnet18", "model.backbone=resnet18"], "model.backbone goes with a detector"),
+        (
+            ["task=detection", "model=fcos", "+task.label_smoothing=0.1"],
+            "task.label_smoothing goes with task=classification: leave it out",
+        ),
+        (
+            ["task=detection", "model=fcos", "callbacks.averaging=soup"],
+            "callbacks.averaging goes with task=classification: set it to none",
+        ),
+    ],
+)
+def test_task_and_model_belong_together(words: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        validate(train_config(*words))
 
 
 def test_the_policies_for_detection_go_with_it() -> None:
     for name in ("detection", "detection_strong", "standard"):
-        config = train_config(f"augmentation={name}", "data.resize=letterbox")
-        config.task.name = "detection"
-        _check_boxes(config)
+        validate(train_config("task=detection", "model=fcos", f"augmentation={name}"))
 
 
 @pytest.mark.parametrize("setting", ["augmentation.mosaic=1.1", "augmentation.multi_scale=0.6"])

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import real_data
-from helpers import data_config, groups_straddle, write_photo
-from hypothesis import given, settings
+from helpers import data_config, groups_straddle, quick, write_photo
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -482,6 +482,55 @@ def test_bad_megadetector_output(root: Path) -> None:
     assert refusal(root, "megadetector", file="boxes.json") == (
         f"'{file}' line 7: category '4' is not among the categories (1 animal)"
     )
+
+
+MEGADETECTOR = {
+    "info": {"format_version": "1.6"},
+    "detection_categories": {"1": "animal"},
+    "classification_categories": {"7": "cod"},
+    "images": [
+        {
+            "file": "1.png",
+            "frame_num": 3,
+            "detections": [
+                {
+                    "category": "1",
+                    "conf": 0.9,
+                    "bbox": [0, 0, 1, 1],
+                    "classifications": [["7", 0.5]],
+                }
+            ],
+        }
+    ],
+}
+JUNK = [None, [], {}, "x", "", -1, 1e300, float("nan"), True, [[]], {"id": 1}, 10**400]
+
+
+@st.composite
+def spoilt(draw: st.DrawFn, content: object) -> object:
+    """JSON like ``content`` with junk in one place."""
+    if isinstance(content, dict | list) and content and draw(st.integers(0, 9)):
+        keys = list(content) if isinstance(content, dict) else range(len(content))
+        spot = draw(st.sampled_from(keys))
+        pairs = content.items() if isinstance(content, dict) else enumerate(content)
+        changed = {key: draw(spoilt(value)) if key == spot else value for key, value in pairs}
+        return changed if isinstance(content, dict) else list(changed.values())
+    return draw(st.sampled_from(JUNK))
+
+
+@pytest.mark.parametrize(
+    ("data", "content"), [("coco", coco()), ("megadetector", MEGADETECTOR)], ids=["coco", "md"]
+)
+@settings(quick, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(draw=st.data())
+def test_junk_is_refused_in_one_line(
+    root: Path, data: str, content: object, draw: st.DataObject
+) -> None:
+    put(root, draw.draw(spoilt(content)))
+    try:
+        read(root, data, file="boxes.json")
+    except DataError as error:
+        assert "\n" not in str(error)
 
 
 def test_no_boxes_at_all(root: Path) -> None:

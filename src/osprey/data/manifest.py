@@ -29,6 +29,7 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
+DETECTION_COLUMNS = {"boxes", "width", "height"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class Manifest:
             return sorted({box[0] for boxes in self.box_lists for box in boxes})
         return sorted(self.table["label"].unique())
 
+    @property
+    def is_detection(self) -> bool:
+        """Whether the samples are photos with boxes, rather than with one label each."""
+        return set(self.table.columns) >= DETECTION_COLUMNS
+
     @cached_property
     def box_lists(self) -> list[list[Box]]:
         """The boxes of every photo, of a detection set."""
@@ -75,11 +81,6 @@ class Manifest:
     def has_groups(self) -> bool:
         """Whether every sample names its group."""
         return bool((self.table["group"] != "").all())
-
-    @property
-    def is_detection(self) -> bool:
-        """Whether the samples have boxes."""
-        return "boxes" in self.table
 
     def split(self, name: str) -> Manifest:
         """The samples of one split."""
@@ -135,7 +136,7 @@ def complete(table: pd.DataFrame, root: Path, source: str) -> Manifest:
     Raises:
         DataError: A needed column is missing, or holds values that mean nothing.
     """
-    if {"path", "boxes", "width", "height"} <= set(table.columns):
+    if {"path", *DETECTION_COLUMNS} <= set(table.columns):
         table = check_boxes(table, source)
     for column in ("path", "label"):
         if column not in table.columns:

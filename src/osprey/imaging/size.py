@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from PIL import Image, TiffImagePlugin
@@ -19,7 +20,7 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         UnreadableImage: The file is missing, or no picture, as `read_image` finds it.
     """
-    size = _size_in_header(path) if path.is_file() else None
+    size = _size_in_header(path) if os.path.isfile(path) else None
     if size is None or size[0] * size[1] > MAX_PIXELS:
         height, width = read_image(path).shape[:2]  # or the reason why not
         return int(width), int(height)

@@ -83,11 +83,12 @@ def _annotations(photos: Sequence[Detections]) -> list[dict[str, Any]]:
             photo.scores.tolist(),
             strict=True,
         )
-        rows.extend(
-            {"id": len(rows) + i, "image_id": image, "category_id": label, "bbox": box}
+        known = len(rows)
+        rows += [
+            {"id": known + i, "image_id": image, "category_id": label, "bbox": box}
             | {"area": area, "score": score, "iscrowd": 0}
             for i, (box, area, label, score) in enumerate(columns, 1)
-        )
+        ]
     return rows
 
 

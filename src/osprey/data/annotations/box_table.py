@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from osprey.data.annotations.parsing import four_numbers
+from osprey.data.annotations.parsing import a_score, four_numbers
 from osprey.data.annotations.table import Annotations, BoxRow, Collector
 from osprey.data.readers import load_table
 from osprey.errors import DataError, nearest
@@ -78,7 +78,7 @@ def _take(found: Collector, row: int, record: Mapping[Any, Any], where: str) -> 
     if not label or len(given) < 4:
         raise DataError(f"{where}: a box needs label, x, y, w and h; leave out all five for none")
     score, ranked = record.get("score", ""), record.get("classifications", "")
-    number = math.nan if score == "" else four_numbers([score, 0, 0, 0], where)[0]
+    number = math.nan if score == "" else a_score(score, where)
     try:
         names = json.loads(ranked) if ranked else None
     except (TypeError, ValueError):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from osprey.data.annotations.parsing import four_numbers, line_of, read_json
+from osprey.data.annotations.parsing import a_score, four_numbers, line_of, read_json
 from osprey.data.annotations.table import IMAGE_FIELDS, Annotations, BoxRow, Collector
 from osprey.data.manifest import SPLIT_NAMES
 from osprey.errors import DataError
@@ -83,9 +84,9 @@ class _File:
         crowds = 0
         for item in self._items("annotations"):
             image, category = item.get("image_id"), item.get("category_id")
-            if not isinstance(image, str | int) or image not in images:
+            if not isinstance(image, str | int | float) or image not in images:
                 raise self._wrong("image_id", image, "is not among the images")
-            if not isinstance(category, str | int) or category not in categories:
+            if not isinstance(category, str | int | float) or category not in categories:
                 known = ", ".join(f"{i} {c['name']}" for i, c in list(categories.items())[:10])
                 raise self._wrong("category_id", category, f"is not among the categories ({known})")
             name = str(categories[category]["name"])
@@ -97,7 +98,7 @@ class _File:
             else:
                 where = f"'{self.path}', annotation {item.get('id', '')} of image {image}"
                 box = four_numbers(item["bbox"], where)
-                boxed.setdefault(image, []).append(BoxRow(0, name, *box, *_scores(item)))
+                boxed.setdefault(image, []).append(BoxRow(0, name, *box, *_scores(item, where)))
         bare -= set(boxed)
         folder = self._photo_folder(images.values())
         for key, item in images.items():
@@ -146,16 +147,16 @@ class _File:
         places = [root, here, *(root / p for p in ("images", stem, f"images/{stem}"))]
         for item in list(images)[:20]:
             for place in places:
-                if place.is_relative_to(root) and (place / str(item["file_name"])).is_file():
+                if place.is_relative_to(root) and os.path.isfile(place / str(item["file_name"])):
                     folder = place.relative_to(root).as_posix()
                     return "" if folder == "." else f"{folder}/"
         return ""
 
 
-def _scores(item: dict[str, Any]) -> tuple[float, list[Any] | None]:
+def _scores(item: dict[str, Any], where: str) -> tuple[float, list[Any] | None]:
     score, names = item.get("score"), item.get("classifications")
     return (
-        float(score) if isinstance(score, int | float) else math.nan,
+        math.nan if score is None else a_score(score, where),
         names if isinstance(names, list) else None,
     )
 

@@ -88,7 +88,7 @@ def _measured(annotations: Annotations, root: Path) -> Annotations:
             row = found.image(**record)
         else:
             said = {k: v for k, v in record.items() if k not in ("file", "width", "height")}
-            row = found.measured(record["file"], "cannot tell how large a photo is", **said)
+            row = found.measured(record["file"], **said)
         found.boxes.extend(box._replace(image=row) for box in boxes)
     found.classes.update(dict.fromkeys(annotations.classes))
     return found.done()

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from osprey.data.annotations.parsing import four_numbers, line_of, read_json
+from osprey.data.annotations.parsing import a_score, four_numbers, line_of, read_json
 from osprey.data.annotations.table import IMAGE_FIELDS, Annotations, BoxRow, Collector
 from osprey.errors import DataError
 
@@ -31,19 +31,22 @@ def read(path: Path, root: Path) -> Annotations:
         )
     found = Collector(root, sources=[path])
     found.classes.update(dict.fromkeys(map(str, categories.values())))
-    species = content.get("classification_categories") or {}
+    species = content.get("classification_categories")
+    species = species if isinstance(species, dict) else {}
     for number, item in enumerate(names):
         if not isinstance(item, dict) or not str(item.get("file", "")).strip():
             raise DataError(f"'{path}': entry {number} of 'images' has no 'file'")
-        line = line_of(text, "file", item["file"])
-        _take(found, item, f"'{path}' line {line}", categories, species)
+        try:
+            _take(found, item, categories, species)
+        except DataError as error:
+            line = line_of(text, "file", item["file"])
+            raise DataError(f"'{path}' line {line}: {error}") from None
     return found.done()
 
 
 def _take(
     found: Collector,
     item: dict[str, Any],
-    where: str,
     categories: dict[str, Any],
     species: dict[str, Any],
 ) -> None:
@@ -55,23 +58,31 @@ def _take(
         found.image(file, **{**said, "failure": item.get("failure") or "no detections"})
         return
     if not isinstance(detections, list):
-        raise DataError(f"{where}: 'detections' of '{file}' is no list")
+        raise DataError(f"'detections' of '{file}' is no list")
     if all(isinstance(side, int) and 0 < side < 1e9 for side in size):
         row = found.image(file, *map(int, filter(None, size)), **said)
     else:
-        row = found.measured(file, where, **said)
+        row = found.measured(file, **said)
     for detection in detections:
         if not isinstance(detection, dict):
-            raise DataError(f"{where}: a detection of '{file}' is no object {{...}}")
+            raise DataError(f"a detection of '{file}' is no object {{...}}")
         category = str(detection.get("category"))
         if category not in categories:
             known = ", ".join(f"{key} {name}" for key, name in categories.items())
-            raise DataError(f"{where}: category '{category}' is not among the categories ({known})")
-        box = four_numbers(detection.get("bbox"), where)
-        score = four_numbers([detection.get("conf"), 0, 0, 0], where)[0]
-        ranked = detection.get("classifications")
-        named = [[str(species.get(str(i), i)), float(p)] for i, p in ranked] if ranked else None
+            raise DataError(f"category '{category}' is not among the categories ({known})")
+        box = four_numbers(detection.get("bbox"), "bbox")
+        score = a_score(detection.get("conf"), "conf")
+        named = _named(detection.get("classifications"), species)
         found.fraction(row, str(categories[category]), box, score, named)
+
+
+def _named(ranked: Any, species: dict[str, Any]) -> list[Any] | None:
+    if ranked is None:
+        return None
+    try:
+        return [[str(species.get(str(key), key)), float(p)] for key, p in ranked]
+    except (TypeError, ValueError, OverflowError):
+        raise DataError("classifications are not [[id, confidence], ...]") from None
 
 
 def write(annotations: Annotations, path: Path, root: Path) -> None:

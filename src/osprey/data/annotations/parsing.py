@@ -158,3 +158,18 @@ def four_numbers(values: Any, where: str) -> tuple[float, float, float, float]:
         raise DataError(f"{where}: a box needs four numbers, not {str(values)!r:.60}")
     first, second, third, fourth = numbers
     return first, second, third, fourth
+
+
+def a_score(value: Any, where: str) -> float:
+    """A detector's confidence, 0 to 1.
+
+    Raises:
+        DataError: It is something else.
+    """
+    try:
+        score = float(value)
+    except (TypeError, ValueError, OverflowError):
+        score = math.nan
+    if not 0 <= score <= 1:
+        raise DataError(f"{where}: a score lies between 0 and 1, not {str(value)!r:.40}")
+    return score

@@ -36,7 +36,7 @@ def read_detection(config: DataConfig, notices: list[str]) -> Manifest:
     annotations = _sure(annotations, config.min_score, notices)
     manifest = to_manifest(annotations, root, str(source), notices)
     if config.reader in _WITH_PHOTOS:
-        return _leave_out_unlisted(manifest, notices)
+        return _leave_out_unlisted(manifest, notices) if config.given_split else manifest
     _tell_unnamed(root, annotations.images["file"].tolist(), notices)
     return manifest
 

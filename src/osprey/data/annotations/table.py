@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -113,14 +114,14 @@ class Collector:
         self.images.append({"file": file, "width": width, "height": height, **said})
         return len(self.images) - 1
 
-    def measured(self, file: str, where: str, **said: Any) -> int:
+    def measured(self, file: str, **said: Any) -> int:
         """Take up a photo whose source does not say how large it is.
 
         Raises:
             DataError: There is no such photo under the root.
         """
-        if not (self.root / file).is_file():
-            raise DataError(f"{where}: there is no photo '{file}' under '{self.root}'")
+        if not os.path.isfile(self.root / file):  # which takes any name
+            raise DataError(f"there is no photo '{file}' under '{self.root}'")
         try:
             return self.image(file, *image_size(self.root / file), **said)
         except UnreadableImage as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -65,7 +66,7 @@ def _check_names(annotations: Annotations, root: Path) -> None:
         raise DataError(
             f"{_where(annotations, outside[0])}'{outside[0]}' is not a path under data.root"
         )
-    missing = [f for f in files[~annotations.failed()] if not (root / f).is_file()]
+    missing = [f for f in files[~annotations.failed()] if not os.path.isfile(root / f)]
     if missing:
         raise DataError(
             f"{_where(annotations, missing[0])}there is no photo '{missing[0]}' under '{root}' "
@@ -109,7 +110,7 @@ def _sound(
     """Which photos to keep: not those marked as failed, whose boxes nobody knows."""
     images = annotations.images
     # What cannot be read now is left for the check of files, which names each with its reason.
-    present = [(root / file).is_file() for file in images["file"]]
+    present = [os.path.isfile(root / file) for file in images["file"]]
     known = [size is not None or not there for size, there in zip(sizes, present, strict=True)]
     left_out = annotations.failed() & pd.Series(known, index=images.index)
     if left_out.any():

@@ -52,7 +52,7 @@ def read(path: Path, root: Path) -> Annotations:
             _take(found, files[stem], name, split)
         else:
             unannotated.append(name)
-            found.measured(name, f"'{xml_folder}'", split=split)
+            found.measured(name, split=split)
     if unannotated:
         found.notices.append(
             f"no XML file, taken as photos of nothing: {len(unannotated)} photos such as "

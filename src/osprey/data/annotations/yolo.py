@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from osprey.data.annotations.parsing import (
+    a_score,
     four_numbers,
     line_with,
     read_lines,
@@ -45,7 +46,7 @@ def read(path: Path, root: Path) -> Annotations:
     check_stems(photos)
     for photo, split in photos.items():
         name = _below(photo, root)
-        row = found.measured(name, f"'{file}'", split=split)
+        row = found.measured(name, split=split)
         boxes = _boxes_of(photo)
         if boxes.is_file():
             _take(found, row, boxes, names)
@@ -156,7 +157,7 @@ def _take(found: Collector, row: int, file: Path, names: dict[int, str]) -> None
             known = ", ".join(f"{n} {name}" for n, name in list(names.items())[:10])
             raise DataError(f"{where}: class {words[0]} is not among the names ({known})")
         x, y, w, h = four_numbers(words[1:5], where)
-        score = [four_numbers([words[5], 0, 0, 0], where)[0]] if len(words) == 6 else []
+        score = [a_score(words[5], where)] if len(words) == 6 else []
         found.fraction(row, names[int(words[0])], (x - w / 2, y - h / 2, w, h), *score)
 
 

@@ -21,7 +21,9 @@ def write(annotations: Annotations, path: Path, root: Path) -> None:
         split = record.get("split") or ""
         folder = split or "unsplit"
         folders[split] = f"images/{folder}"
-        name = PurePosixPath(record["file"].removeprefix(f"images/{folder}/"))
+        name = PurePosixPath(
+            record["file"].removeprefix(f"images/{folder}/").removeprefix("JPEGImages/")
+        )
         place_photo(root / record["file"], path / "images" / folder / name)
         file = (path / "labels" / folder / name).with_suffix(".txt")
         file.parent.mkdir(parents=True, exist_ok=True)
