@@ -73,7 +73,13 @@ MINE = {"data": "photos", "model": "simple_cnn", "grouped": False}
 
 def sibling(runs: Path, stamp: str, **changes: Any) -> RunFolder:
     test = {"n": 9, "top1": 0.9, "macro_f1": 0.8, "log_loss": 0.3, "ece": 0.1, "confusion": [[1]]}
-    content = {"task": "classification", "classes": ["a", "b"], "kin": MINE, "test": test, **changes}
+    content = {
+        "task": "classification",
+        "classes": ["a", "b"],
+        "kin": MINE,
+        "test": test,
+        **changes,
+    }
     run = RunFolder(runs / "name" / stamp)
     run.path.mkdir(parents=True)
     run.write_json("summary.json", content)
