@@ -162,7 +162,7 @@ def test_not_one_of_ours(tmp_path: Path, foreign: Any) -> None:
         (
             {"factory": "os.system", "name": "reboot", "options": {}},
             "'os.system' is not a model factory of Osprey's "
-            "(there are: simple_cnn, timm, ensemble)",
+            "(there are: simple_cnn, timm, ensemble, detector)",
         ),
         (
             {"factory": "timm", "name": "hf-hub:evil/model", "options": {}},

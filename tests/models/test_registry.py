@@ -12,6 +12,7 @@ import yaml
 
 from osprey.config.compose import CONFIG_DIR
 from osprey.errors import ConfigError
+from osprey.models.detection.detector import Detector
 from osprey.models.registry import (
     ModelSpec,
     build,
@@ -48,8 +49,10 @@ def test_every_model_file_builds(file: Path) -> None:
     settings = input_settings(spec)
     with torch.device("meta"):
         model = build(spec, 7).eval()
-        logits = model(torch.empty(2, 3, settings.size, settings.size))
-    assert logits.shape == (2, 7)
+        images = torch.empty(2, 3, settings.size, settings.size)
+        answer = model.raw(images) if isinstance(model, Detector) else model(images)
+    assert answer.shape[0] == 2
+    assert answer.shape == (2, 7) or isinstance(model, Detector)
     heads = head_prefixes(model)
     assert heads
     assert any(key.startswith(heads) for key, _ in model.named_parameters())
@@ -98,7 +101,8 @@ def refusal(spec: ModelSpec) -> str:
 )
 def test_unknown_factories(factory: str, message: str) -> None:
     assert (
-        refusal(ModelSpec(factory, "x", {})) == message + "(there are: simple_cnn, timm, ensemble)"
+        refusal(ModelSpec(factory, "x", {}))
+        == message + "(there are: simple_cnn, timm, ensemble, detector)"
     )
 
 

@@ -74,8 +74,9 @@ class AugmentationConfig:
 class ModelConfig:
     """Which network, which weights it starts from, and what of it may move."""
 
-    factory: str = MISSING  # simple_cnn | timm | ensemble
+    factory: str = MISSING  # simple_cnn | timm | ensemble | detector
     name: str = MISSING
+    backbone: str | None = None  # factory detector: any of timm's
     pretrained: bool | str = MISSING
     freeze: int | str = MISSING  # none | backbone | number of epochs
     freeze_batchnorm: bool = MISSING

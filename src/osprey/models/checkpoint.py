@@ -98,7 +98,7 @@ def facts_of(content: Mapping[str, Any], path: Path) -> Facts:
         and isinstance(model.options, dict)
         and isinstance(facts.classes, list)
         and all(isinstance(name, str) for name in facts.classes)
-        and len(set(facts.classes)) == len(facts.classes) >= 2
+        and len(set(facts.classes)) == len(facts.classes) >= (1 if facts.task == "detection" else 2)
         and isinstance(facts.preprocess, dict)
         and isinstance(facts.temperature, float)
         and facts.temperature > 0

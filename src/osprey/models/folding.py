@@ -8,12 +8,15 @@ numbers and the same gradients. A third of MobileNetV2's time on a CPU went into
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from types import MethodType
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
+
+from osprey.models.detection.detector import Detector
 
 _SIDE = 96  # pixels of the photo watched on its way
 _TOLERANCE = 1e-3  # of the largest output: far above rounding, far below a pair wrongly folded
@@ -38,12 +41,13 @@ def fold_batchnorm(model: nn.Module) -> int:
     photo = torch.linspace(-2, 2, 3 * _SIDE**2, dtype=next(model.parameters()).dtype)
     photo = photo.view(1, 3, _SIDE, _SIDE)
     model.eval()
+    ask = model.raw if isinstance(model, Detector) else model
     try:
         with torch.no_grad():
-            pairs, before = _watch(model, photo)
+            pairs, before = _watch(model, ask, photo)
             for conv, norm in pairs:
                 _fold(conv, norm)
-            off = float((model(photo) - before).abs().max()) / float(before.abs().max())
+            off = float((ask(photo) - before).abs().max()) / float(before.abs().max())
     except (RuntimeError, AssertionError, ValueError):  # a network made for one size alone
         off = math.inf
         pairs = []
@@ -63,7 +67,7 @@ def unfold_batchnorm(model: nn.Module) -> None:
 
 
 def _watch(
-    model: nn.Module, photo: Tensor
+    model: nn.Module, ask: Callable[[Tensor], Tensor], photo: Tensor
 ) -> tuple[list[tuple[nn.Module, nn.BatchNorm2d]], Tensor]:
     """Convolutions whose output, the very object, is what a BatchNorm takes in; the answer."""
     made: dict[int, tuple[nn.Module, Tensor]] = {}  # holds the tensors, so that no id comes twice
@@ -78,7 +82,7 @@ def _watch(
     watched = [m for m in model.modules() if _is_plain_conv(m) or _is_plain_norm(m)]
     hooks = [module.register_forward_hook(note) for module in watched]
     try:
-        answer = model(photo)
+        answer = ask(photo)
     finally:
         for hook in hooks:
             hook.remove()

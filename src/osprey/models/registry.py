@@ -7,30 +7,23 @@ file is ever built from such a name, so no checkpoint can make Osprey import or 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
 from osprey.errors import ConfigError, nearest
+from osprey.models.detection.detector import Detector
+from osprey.models.detection.spec import check_detector, detector_input
 from osprey.models.ensemble import OPTIONS, Ensemble, member_specs
 from osprey.models.simple_cnn import SimpleCNN
+from osprey.models.spec import IMAGENET
+from osprey.models.spec import InputSettings as InputSettings
 from osprey.models.spec import ModelSpec as ModelSpec
+from osprey.models.timm_models import OPTIONS as TIMM_OPTIONS
+from osprey.models.timm_models import build_timm, timm_input
 
-# What of timm.create_model may be set. Others of its arguments read files or reach the network.
-_TIMM_OPTIONS = (
-    "drop_rate",
-    "drop_path_rate",
-    "drop_block_rate",
-    "attn_drop_rate",
-    "proj_drop_rate",
-    "img_size",
-    "dynamic_img_size",
-    "global_pool",
-    "pad_type",
-    "patch_size",
-)
 _CNN_OPTIONS = ("width", "drop_rate")
 
 
@@ -50,27 +43,16 @@ class Classifier(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class InputSettings:
-    """What a network was made for: side in pixels, mean and std of RGB in 0..1, crop share."""
-
-    size: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    crop_pct: float
-
-
 def _cnn(spec: ModelSpec, num_classes: int) -> nn.Module:
     if spec.name != "simple_cnn":
         raise ConfigError(f"factory 'simple_cnn' has no model '{spec.name}'")
     return SimpleCNN(num_classes, **spec.options)
 
 
-def _timm(spec: ModelSpec, num_classes: int) -> nn.Module:
-    import timm
+def _detector(spec: ModelSpec, num_classes: int) -> nn.Module:
+    from osprey.models.detection.build import build_detector
 
-    _check_timm_name(spec.name)
-    return timm.create_model(spec.name, num_classes=num_classes, **spec.options)
+    return build_detector(spec, num_classes)
 
 
 def _ensemble(spec: ModelSpec, num_classes: int) -> nn.Module:
@@ -78,35 +60,14 @@ def _ensemble(spec: ModelSpec, num_classes: int) -> nn.Module:
     return Ensemble(networks, spec.options["combine"], num_classes)
 
 
-def _check_timm_name(name: str) -> None:
-    """Only plain names of timm's own list: a prefix such as ``hf-hub:`` would fetch things."""
-    import timm
-
-    if ":" in name or "/" in name or not timm.is_model(name):
-        hint = nearest(name, timm.list_models()) or "; 'osprey models PATTERN' lists them"
-        raise ConfigError(f"unknown model '{name}'{hint}")
-
-
 def _cnn_input(spec: ModelSpec) -> InputSettings:
-    return InputSettings(96, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 0.875)
+    return InputSettings(96, *IMAGENET, 0.875)
 
 
 def _ensemble_input(spec: ModelSpec) -> InputSettings:
     members = member_specs(spec)
     first = input_settings(members[0][0])
     return replace(first, size=max(size for _, size in members))
-
-
-def _timm_input(spec: ModelSpec) -> InputSettings:
-    import timm
-
-    _check_timm_name(spec.name)
-    cfg = timm.get_pretrained_cfg(spec.name)
-    if cfg is None:
-        return InputSettings(224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 0.875)
-    size = int(spec.options.get("img_size", cfg.input_size[-1]))
-    mean, std = (cast("tuple[float, float, float]", tuple(v)) for v in (cfg.mean, cfg.std))
-    return InputSettings(size, mean, std, float(cfg.crop_pct))
 
 
 _FACTORIES: dict[
@@ -118,8 +79,9 @@ _FACTORIES: dict[
     ],
 ] = {
     "simple_cnn": (_cnn, _cnn_input, _CNN_OPTIONS),
-    "timm": (_timm, _timm_input, _TIMM_OPTIONS),
+    "timm": (build_timm, timm_input, TIMM_OPTIONS),
     "ensemble": (_ensemble, _ensemble_input, OPTIONS),
+    "detector": (_detector, detector_input, ()),
 }
 
 
@@ -138,6 +100,9 @@ def check_spec(spec: ModelSpec) -> None:
     if spec.factory == "ensemble":
         for member, _ in member_specs(spec):
             check_spec(member)
+        return
+    if spec.factory == "detector":
+        check_detector(spec)
         return
     allowed = _FACTORIES[spec.factory][2]
     for key, value in spec.options.items():
@@ -180,9 +145,13 @@ def check_size(spec: ModelSpec, num_classes: int, size: int) -> None:
     with torch.device("meta"):
         model = build(spec, num_classes).eval()
         photo = torch.empty(1, 3, size, size)
+    if isinstance(model, Detector) and size % 32:
+        near = sorted({max(32, size // 32 * 32), size // 32 * 32 + 32})
+        sizes = " or ".join(map(str, near))
+        raise ConfigError(f"data.size: a detector takes multiples of 32 px, not {size}: {sizes}")
     try:
         with torch.no_grad():
-            model(photo)
+            model.raw(photo) if isinstance(model, Detector) else model(photo)
     except (RuntimeError, AssertionError, ValueError):
         own = input_settings(spec).size
         raise ConfigError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from osprey.errors import CheckpointError
+from osprey.models.detection.detector import Detector
 from osprey.models.registry import ModelSpec, build, head_prefixes
 
 
@@ -30,17 +31,32 @@ def load_pretrained(model: nn.Module, spec: ModelSpec, pretrained: bool | str) -
     """
     if pretrained is False:
         return "weights: random"
+    if isinstance(model, Detector):
+        from osprey.models.detection.weights import load_detector
+
+        return load_detector(model, spec, pretrained)
     if pretrained is True:
-        state = _download(spec)
+        state = download(spec)
         source = f"timm's for {spec.name}"
     else:
         state = read_weights(Path(pretrained).expanduser())
         source = str(pretrained)
-    left = _load_backbone(model, state, source)
+    prefixes = head_prefixes(model)
+    left = load_strictly(model, state, source, lambda key: key.startswith(prefixes))
+    return told(source, left)
+
+
+def told(source: str, left: list[str]) -> str:
+    """The line that says where weights came from and what of them was not taken."""
     return f"weights: {source}" + (f" (head left out: {', '.join(left)})" if left else "")
 
 
-def _download(spec: ModelSpec) -> Mapping[str, Tensor]:
+def download(spec: ModelSpec) -> Mapping[str, Tensor]:
+    """Weights from timm for the model it calls so, classifier included.
+
+    Raises:
+        CheckpointError: There are none, or they cannot be had from here.
+    """
     if spec.factory != "timm":
         raise CheckpointError(
             f"'{spec.name}' has no pretrained weights: set model.pretrained=false or =PATH"
@@ -116,11 +132,19 @@ def read_weights(path: Path) -> Mapping[str, Tensor]:
     return cast(Mapping[str, Tensor], state)
 
 
-def _load_backbone(model: nn.Module, state: Mapping[str, Tensor], source: str) -> list[str]:
-    """Load everything but the head; refuse any other difference. Returns the head's keys."""
+def load_strictly(
+    model: nn.Module, state: Mapping[str, Tensor], source: str, is_head: Callable[[str], bool]
+) -> list[str]:
+    """Load everything but the head; refuse any other difference.
+
+    Returns:
+        The head's keys in ``state``.
+
+    Raises:
+        CheckpointError: A key outside the head is missing, unknown, or of another shape.
+    """
     own = model.state_dict()
-    head = head_prefixes(model)
-    heads = {key for key in own.keys() | state.keys() if key.startswith(head)}
+    heads = {key for key in own.keys() | state.keys() if is_head(key)}
     wrong = [
         f"{key} (has {tuple(state[key].shape)}, needs {tuple(own[key].shape)})"
         for key in own.keys() & state.keys() - heads

@@ -14,8 +14,10 @@ from osprey.data.manifest import Manifest
 from osprey.errors import ConfigError
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import Facts
+from osprey.models.detection.spec import with_backbone
 from osprey.models.folding import fold_batchnorm
 from osprey.models.registry import InputSettings, ModelSpec, check_size, input_settings
+from osprey.models.timm_models import fixed_size
 from osprey.models.transfer import build_from_run
 from osprey.models.weights import build_pretrained
 from osprey.tasks.classification import Classification
@@ -60,6 +62,7 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
             cannot be built.
     """
     spec = ModelSpec(config.model.factory, config.model.name, dict(config.model.options or {}))
+    spec = with_backbone(spec, config.model.backbone)
     preprocess = make_preprocess(config.data, input_settings(spec))
     if config.data.size and _size_is_an_option(spec):
         if config.data.train_size not in (None, config.data.size):
@@ -100,10 +103,4 @@ def make_data(config: TrainConfig, manifest: Manifest, preprocess: Preprocess) -
 
 
 def _size_is_an_option(spec: ModelSpec) -> bool:
-    """Transformers learn positions for one size and must be told another."""
-    if spec.factory != "timm":
-        return False
-    import timm
-
-    cfg = timm.get_pretrained_cfg(spec.name)
-    return cfg is not None and bool(cfg.fixed_input_size)
+    return spec.factory == "timm" and fixed_size(spec.name)

@@ -1,0 +1,26 @@
+"""A detector from its description."""
+
+from __future__ import annotations
+
+from osprey.models.detection import heads
+from osprey.models.detection.detector import Detector
+from osprey.models.detection.spec import backbone_of, settings_of
+from osprey.models.detection.whole import whole
+from osprey.models.spec import ModelSpec
+
+_HEADS = {"fcos": heads.fcos, "retinanet": heads.retinanet}
+
+
+def build_detector(spec: ModelSpec, num_classes: int) -> Detector:
+    """Build an untrained detector of ``num_classes`` classes; nothing is fetched.
+
+    Raises:
+        ConfigError: The backbone is not one of timm's, or has no feature maps to stand on.
+    """
+    backbone, settings = backbone_of(spec), settings_of(spec)
+    if backbone is None:
+        detector = whole(spec.name, num_classes)
+    else:
+        detector = _HEADS[spec.name](backbone, num_classes, settings)
+    detector.tell(settings["score_threshold"], settings["nms_iou"], settings["max_detections"])
+    return detector

@@ -1,0 +1,126 @@
+"""Which detectors there are and what may be set of each, before any is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from osprey.errors import ConfigError, nearest
+from osprey.models import timm_models
+from osprey.models.spec import IMAGENET, InputSettings, ModelSpec
+
+
+@dataclass(frozen=True)
+class Option:
+    """A number that may be set: its default, its lowest and highest value."""
+
+    default: int | float
+    low: float
+    high: float
+
+
+# Which of the boxes found are told.
+_LIMITS = {
+    "score_threshold": Option(0.01, 0, 1),
+    "nms_iou": Option(0.5, 0, 1),
+    "max_detections": Option(100, 1, 1000),
+}
+_WIDTH = {"width": Option(128, 32, 1024)}  # channels of the pyramid
+_LEVELS = {"levels": Option(5, 3, 5)}  # strides 8, 16, 32, and further ones for large objects
+_CONVS = {"convs": Option(4, 1, 4)}  # layers of the head before its answer
+_ANCHORS = {"anchor_scale": Option(4.0, 1, 16)}  # side of the smallest anchor over the stride
+
+# Heads that stand on a timm backbone, by name, with what may be set of each.
+HEADS: dict[str, dict[str, Option]] = {
+    "fcos": _WIDTH | _LEVELS | _CONVS | _LIMITS,
+    "retinanet": _WIDTH | _LEVELS | _CONVS | _ANCHORS | _LIMITS,
+}
+# torchvision's networks, each with its own backbone.
+WHOLE = ("fcos", "retinanet")
+NAMES = tuple(dict.fromkeys((*WHOLE, *HEADS)))
+
+
+def with_backbone(spec: ModelSpec, backbone: str | None) -> ModelSpec:
+    """The spec of a detector on ``backbone``; ``spec`` itself where there is none.
+
+    Raises:
+        ConfigError: ``spec`` is no detector.
+    """
+    if backbone is None:
+        return spec
+    if spec.factory != "detector":
+        raise ConfigError("model.backbone goes with a detector, such as model=fcos")
+    return ModelSpec(spec.factory, spec.name, {**spec.options, "backbone": backbone})
+
+
+def backbone_of(spec: ModelSpec) -> ModelSpec | None:
+    """What the timm backbone of a detector is built from; None for torchvision's networks."""
+    name = spec.options.get("backbone")
+    if name is None:
+        return None
+    options = {k: v for k, v in spec.options.items() if k in timm_models.OPTIONS}
+    return ModelSpec("timm", str(name), options)
+
+
+def settings_of(spec: ModelSpec) -> dict[str, Any]:
+    """Every setting of a detector's head, defaults included."""
+    known = _known(spec)
+    return {key: spec.options.get(key, option.default) for key, option in known.items()}
+
+
+def check_detector(spec: ModelSpec) -> None:
+    """Refuse a detector that does not exist, and settings it does not have.
+
+    Raises:
+        ConfigError: Unknown name or option, or a value out of range.
+    """
+    backbone = spec.options.get("backbone")
+    there = WHOLE if backbone is None else tuple(HEADS)
+    if spec.name not in there:
+        hint = nearest(spec.name, there) or f" (one of {', '.join(there)})"
+        if spec.name in HEADS:
+            hint = f": it needs model.backbone=NAME; without, there are {', '.join(there)}"
+        elif spec.name in WHOLE:
+            hint = f": it has a backbone of its own; model.backbone goes with {', '.join(there)}"
+        raise ConfigError(f"unknown detector '{spec.name}'{hint}")
+    if backbone is not None and not isinstance(backbone, str):
+        raise ConfigError("model.backbone must be the name of a timm model")
+    known = _known(spec)
+    for key, value in spec.options.items():
+        if key in known:
+            _check_number(key, value, known[key])
+        elif backbone is None and (key in HEADS.get(spec.name, {}) or key in timm_models.OPTIONS):
+            raise ConfigError(f"model.options: '{key}' needs model.backbone=NAME")
+        elif key != "backbone" and (backbone is None or key not in timm_models.OPTIONS):
+            hint = nearest(key, (*known, *timm_models.OPTIONS))
+            raise ConfigError(f"model.options: '{key}' cannot be set{hint}")
+        elif not isinstance(value, bool | int | float | str):
+            raise ConfigError(f"model.options: '{key}' must be a number, a word, true or false")
+    if settings_of(spec).get("width", 32) % 32:
+        raise ConfigError("model.options: 'width' must be a multiple of 32")
+
+
+def detector_input(spec: ModelSpec) -> InputSettings:
+    """640 px, or what the backbone insists on; mean and std of its weights."""
+    backbone = backbone_of(spec)
+    if backbone is None:
+        return InputSettings(640, *IMAGENET, 1.0)
+    own = timm_models.timm_input(backbone)
+    size = own.size if timm_models.fixed_size(backbone.name) else 640
+    return InputSettings(size, own.mean, own.std, 1.0)
+
+
+def _known(spec: ModelSpec) -> Mapping[str, Option]:
+    return _LIMITS if spec.options.get("backbone") is None else HEADS[spec.name]
+
+
+def _check_number(key: str, value: object, option: Option) -> None:
+    whole = isinstance(option.default, int)
+    kind = int if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kind):
+        word = "a whole number" if whole else "a number"
+        raise ConfigError(f"model.options: '{key}' must be {word}")
+    if not option.low <= value <= option.high:
+        limits = f"{option.low} to {option.high}"
+        raise ConfigError(f"model.options: '{key}': {value} is out of range ({limits})")

@@ -1,0 +1,86 @@
+"""Pretrained weights of detectors: the backbone's alone, or a whole network's from COCO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from osprey.errors import CheckpointError
+from osprey.models.detection.detector import Detector
+from osprey.models.detection.spec import backbone_of
+from osprey.models.spec import ModelSpec
+from osprey.models.timm_models import build_timm
+from osprey.models.weights import download, load_strictly, read_weights, told
+
+
+def load_detector(model: Detector, spec: ModelSpec, pretrained: bool | str) -> str:
+    """Fill a detector with pretrained weights, the layers that name classes left as they are.
+
+    Args:
+        model: Detector to fill, in place.
+        spec: What it was built from.
+        pretrained: True to download them, or the path of a file: with a backbone that of its
+            classifier, without one that of torchvision's detector.
+
+    Returns:
+        One line that says what was loaded.
+
+    Raises:
+        CheckpointError: The weights cannot be had, or do not belong to this network.
+    """
+    backbone = backbone_of(spec)
+    if backbone is None:
+        return _load_whole(model, spec.name, pretrained)
+    if isinstance(pretrained, str):
+        state, source = read_weights(Path(pretrained).expanduser()), pretrained
+    else:
+        state, source = download(backbone), f"timm's for {backbone.name}"
+    with torch.device("meta"):
+        classifier = build_timm(backbone, 1).state_dict()
+    left = classifier.keys() - model.body.state_dict().keys()
+    return told(source, load_strictly(model.body, state, source, lambda key: key in left))
+
+
+def _load_whole(model: Detector, name: str, pretrained: bool | str) -> str:
+    """Load a file made for COCO's classes, its keys renamed as torchvision itself does it."""
+    from osprey.models.detection.whole import coco_network
+
+    if isinstance(pretrained, str):
+        state, source = read_weights(Path(pretrained).expanduser()), pretrained
+    else:
+        state, source = _download_whole(name), f"torchvision's for {name} (COCO)"
+    reference = coco_network(name)
+    try:
+        missing, unknown = reference.load_state_dict(dict(state), strict=False)
+    except RuntimeError:
+        missing, unknown = [], list(state)
+    # Statistics that never move are counted by no batch.
+    missing = [key for key in missing if not key.endswith("num_batches_tracked")]
+    if missing or unknown:
+        first = (missing or unknown)[0]
+        raise CheckpointError(
+            f"model.pretrained: '{source}' does not fit torchvision's {name}: {len(missing)} keys "
+            f"missing, {len(unknown)} unknown or of another shape, first '{first}'"
+        )
+    full = {f"network.{key}": value for key, value in reference.state_dict().items()}
+    load_strictly(model, full, source, lambda key: key.startswith(model.class_layers))
+    return f"weights: {source} (layers that name classes left out)"
+
+
+def _download_whole(name: str) -> Mapping[str, Tensor]:
+    from osprey.models.detection.whole import coco_weights
+
+    try:
+        state: dict[str, Any] = coco_weights(name)
+    except Exception as error:  # whatever a download raises
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise CheckpointError(
+            f"the pretrained weights of '{name}' could not be downloaded ({reason}): give "
+            "model.backbone=NAME model.pretrained=PATH, or start from nothing with "
+            "model.pretrained=false"
+        ) from None
+    return state

@@ -1,0 +1,46 @@
+"""torchvision's own detectors, backbone included, as they were trained on COCO."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torchvision.models import detection, get_model_weights
+
+from osprey.models.detection.detector import Detector
+
+_RESNET = {"stem": r"^(?:conv1|bn1)\.", "blocks": r"^layer(\d+)\."}
+_MOBILENET = {"blocks": r"^(\d+)\."}
+_CLASSES = "head.classification_head.cls_logits"
+
+# Name in torchvision; body, layers that hang on the classes, stages, and whether there is a
+# background class.
+_BUILT: dict[str, tuple[str, str, str, dict[str, Any], bool]] = {
+    "fcos": ("fcos_resnet50_fpn", "backbone.body", _CLASSES, _RESNET, False),
+    "retinanet": ("retinanet_resnet50_fpn_v2", "backbone.body", _CLASSES, _RESNET, False),
+}
+
+
+def coco_network(name: str) -> Any:
+    """The network of torchvision, untrained, with COCO's outputs."""
+    return _built(name, None)
+
+
+def whole(name: str, num_classes: int) -> Detector:
+    """One of torchvision's own, untrained."""
+    _, body, classes, stages, background = _BUILT[name]
+    network = _built(name, num_classes + background)
+    return Detector(network, body, classes, background=background, stages=stages)
+
+
+def coco_weights(name: str) -> dict[str, Any]:
+    """COCO weights of this network, downloaded by torchvision itself where not yet here."""
+    weights: Any = get_model_weights(_BUILT[name][0]).DEFAULT
+    state: dict[str, Any] = weights.get_state_dict(
+        progress=False, check_hash=True, weights_only=True
+    )
+    return state
+
+
+def _built(name: str, num_classes: int | None) -> Any:
+    builder = getattr(detection, _BUILT[name][0])
+    return builder(weights=None, weights_backbone=None, num_classes=num_classes)
