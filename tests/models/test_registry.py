@@ -13,6 +13,7 @@ import yaml
 from osprey.config.compose import CONFIG_DIR
 from osprey.errors import ConfigError
 from osprey.models.detection.detector import Detector
+from osprey.models.detection.spec import with_backbone
 from osprey.models.registry import (
     ModelSpec,
     build,
@@ -46,6 +47,7 @@ def test_every_model_file_builds(file: Path) -> None:
     content = yaml.safe_load(file.read_text())
     name = "test_resnet" if content["name"] == "???" else content["name"]
     spec = ModelSpec(content.get("factory", "timm"), name, content.get("options") or {})
+    spec = with_backbone(spec, content.get("backbone"))
     settings = input_settings(spec)
     with torch.device("meta"):
         model = build(spec, 7).eval()

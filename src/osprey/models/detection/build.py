@@ -5,10 +5,16 @@ from __future__ import annotations
 from osprey.models.detection import heads
 from osprey.models.detection.detector import Detector
 from osprey.models.detection.spec import backbone_of, settings_of
+from osprey.models.detection.ssdlite import ssdlite
 from osprey.models.detection.whole import whole
 from osprey.models.spec import ModelSpec
 
-_HEADS = {"fcos": heads.fcos, "retinanet": heads.retinanet}
+_HEADS = {
+    "fcos": heads.fcos,
+    "retinanet": heads.retinanet,
+    "fasterrcnn": heads.fasterrcnn,
+    "ssdlite": ssdlite,
+}
 
 
 def build_detector(spec: ModelSpec, num_classes: int) -> Detector:

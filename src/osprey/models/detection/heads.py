@@ -6,13 +6,16 @@ from functools import partial
 from typing import Any
 
 from torch import nn
-from torchvision.models.detection import FCOS, RetinaNet
+from torchvision.models.detection import FCOS, FasterRCNN, RetinaNet
 from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.fcos import FCOSHead
 from torchvision.models.detection.retinanet import RetinaNetHead
+from torchvision.models.detection.rpn import RPNHead
+from torchvision.ops import MultiScaleRoIAlign
 
 from osprey.models.detection.detector import Detector
-from osprey.models.detection.pyramid import Pyramid
+from osprey.models.detection.pyramid import STRIDES, Pyramid
 from osprey.models.spec import ModelSpec
 
 _RATIOS = (0.5, 1.0, 2.0)  # height over width of anchors
@@ -43,3 +46,24 @@ def retinanet(backbone: ModelSpec, num_classes: int, settings: dict[str, Any]) -
         branch.conv = branch.conv[: settings["convs"]]
     network = RetinaNet(pyramid, num_classes, anchor_generator=anchors, head=head)
     return Detector(network, "backbone.body", "head.classification_head.cls_logits")
+
+
+def fasterrcnn(backbone: ModelSpec, num_classes: int, settings: dict[str, Any]) -> Detector:
+    """Proposals, then a second look at each (Ren 2015)."""
+    width, scale = settings["width"], settings["anchor_scale"]
+    pyramid = Pyramid(backbone, width, settings["levels"])
+    sides = tuple((int(scale * stride), int(scale * stride * 2**0.5)) for stride in pyramid.strides)
+    pool = MultiScaleRoIAlign([str(level) for level in range(len(STRIDES))], 7, 2)
+    network = FasterRCNN(
+        pyramid,
+        rpn_anchor_generator=AnchorGenerator(sides, (_RATIOS,) * len(sides)),
+        rpn_head=RPNHead(width, len(sides[0]) * len(_RATIOS)),
+        box_roi_pool=pool,
+        box_head=TwoMLPHead(width * pool.output_size[0] ** 2, 4 * width),
+        box_predictor=FastRCNNPredictor(4 * width, num_classes + 1),
+        # A quarter of torchvision's: the second look is most of the time on a CPU.
+        box_batch_size_per_image=128,
+        rpn_post_nms_top_n_train=500,
+        rpn_post_nms_top_n_test=250,
+    )
+    return Detector(network, "backbone.body", "roi_heads.box_predictor", background=True)

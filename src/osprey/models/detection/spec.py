@@ -35,9 +35,11 @@ _ANCHORS = {"anchor_scale": Option(4.0, 1, 16)}  # side of the smallest anchor o
 HEADS: dict[str, dict[str, Option]] = {
     "fcos": _WIDTH | _LEVELS | _CONVS | _LIMITS,
     "retinanet": _WIDTH | _LEVELS | _CONVS | _ANCHORS | _LIMITS,
+    "fasterrcnn": _WIDTH | {"levels": Option(4, 3, 5)} | _ANCHORS | _LIMITS,
+    "ssdlite": _WIDTH | {"levels": Option(6, 3, 6)} | _LIMITS,
 }
 # torchvision's networks, each with its own backbone.
-WHOLE = ("fcos", "retinanet")
+WHOLE = ("fasterrcnn_mobilenet", "fasterrcnn_resnet50", "retinanet", "fcos", "ssdlite")
 NAMES = tuple(dict.fromkeys((*WHOLE, *HEADS)))
 
 
@@ -102,12 +104,15 @@ def check_detector(spec: ModelSpec) -> None:
 
 
 def detector_input(spec: ModelSpec) -> InputSettings:
-    """640 px, or what the backbone insists on; mean and std of its weights."""
+    """640 px, SSDlite 320, or what the backbone insists on; mean and std of its weights."""
     backbone = backbone_of(spec)
+    size = 320 if spec.name == "ssdlite" else 640
     if backbone is None:
-        return InputSettings(640, *IMAGENET, 1.0)
+        half = (0.5, 0.5, 0.5)
+        mean, std = (half, half) if spec.name == "ssdlite" else IMAGENET
+        return InputSettings(size, mean, std, 1.0)
     own = timm_models.timm_input(backbone)
-    size = own.size if timm_models.fixed_size(backbone.name) else 640
+    size = own.size if timm_models.fixed_size(backbone.name) else size
     return InputSettings(size, own.mean, own.std, 1.0)
 
 

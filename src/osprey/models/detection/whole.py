@@ -7,9 +7,9 @@ from typing import Any
 from torchvision.models import detection, get_model_weights
 
 from osprey.models.detection.detector import Detector
+from osprey.models.detection.ssdlite import SSD, PatientSSD
 
 _RESNET = {"stem": r"^(?:conv1|bn1)\.", "blocks": r"^layer(\d+)\."}
-_MOBILENET = {"blocks": r"^(\d+)\."}
 _CLASSES = "head.classification_head.cls_logits"
 
 # Name in torchvision; body, layers that hang on the classes, stages, and whether there is a
@@ -17,6 +17,18 @@ _CLASSES = "head.classification_head.cls_logits"
 _BUILT: dict[str, tuple[str, str, str, dict[str, Any], bool]] = {
     "fcos": ("fcos_resnet50_fpn", "backbone.body", _CLASSES, _RESNET, False),
     "retinanet": ("retinanet_resnet50_fpn_v2", "backbone.body", _CLASSES, _RESNET, False),
+    "fasterrcnn_mobilenet": (
+        *("fasterrcnn_mobilenet_v3_large_fpn", "backbone.body"),
+        *("roi_heads.box_predictor", {"blocks": r"^(\d+)\."}, True),
+    ),
+    "fasterrcnn_resnet50": (
+        *("fasterrcnn_resnet50_fpn_v2", "backbone.body"),
+        *("roi_heads.box_predictor", _RESNET, True),
+    ),
+    "ssdlite": (
+        *("ssdlite320_mobilenet_v3_large", "backbone.features"),
+        *("head.classification_head", {"blocks": r"^(\d+)\.(\d+)\."}, True),
+    ),
 }
 
 
@@ -29,6 +41,8 @@ def whole(name: str, num_classes: int) -> Detector:
     """One of torchvision's own, untrained."""
     _, body, classes, stages, background = _BUILT[name]
     network = _built(name, num_classes + background)
+    if isinstance(network, SSD):
+        network.__class__ = PatientSSD  # the same parts, another loss
     return Detector(network, body, classes, background=background, stages=stages)
 
 

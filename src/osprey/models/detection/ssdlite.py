@@ -1,0 +1,97 @@
+"""SSDlite on any timm backbone (Liu 2016, Sandler 2018), and a loss that learns from negatives."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
+from torchvision.models.detection.ssd import SSD
+from torchvision.models.detection.ssdlite import SSDLiteHead
+from torchvision.ops import Conv2dNormActivation
+
+from osprey.models.detection.detector import Detector, Target
+from osprey.models.detection.pyramid import Maps
+from osprey.models.spec import ModelSpec
+
+# Sides of the boxes of each level over the photo's, from stride 8 on, and one more: those that
+# SSD took for COCO at 300 px.
+_SCALES = (0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05)
+_HARDEST = 3  # places an empty photo is learnt from: as many as one box brings elsewhere
+
+_norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.03)
+
+
+class PatientSSD(SSD):  # type: ignore[misc]
+    """An SSD that also learns from photos without boxes, which torchvision's passes over."""
+
+    def compute_loss(
+        self,
+        targets: list[Target],
+        head_outputs: dict[str, Tensor],
+        anchors: list[Tensor],
+        matched_idxs: list[Tensor],
+    ) -> dict[str, Tensor]:
+        """Torchvision's losses, and the background's at the hardest places of empty photos."""
+        losses: dict[str, Tensor] = super().compute_loss(
+            targets, head_outputs, anchors, matched_idxs
+        )
+        empty = [number for number, target in enumerate(targets) if not len(target["boxes"])]
+        if empty:
+            background = -head_outputs["cls_logits"][empty].log_softmax(dim=-1)[..., 0]
+            matched = sum(int((indices >= 0).sum()) for indices in matched_idxs)
+            hardest = background.topk(min(_HARDEST, background.shape[1]), dim=1).values
+            share = hardest.sum() / max(matched, len(targets))
+            losses["classification"] = losses["classification"] + share
+        return losses
+
+
+class Ladder(Maps):
+    """A backbone's feature maps, and further ones made from the last, each half as fine.
+
+    Args:
+        spec: What the timm model is built from.
+        width: Channels of the further maps.
+        levels: How many maps in all, the first of stride 8.
+    """
+
+    def __init__(self, spec: ModelSpec, width: int, levels: int) -> None:
+        super().__init__(spec)
+        before = [self.channels[-1], *[width] * (levels - 4)]
+        self.extra = nn.ModuleList(_step(c, width) for c in before[: levels - len(self.channels)])
+        self.out_channels = self.channels + [width] * len(self.extra)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Maps by name, finest first."""
+        found = self.maps(images)
+        for step in self.extra:
+            found.append(step(found[-1]))
+        return OrderedDict((str(number), values) for number, values in enumerate(found))
+
+
+def _step(inputs: int, outputs: int) -> nn.Sequential:
+    """Half the resolution by a depthwise convolution between two of one pixel."""
+    layer = partial(Conv2dNormActivation, norm_layer=_norm, activation_layer=nn.ReLU6)
+    middle = outputs // 2
+    return nn.Sequential(
+        layer(inputs, middle, kernel_size=1),
+        layer(middle, middle, kernel_size=3, stride=2, groups=middle),
+        layer(middle, outputs, kernel_size=1),
+    )
+
+
+def ssdlite(backbone: ModelSpec, num_classes: int, settings: dict[str, Any]) -> Detector:
+    """Six boxes a place, one small head a level."""
+    levels = settings["levels"]
+    ladder = Ladder(backbone, settings["width"], levels)
+    boxes = DefaultBoxGenerator([[2, 3]] * levels, scales=list(_SCALES[: levels + 1]))
+    head = SSDLiteHead(
+        ladder.out_channels, boxes.num_anchors_per_location(), num_classes + 1, _norm
+    )
+    # The size is for the resizing that a Detector takes out: nothing else reads it.
+    network = PatientSSD(ladder, boxes, (320, 320), num_classes + 1, head=head)
+    return Detector(network, "backbone.body", "head.classification_head", background=True)
