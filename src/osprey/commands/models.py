@@ -14,7 +14,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="osprey models",
         description="List models with parameters, MACs and input size. Any of them trains with "
-        "'osprey train model=timm model.name=NAME'.",
+        "'osprey train model=timm model.name=NAME', a detector with 'task=detection model=NAME'.",
     )
     parser.add_argument("pattern", nargs="?", default="", help="such as 'mobilenet*'")
     pattern = parser.parse_args(argv).pattern

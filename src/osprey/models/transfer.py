@@ -10,6 +10,7 @@ from torch import nn
 
 from osprey.errors import CheckpointError
 from osprey.models.checkpoint import load_model
+from osprey.models.detection.detector import Detector
 from osprey.models.registry import ModelSpec, build, head_prefixes
 
 _SHOWN = 10  # class names in one line
@@ -39,12 +40,19 @@ def build_from_run(
     known = [name for name in classes if name in facts.classes]
     here = torch.tensor([classes.index(name) for name in known], dtype=torch.long)
     there = torch.tensor([facts.classes.index(name) for name in known], dtype=torch.long)
-    heads = head_prefixes(model)
+    heads = model.class_layers if isinstance(model, Detector) else head_prefixes(model)
     for key, value in theirs.items():
         if key not in own:
             raise CheckpointError(f"from: '{checkpoint}' holds '{key}', which {spec.name} has not")
         if not key.startswith(heads):
             own[key] = value
+        elif isinstance(model, Detector) and isinstance(donor, Detector):
+            mine = model.by_class(key, own[key], len(classes))
+            his = donor.by_class(key, value, len(facts.classes))
+            if (mine.shape[0], mine.shape[2:]) == (his.shape[0], his.shape[2:]):
+                first = mine.shape[1] - len(classes)  # after the background
+                mine[:, :first] = his[:, :first]
+                mine[:, here + first] = his[:, there + first]
         elif known and own[key].shape[1:] == value.shape[1:]:
             own[key][here] = value[there]
     try:

@@ -99,9 +99,11 @@ class Task(pl.LightningModule):
             resting = self.current_epoch < frozen
             self._move_backbone(not resting)
         everywhere = resting or self.config.model.freeze_batchnorm
-        # Statistics of small batches are worse than those the weights were trained with.
+        # Statistics of small batches are worse than those the weights were trained with. A head
+        # that begins with random weights has none to hold.
         for name, module in self.model.named_modules():
-            if isinstance(module, _BatchNorm) and (everywhere or f"{name}.weight" in self._stages):
+            held = everywhere and not name.startswith(self._head)
+            if isinstance(module, _BatchNorm) and (held or f"{name}.weight" in self._stages):
                 module.eval()
 
     def _move_backbone(self, moves: bool) -> None:

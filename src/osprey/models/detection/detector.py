@@ -31,8 +31,7 @@ class Detector(nn.Module):
     Args:
         network: Takes (images, targets); its own resizing and normalising is taken out.
         body: Name within ``network`` of the pretrained part, which ``freeze`` holds.
-        class_layers: What the names within ``network`` of the layers start with whose shape
-            hangs on the classes.
+        class_layers: Names within ``network`` of the layers that have outputs for each class.
         background: The network keeps its class 0 for the background.
         stages: How the body's layers are numbered, in timm's terms; None: as the body says.
     """
@@ -41,7 +40,7 @@ class Detector(nn.Module):
         self,
         network: nn.Module,
         body: str,
-        class_layers: str,
+        class_layers: Sequence[str],
         *,
         background: bool = False,
         stages: dict[str, Any] | None = None,
@@ -50,7 +49,7 @@ class Detector(nn.Module):
         self.network = network
         self.network.transform = _AsGiven()
         self.body_name = f"network.{body}"
-        self.class_layers = f"network.{class_layers}"
+        self.class_layers = tuple(f"network.{name}." for name in class_layers)
         self._offset = int(background)
         self._stages = stages
         for name in ("backbone", "head", "rpn.head", "roi_heads.box_predictor"):
@@ -110,6 +109,14 @@ class Detector(nn.Module):
             beside += [child for name, child in module.named_children() if name != part]
             module = cast(nn.Module, getattr(module, part))
         return tuple(child for child in beside if any(True for _ in child.parameters()))
+
+    def by_class(self, key: str, values: Tensor, num_classes: int) -> Tensor:
+        """A class layer's weights seen as [anchors, classes, numbers each, ...].
+
+        The background comes first, where the network has one.
+        """
+        each = 4 if ".bbox_pred." in key else 1
+        return values.view(-1, num_classes + self._offset, each, *values.shape[1:])
 
     def group_matcher(self, coarse: bool = False) -> Callable[[str], float]:
         """How layers are numbered, in timm's terms: the body's stages, then all else as one."""

@@ -18,6 +18,7 @@ from osprey.models.detection.detector import Detector
 from osprey.models.detection.pyramid import STRIDES, Pyramid
 from osprey.models.spec import ModelSpec
 
+PREDICTOR = ("roi_heads.box_predictor.cls_score", "roi_heads.box_predictor.bbox_pred")
 _RATIOS = (0.5, 1.0, 2.0)  # height over width of anchors
 
 
@@ -29,7 +30,7 @@ def fcos(backbone: ModelSpec, num_classes: int, settings: dict[str, Any]) -> Det
     )
     head = FCOSHead(pyramid.out_channels, 1, num_classes, settings["convs"])
     network = FCOS(pyramid, num_classes, anchor_generator=points, head=head)
-    return Detector(network, "backbone.body", "head.classification_head.cls_logits")
+    return Detector(network, "backbone.body", ["head.classification_head.cls_logits"])
 
 
 def retinanet(backbone: ModelSpec, num_classes: int, settings: dict[str, Any]) -> Detector:
@@ -45,7 +46,7 @@ def retinanet(backbone: ModelSpec, num_classes: int, settings: dict[str, Any]) -
     for branch in (head.classification_head, head.regression_head):
         branch.conv = branch.conv[: settings["convs"]]
     network = RetinaNet(pyramid, num_classes, anchor_generator=anchors, head=head)
-    return Detector(network, "backbone.body", "head.classification_head.cls_logits")
+    return Detector(network, "backbone.body", ["head.classification_head.cls_logits"])
 
 
 def fasterrcnn(backbone: ModelSpec, num_classes: int, settings: dict[str, Any]) -> Detector:
@@ -66,4 +67,4 @@ def fasterrcnn(backbone: ModelSpec, num_classes: int, settings: dict[str, Any]) 
         rpn_post_nms_top_n_train=500,
         rpn_post_nms_top_n_test=250,
     )
-    return Detector(network, "backbone.body", "roi_heads.box_predictor", background=True)
+    return Detector(network, "backbone.body", PREDICTOR, background=True)

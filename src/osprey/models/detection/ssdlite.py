@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 from torchvision.models.detection.ssd import SSD
@@ -94,4 +92,9 @@ def ssdlite(backbone: ModelSpec, num_classes: int, settings: dict[str, Any]) -> 
     )
     # The size is for the resizing that a Detector takes out: nothing else reads it.
     network = PatientSSD(ladder, boxes, (320, 320), num_classes + 1, head=head)
-    return Detector(network, "backbone.body", "head.classification_head", background=True)
+    return Detector(network, "backbone.body", class_layers(levels), background=True)
+
+
+def class_layers(levels: int) -> list[str]:
+    """Names of the layers that have outputs for each class."""
+    return [f"head.classification_head.module_list.{level}.1" for level in range(levels)]

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torchvision.models import detection, get_model_weights
+from torchvision.models.detection.ssd import SSD
 
 from osprey.models.detection.detector import Detector
-from osprey.models.detection.ssdlite import SSD, PatientSSD
+from osprey.models.detection.heads import PREDICTOR
+from osprey.models.detection.ssdlite import PatientSSD, class_layers
 
 _RESNET = {"stem": r"^(?:conv1|bn1)\.", "blocks": r"^layer(\d+)\."}
-_CLASSES = "head.classification_head.cls_logits"
+_CLASSES = ("head.classification_head.cls_logits",)
 
 # Name in torchvision; body, layers that hang on the classes, stages, and whether there is a
 # background class.
-_BUILT: dict[str, tuple[str, str, str, dict[str, Any], bool]] = {
+_BUILT: dict[str, tuple[str, str, Sequence[str], dict[str, Any], bool]] = {
     "fcos": ("fcos_resnet50_fpn", "backbone.body", _CLASSES, _RESNET, False),
     "retinanet": ("retinanet_resnet50_fpn_v2", "backbone.body", _CLASSES, _RESNET, False),
     "fasterrcnn_mobilenet": (
         *("fasterrcnn_mobilenet_v3_large_fpn", "backbone.body"),
-        *("roi_heads.box_predictor", {"blocks": r"^(\d+)\."}, True),
+        *(PREDICTOR, {"blocks": r"^(\d+)\."}, True),
     ),
     "fasterrcnn_resnet50": (
         *("fasterrcnn_resnet50_fpn_v2", "backbone.body"),
-        *("roi_heads.box_predictor", _RESNET, True),
+        *(PREDICTOR, _RESNET, True),
     ),
     "ssdlite": (
         *("ssdlite320_mobilenet_v3_large", "backbone.features"),
-        *("head.classification_head", {"blocks": r"^(\d+)\.(\d+)\."}, True),
+        *(class_layers(6), {"blocks": r"^(\d+)\.(\d+)\."}, True),
     ),
 }
 

@@ -16,7 +16,7 @@ from osprey.data.datamodule import DataModule
 from osprey.data.manifest import Manifest
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import Facts
-from osprey.models.registry import first_stages
+from osprey.models.registry import first_stages, head_prefixes
 from osprey.training.devices import pick_device
 
 _ENOUGH = 100  # batches for BatchNorm statistics: thousands of photos say what all would say
@@ -56,12 +56,12 @@ def estimate_batchnorm(
 
 
 def _moving_batchnorm(network: nn.Module, config: TrainConfig) -> list[_BatchNorm]:
-    if config.model.freeze == "backbone" or config.model.freeze_batchnorm:
-        return []
+    resting = config.model.freeze == "backbone" or config.model.freeze_batchnorm
+    heads = head_prefixes(network)
     held = first_stages(network, config.model.freeze_stages)
     return [
         module
         for name, module in network.named_modules()
         if isinstance(module, _BatchNorm) and module.track_running_stats
-        if f"{name}.weight" not in held
+        if name.startswith(heads) or not (resting or f"{name}.weight" in held)
     ]
