@@ -251,7 +251,7 @@ def test_a_class_keeps_what_was_learnt_of_it(name: str, tmp_path: Path) -> None:
             "fasterrcnn",
             {},
             "unknown detector 'fasterrcnn': it needs model.backbone=NAME; without, there are "
-            "fasterrcnn_mobilenet, fasterrcnn_resnet50, retinanet, fcos, ssdlite",
+            "fasterrcnn_mobilenet, fasterrcnn_resnet50, retinanet, fcos, ssdlite, rtdetr, dfine",
         ),
         (
             "fasterrcnn_mobilenet",

@@ -120,6 +120,8 @@ def _check_model(config: TrainConfig) -> None:
     model = config.model
     if model.runs and model.factory != "ensemble":
         raise ConfigError("model.runs goes with model=ensemble")
+    if model.backbone is not None and model.factory != "detector":
+        raise ConfigError("model.backbone goes with a detector, such as model=fcos")
     if model.factory == "ensemble" and len(model.runs) < 2:
         raise ConfigError("an ensemble needs 2 finished runs or more: model.runs=[RUN,RUN]")
     if isinstance(model.freeze, str):

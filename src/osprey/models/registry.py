@@ -151,7 +151,11 @@ def check_size(spec: ModelSpec, num_classes: int, size: int) -> None:
         raise ConfigError(f"data.size: a detector takes multiples of 32 px, not {size}: {sizes}")
     try:
         with torch.no_grad():
-            model.raw(photo) if isinstance(model, Detector) else model(photo)
+            if isinstance(model, Detector):
+                assert size >= model.smallest
+                model.raw(photo)
+            else:
+                model(photo)
     except (RuntimeError, AssertionError, ValueError):
         own = input_settings(spec).size
         raise ConfigError(

@@ -17,6 +17,7 @@ from osprey.models.checkpoint import Facts
 from osprey.models.detection.spec import with_backbone
 from osprey.models.folding import fold_batchnorm
 from osprey.models.registry import InputSettings, ModelSpec, check_size, input_settings
+from osprey.models.timm_models import fixed_size
 from osprey.models.transfer import build_from_run
 from osprey.models.weights import build_pretrained
 from osprey.tasks.base import Task
@@ -110,10 +111,4 @@ def make_data(config: TrainConfig, manifest: Manifest, preprocess: Preprocess) -
 
 
 def _size_is_an_option(spec: ModelSpec) -> bool:
-    """Transformers learn positions for one size and must be told another."""
-    if spec.factory != "timm":
-        return False
-    import timm
-
-    cfg = timm.get_pretrained_cfg(spec.name)
-    return cfg is not None and bool(cfg.fixed_input_size)
+    return spec.factory == "timm" and fixed_size(spec.name)

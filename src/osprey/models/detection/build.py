@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from osprey.models.detection import heads
 from osprey.models.detection.detector import Detector
-from osprey.models.detection.spec import backbone_of, settings_of
+from osprey.models.detection.spec import QUERIES, backbone_of, settings_of
 from osprey.models.detection.ssdlite import ssdlite
 from osprey.models.detection.whole import whole
 from osprey.models.spec import ModelSpec
@@ -24,9 +24,15 @@ def build_detector(spec: ModelSpec, num_classes: int) -> Detector:
         ConfigError: The backbone is not one of timm's, or has no feature maps to stand on.
     """
     backbone, settings = backbone_of(spec), settings_of(spec)
-    if backbone is None:
+    if spec.name in QUERIES:
+        from osprey.models.detection.queries import query_detector
+
+        detector = query_detector(spec.name, num_classes)
+    elif backbone is None:
         detector = whole(spec.name, num_classes)
     else:
         detector = _HEADS[spec.name](backbone, num_classes, settings)
-    detector.tell(settings["score_threshold"], settings["nms_iou"], settings["max_detections"])
+    detector.tell(
+        settings["score_threshold"], settings.get("nms_iou", 1.0), settings["max_detections"]
+    )
     return detector

@@ -33,6 +33,7 @@ class Detector(nn.Module):
         body: Name within ``network`` of the pretrained part, which ``freeze`` holds.
         class_layers: Names within ``network`` of the layers that have outputs for each class.
         background: The network keeps its class 0 for the background.
+        smallest: Side in pixels of the smallest photos it takes.
         stages: How the body's layers are numbered, in timm's terms; None: as the body says.
     """
 
@@ -43,6 +44,7 @@ class Detector(nn.Module):
         class_layers: Sequence[str],
         *,
         background: bool = False,
+        smallest: int = 32,
         stages: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -52,6 +54,7 @@ class Detector(nn.Module):
         self.class_layers = tuple(f"network.{name}." for name in class_layers)
         self._offset = int(background)
         self._stages = stages
+        self.smallest = smallest
         for name in ("backbone", "head", "rpn.head", "roi_heads.box_predictor"):
             if any(name == known for known, _ in network.named_modules()):
                 network.get_submodule(name).register_forward_hook(_in_full_precision)
@@ -95,6 +98,8 @@ class Detector(nn.Module):
 
         Of a network that looks twice (Faster R-CNN), those before the second look.
         """
+        if hasattr(self.network, "raw"):
+            return cast(Tensor, self.network.raw(images))  # type: ignore[operator]
         features: dict[str, Tensor] = self.network.backbone(images)  # type: ignore[operator]
         outputs = features
         if hasattr(self.network, "head"):
@@ -116,7 +121,9 @@ class Detector(nn.Module):
         The background comes first, where the network has one.
         """
         each = 4 if ".bbox_pred." in key else 1
-        return values.view(-1, num_classes + self._offset, each, *values.shape[1:])
+        total = (num_classes + self._offset) * each
+        whole = values[: len(values) // total * total]  # an embedding's padding comes last
+        return whole.view(-1, num_classes + self._offset, each, *values.shape[1:])
 
     def group_matcher(self, coarse: bool = False) -> Callable[[str], float]:
         """How layers are numbered, in timm's terms: the body's stages, then all else as one."""

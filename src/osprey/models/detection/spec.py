@@ -40,7 +40,8 @@ HEADS: dict[str, dict[str, Option]] = {
 }
 # torchvision's networks, each with its own backbone.
 WHOLE = ("fasterrcnn_mobilenet", "fasterrcnn_resnet50", "retinanet", "fcos", "ssdlite")
-NAMES = tuple(dict.fromkeys((*WHOLE, *HEADS)))
+# Those of transformers, an extra; their boxes need no suppression.
+QUERIES = ("rtdetr", "dfine")
 
 
 def with_backbone(spec: ModelSpec, backbone: str | None) -> ModelSpec:
@@ -78,12 +79,12 @@ def check_detector(spec: ModelSpec) -> None:
         ConfigError: Unknown name or option, or a value out of range.
     """
     backbone = spec.options.get("backbone")
-    there = WHOLE if backbone is None else tuple(HEADS)
+    there = (*WHOLE, *QUERIES) if backbone is None else tuple(HEADS)
     if spec.name not in there:
         hint = nearest(spec.name, there) or f" (one of {', '.join(there)})"
         if spec.name in HEADS:
             hint = f": it needs model.backbone=NAME; without, there are {', '.join(there)}"
-        elif spec.name in WHOLE:
+        elif spec.name in (*WHOLE, *QUERIES):
             hint = f": it has a backbone of its own; model.backbone goes with {', '.join(there)}"
         raise ConfigError(f"unknown detector '{spec.name}'{hint}")
     if backbone is not None and not isinstance(backbone, str):
@@ -107,6 +108,8 @@ def detector_input(spec: ModelSpec) -> InputSettings:
     """640 px, SSDlite 320, or what the backbone insists on; mean and std of its weights."""
     backbone = backbone_of(spec)
     size = 320 if spec.name == "ssdlite" else 640
+    if spec.name in QUERIES:
+        return InputSettings(size, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 1.0)
     if backbone is None:
         half = (0.5, 0.5, 0.5)
         mean, std = (half, half) if spec.name == "ssdlite" else IMAGENET
@@ -117,6 +120,8 @@ def detector_input(spec: ModelSpec) -> InputSettings:
 
 
 def _known(spec: ModelSpec) -> Mapping[str, Option]:
+    if spec.name in QUERIES:
+        return {key: option for key, option in _LIMITS.items() if key != "nms_iou"}
     return _LIMITS if spec.options.get("backbone") is None else HEADS[spec.name]
 
 

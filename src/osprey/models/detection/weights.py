@@ -11,7 +11,7 @@ from torch import Tensor
 
 from osprey.errors import CheckpointError
 from osprey.models.detection.detector import Detector
-from osprey.models.detection.spec import backbone_of
+from osprey.models.detection.spec import QUERIES, backbone_of
 from osprey.models.spec import ModelSpec
 from osprey.models.timm_models import build_timm
 from osprey.models.weights import download, load_strictly, read_weights, told
@@ -32,6 +32,10 @@ def load_detector(model: Detector, spec: ModelSpec, pretrained: bool | str) -> s
     Raises:
         CheckpointError: The weights cannot be had, or do not belong to this network.
     """
+    if spec.name in QUERIES:
+        from osprey.models.detection.queries import load_queries
+
+        return load_queries(model, spec.name, pretrained)
     backbone = backbone_of(spec)
     if backbone is None:
         return _load_whole(model, spec.name, pretrained)

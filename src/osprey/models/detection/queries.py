@@ -1,0 +1,143 @@
+"""RT-DETRv2 (Lv 2024) and D-FINE (Peng 2024): a set of queries, no anchors, no suppression."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import box_convert, clip_boxes_to_image
+
+from osprey.errors import CheckpointError, ConfigError
+from osprey.models.detection.detector import Detector, Target
+
+# Names in transformers, and where the weights are from: ResNet-50 and HGNetV2-B4.
+_KINDS = {
+    "rtdetr": ("RTDetrV2", "PekingU/rtdetr_v2_r50vd"),
+    "dfine": ("DFine", "ustc-community/dfine-large-coco"),
+}
+_BODY = "inner.model.backbone"
+_SMALLEST = 128  # px; feature maps of fewer places than there are queries cannot be asked
+_STAGES = {"stem": r"^model\.embedder\.", "blocks": r"^model\.encoder\.stages\.(\d+)\."}
+
+
+class QueryNetwork(nn.Module):
+    """A network of transformers', asked in the terms of torchvision's detectors.
+
+    Args:
+        inner: Its boxes are centre, width and height, in shares of the photo.
+    """
+
+    score_thresh: float
+    detections_per_img: int
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, images: Tensor, targets: list[Target] | None = None) -> Any:
+        """Losses in training, what is found otherwise."""
+        if self.training:
+            assert targets is not None
+            return self._losses(images, targets)
+        answer = self.inner(pixel_values=images)
+        side = images.shape[-1]
+        pairs = zip(answer.logits.float(), answer.pred_boxes.float(), strict=True)
+        return [self._found(logits, boxes, side) for logits, boxes in pairs]
+
+    def raw(self, images: Tensor) -> Tensor:
+        """The backbone's feature maps, as one row a photo."""
+        mask = torch.ones(images.shape[0], *images.shape[2:], device=images.device)
+        maps = self.inner.model.backbone(images, mask)  # type: ignore[operator,union-attr]
+        return torch.cat([values.flatten(1) for values, _ in maps], dim=1)
+
+    def _losses(self, images: Tensor, targets: list[Target]) -> dict[str, Tensor]:
+        side = images.shape[-1]
+        labels = [
+            {
+                "class_labels": target["labels"],
+                "boxes": box_convert(target["boxes"], "xyxy", "cxcywh") / side,
+            }
+            for target in targets
+        ]
+        parts: dict[str, Tensor] = {}
+        for key, value in self.inner(pixel_values=images, labels=labels).loss_dict.items():
+            kind = "_".join(key.split("_")[:2])  # one sum over the layers that each add theirs
+            parts[kind] = parts.get(kind, torch.zeros_like(value)) + value
+        return parts
+
+    def _found(self, logits: Tensor, boxes: Tensor, side: int) -> dict[str, Tensor]:
+        scores = logits.sigmoid().flatten()
+        best = scores.topk(min(self.detections_per_img, len(scores)))
+        kept = best.indices[best.values > self.score_thresh]
+        corners = box_convert(boxes[kept // logits.shape[1]], "cxcywh", "xyxy") * side
+        return {
+            "boxes": clip_boxes_to_image(corners, (side, side)),
+            "scores": scores[kept],
+            "labels": kept % logits.shape[1],
+        }
+
+
+def query_detector(name: str, num_classes: int) -> Detector:
+    """One of the two, untrained; nothing is fetched.
+
+    Raises:
+        ConfigError: The extra that brings transformers is not installed.
+    """
+    kind = _KINDS[name][0]
+    library = _library(name)
+    # Osprey's own settings hold BatchNorm.
+    config = getattr(library, f"{kind}Config")(
+        num_labels=num_classes, freeze_backbone_batch_norms=False
+    )
+    inner = getattr(library, f"{kind}ForObjectDetection")(config)
+    layers = [
+        f"{place}.{n}"
+        for place in ("model.decoder.class_embed", "class_embed")
+        for n in range(config.decoder_layers)
+    ]
+    layers += ["model.enc_score_head", "model.denoising_class_embed"]
+    named = [f"inner.{layer}" for layer in layers]
+    return Detector(QueryNetwork(inner), _BODY, named, smallest=_SMALLEST, stages=_STAGES)
+
+
+def load_queries(model: Detector, name: str, pretrained: bool | str) -> str:
+    """Fill a detector with the weights of COCO, but for the layers that name classes.
+
+    Raises:
+        CheckpointError: They cannot be had, or are not of this network.
+    """
+    kind, repository = _KINDS[name]
+    source = pretrained if isinstance(pretrained, str) else repository
+    try:
+        theirs = getattr(_library(name), f"{kind}ForObjectDetection").from_pretrained(
+            source, use_safetensors=True
+        )
+    except Exception as error:  # the hub's client and transformers raise many kinds
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise CheckpointError(
+            f"the pretrained weights of '{name}' could not be had from '{source}' ({reason}): "
+            "give a folder that transformers wrote with model.pretrained=PATH, or start from "
+            "nothing with model.pretrained=false"
+        ) from None
+    state = {f"network.inner.{key}": value for key, value in theirs.state_dict().items()}
+    kept = {k: v for k, v in state.items() if not k.startswith(model.class_layers)}
+    missing, unknown = model.load_state_dict(kept, strict=False)
+    missing = [k for k in missing if not k.startswith(model.class_layers)]
+    missing = [k for k in missing if not k.endswith("num_batches_tracked")]
+    if missing or unknown:
+        raise CheckpointError(
+            f"model.pretrained: '{source}' does not fit '{name}': {len(missing)} keys missing, "
+            f"{len(unknown)} unknown, first '{(missing or unknown)[0]}'"
+        )
+    return f"weights: {source} (layers that name classes left out)"
+
+
+def _library(name: str) -> Any:
+    try:
+        import transformers
+    except ImportError:
+        raise ConfigError(
+            f"model={name} needs transformers: pip install 'osprey-vision[transformers]'"
+        ) from None
+    return transformers
