@@ -132,8 +132,9 @@ def _describe(
     moving = sum(p.numel() for p in assembly.task.model.parameters() if p.requires_grad)
     frozen = f", {moving / 1e6:.2f} M of them trained" if moving < parameters else ""
     size = assembly.data.preprocess.size
+    on = f" on {config.model.backbone}" if config.model.backbone else ""
     say(
-        f"model   {config.model.name}, {parameters / 1e6:.2f} M parameters{frozen}, "
+        f"model   {config.model.name}{on}, {parameters / 1e6:.2f} M parameters{frozen}, "
         f"{size} x {size} px {config.data.resize}; "
         + ("goes on from last.ckpt" if resuming else assembly.weights)
     )
