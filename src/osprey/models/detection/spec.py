@@ -28,7 +28,7 @@ _LIMITS = {
 }
 _WIDTH = {"width": Option(128, 32, 1024)}  # channels of the pyramid
 _LEVELS = {"levels": Option(5, 3, 5)}  # strides 8, 16, 32, and further ones for large objects
-_CONVS = {"convs": Option(4, 1, 4)}  # layers of the head before its answer
+_CONVS = {"convs": Option(2, 1, 4)}  # layers of the head before its answer
 _ANCHORS = {"anchor_scale": Option(4.0, 1, 16)}  # side of the smallest anchor over the stride
 
 # Heads that stand on a timm backbone, by name, with what may be set of each.
