@@ -1,4 +1,4 @@
-"""mAP of 1,000 predicted photos: ours, from arrays, over faster-coco-eval alone, from its JSON lists."""
+"""mAP of 1,000 predicted photos: ours, from arrays, over faster-coco-eval alone, from lists."""
 
 from __future__ import annotations
 
