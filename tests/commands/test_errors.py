@@ -21,7 +21,10 @@ MISTAKES = {
     "optimizer.lr=fast": "optimizer.lr: 'fast' is not a number",
     "optimizer.lr=nan": "optimizer.lr: nan is out of range (at least 0)",
     "model=resnte18": "no model called 'resnte18'; did you mean 'resnet18'?",
-    "data=zzz": "no data called 'zzz'; there are: clothing, folder, harbour, table",
+    "data=zzz": (
+        "no data called 'zzz'; there are: blood_cells, boxes, clothing, coco, folder, harbour, "
+        "harbour_boxes, megadetector, table, voc, yolo"
+    ),
     "experiment=clothes": "no experiment called 'clothes'; did you mean 'clothing'?",
     "model=timm": "model.name is not set: add model.name=VALUE to the command",
     "data=folder": "data.root is not set: add data.root=VALUE to the command",

@@ -50,12 +50,15 @@ def test_figures_are_those_of_the_peer() -> None:
         low = draw.uniform(0, 200, (8, 2))
         boxes = np.concatenate([low, low + draw.uniform(8, 150, (8, 2))], axis=1)
         labels = draw.integers(0, 3, 8)
-        noisy = boxes + draw.normal(0, 4, boxes.shape)
+        noisy = boxes + draw.normal(0, 2, boxes.shape)
         truth.append(Detections(boxes.astype(np.float32), np.ones(8, np.float32), labels))
         scores = draw.uniform(0, 1, 8).astype(np.float32)
         found.append(Detections(noisy.astype(np.float32), scores, draw.permutation(labels)))
     ours = coco_figures(truth, found, 3)
-    peer = MeanAveragePrecision(backend="faster_coco_eval", class_metrics=True)
+    peer = MeanAveragePrecision(
+        backend="faster_coco_eval",
+        class_metrics=True,
+    )
     plain = [
         [
             {
