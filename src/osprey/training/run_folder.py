@@ -58,6 +58,15 @@ class RunFolder:
         """Whether the run was trained to its end and tested."""
         return (self.path / "summary.json").is_file()
 
+    @property
+    def task(self) -> str:
+        """What was trained: ``classification``, ``detection``; empty where nothing says so."""
+        try:
+            stored = OmegaConf.load(self.path / "config.yaml")
+            return str(OmegaConf.select(stored, "task.name") or "")
+        except Exception:  # as in `load_config`; the checkpoint says it too
+            return ""
+
     def write_text(self, name: str, text: str) -> None:
         """Write a file of this run, whole or not at all."""
         target = self.path / name
