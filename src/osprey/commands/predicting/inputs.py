@@ -11,13 +11,15 @@ from osprey.training.run_folder import RunFolder, find_run
 _NAMES = {"classification": "a classifier", "detection": "a detector"}
 
 
-def run_with_model(word: str, runs: Path) -> RunFolder:
+def run_with_model(word: str, runs: Path, task: str | None = None) -> RunFolder:
     """The run that ``word`` names, which has a checkpoint to predict with.
+
+    ``latest`` is the newest, or the newest trained for ``task``.
 
     Raises:
         UserError: There is no such run, or it has none yet.
     """
-    run = find_run(word, runs)
+    run = find_run(word, runs, task=task)
     if not run.best.is_file():
         raise UserError(f"run '{run.path}' has no best.ckpt yet: it has not finished an epoch")
     return run
@@ -29,7 +31,7 @@ def run_of_task(word: str, runs: Path, task: str, option: str) -> RunFolder:
     Raises:
         UserError: Or it was trained for another.
     """
-    run = run_with_model(word, runs)
+    run = run_with_model(word, runs, task)
     if run.task not in (task, ""):
         raise UserError(f"{option}: run '{run.path}' is {_NAMES[run.task]}, not {_NAMES[task]}")
     return run
