@@ -11,6 +11,7 @@ FORMATS = {
     "classification": ("csv", "json", "submission"),
     "detection": ("json", "megadetector", "coco", "csv"),
 }
+FORMATS["two steps"] = FORMATS["detection"]
 _ALL_FORMATS = tuple(dict.fromkeys(form for forms in FORMATS.values() for form in forms))
 
 
@@ -49,6 +50,14 @@ def parser() -> argparse.ArgumentParser:
     boxes.add_argument(
         "--save-dir", "--save_dir", metavar="OUT", help="folder for pictures with the boxes drawn"
     )
+    two = parser.add_argument_group("in two steps: where, then what")
+    two.add_argument("--detector", metavar="RUN", help="finds the boxes")
+    two.add_argument("--classifier", metavar="RUN", help="names what is in each box")
+    two.add_argument(
+        *("--full_image_fallback", "--full-image-fallback"),
+        action="store_true",
+        help="the classifier is asked of the whole photo where no box is found",
+    )
     return parser
 
 
@@ -61,7 +70,7 @@ def fraction(text: str) -> float:
 
 
 def check(arguments: argparse.Namespace, task: str) -> None:
-    """Refuse what does not go with the task or with one photo.
+    """Refuse what does not go with the task, or the two steps, or with one photo.
 
     Raises:
         UserError: One line that names the option.
@@ -81,5 +90,21 @@ def check(arguments: argparse.Namespace, task: str) -> None:
         for option in ("min_score", "save_dir"):
             if getattr(arguments, option) is not None:
                 raise UserError(f"--{option.replace('_', '-')} goes with a detector's run")
-    elif arguments.tta != "none":
+    elif task == "detection" and arguments.tta != "none":
         raise UserError("--tta goes with a classifier's run")
+
+
+def two_steps(arguments: argparse.Namespace) -> bool:
+    """Whether a detector and a classifier are to work together.
+
+    Raises:
+        UserError: Only part of what that takes is given.
+    """
+    if bool(arguments.detector) != bool(arguments.classifier):
+        missing = "classifier" if arguments.detector else "detector"
+        raise UserError(f"two steps need a detector and a classifier: add --{missing} RUN")
+    if arguments.detector and arguments.run:
+        raise UserError("--run is for one model: leave it out beside --detector and --classifier")
+    if arguments.full_image_fallback and not arguments.detector:
+        raise UserError("--full_image_fallback goes with --detector and --classifier")
+    return bool(arguments.detector)

@@ -24,8 +24,8 @@ class Pictures:
         root: The folder they come from; None: one photo, whose folder is not kept.
     """
 
-    def __init__(self, target: Path, photos: Sequence[Path], root: str | None) -> None:
-        above = Path(root) if root else photos[0].parent
+    def __init__(self, target: Path, photos: Sequence[Path], root: Path | None) -> None:
+        above = photos[0].parent if root is None else root
         # Where the photos lie, a picture takes none of their names.
         inside = target.resolve().is_relative_to(above.resolve())
         ending = "_boxes.jpg" if inside else ".jpg"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from osprey.data.annotations import write_annotations
 from osprey.data.annotations.table import Collector
 
 if TYPE_CHECKING:
-    from osprey.training.detecting.predictor import BoxPrediction
+    from osprey.commands.predicting.answers import Answer
 
 _FORMS = {"json": "megadetector"}
 
@@ -31,26 +30,20 @@ class BoxTable:
         self.classes = classes
         self.failures: list[str] = []
 
-    def add(
-        self, prediction: BoxPrediction, species: Sequence[list[Any]] | None = None, **said: Any
-    ) -> None:
-        """Take up a photo's boxes.
-
-        Args:
-            prediction: Of the detector.
-            species: Of each box ``[[name, probability], ...]``, most likely first.
-            **said: More of the photo, by column.
-        """
-        # Names that are no UTF-8, as old cards have them, are written with escapes.
-        name = os.path.relpath(prediction.file, self.found.root).replace(os.sep, "/")
-        name = name.encode("utf-8", "backslashreplace").decode()
+    def add(self, answer: Answer) -> None:
+        """Take up a photo and its boxes."""
+        prediction = answer.prediction
+        said: dict[str, Any] = {}
+        if answer.label is not None:
+            said = {"prediction": answer.label, "prediction_score": answer.score}
         if prediction.failure is not None:
             self.failures.append(prediction.failure)
-            said["failure"] = prediction.failure.encode("utf-8", "backslashreplace").decode()
-        row = self.found.image(name, prediction.width, prediction.height, **said)
+            said["failure"] = _text(prediction.failure)
+        name = os.path.relpath(prediction.file, self.found.root).replace(os.sep, "/")
+        row = self.found.image(_text(name), prediction.width, prediction.height, **said)
         for number, box in enumerate(prediction.boxes(self.classes)):
             x, y, w, h = box["box"]
-            ranked = None if species is None else species[number]
+            ranked = [list(pair) for pair in answer.species[number]] if answer.species else None
             self.found.box(row, box["label"], (x, y, w, h), box["score"], ranked)
 
     def write(self, output: Path, form: str | None) -> None:
@@ -65,10 +58,6 @@ class BoxTable:
             temporary.unlink(missing_ok=True)
 
 
-def say_failures(failures: Sequence[str]) -> None:
-    """Count what could not be read."""
-    if failures:
-        print(
-            f"{len(failures)} could not be read and have no boxes, first: {failures[0]}",
-            file=sys.stderr,
-        )
+def _text(name: str) -> str:
+    """Bytes that are no UTF-8, as old cards have them in names, are written with escapes."""
+    return name.encode("utf-8", "backslashreplace").decode()
