@@ -8,7 +8,6 @@ from pathlib import Path
 from osprey.commands.predicting import options
 from osprey.commands.predicting.inputs import (
     existing_photo,
-    folder_to_write,
     photos_of,
     run_of_task,
     run_with_model,
@@ -22,7 +21,12 @@ def main(argv: list[str]) -> int:
         return _two_steps(arguments)
     run = run_with_model(arguments.run or "latest", Path(arguments.runs))
     task = run.task or "classification"
-    photos = _checked(arguments, task)
+    options.check(arguments, task)
+    if arguments.video or arguments.camera is not None:
+        from osprey.commands.predicting.video import open_source, predict_video
+
+        return predict_video(arguments, run, open_source(arguments))
+    photos = _photos(arguments)
     if task == "detection":
         from osprey.commands.predicting.boxes import predict_boxes
 
@@ -36,17 +40,15 @@ def _two_steps(arguments: argparse.Namespace) -> int:
     runs = Path(arguments.runs)
     detector = run_of_task(arguments.detector, runs, "detection", "--detector")
     classifier = run_of_task(arguments.classifier, runs, "classification", "--classifier")
-    photos = _checked(arguments, "two steps")
+    options.check(arguments, "two steps")
+    photos = _photos(arguments)
     from osprey.commands.predicting.boxes import predict_two_step
 
     return predict_two_step(arguments, detector, classifier, photos)
 
 
-def _checked(arguments: argparse.Namespace, task: str) -> list[Path]:
-    """The photos asked about, every other word of the command line checked."""
-    options.check(arguments, task)
-    if arguments.save_dir is not None:
-        folder_to_write(arguments.save_dir, "--save-dir")
+def _photos(arguments: argparse.Namespace) -> list[Path]:
+    """The photos asked about."""
     if arguments.image:
         return [existing_photo(arguments.image)]
     return photos_of(arguments.folder, arguments.output)

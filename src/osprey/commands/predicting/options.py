@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from osprey.commands.predicting.inputs import folder_to_write
 from osprey.config.validate import TTA
 from osprey.errors import UserError
 
@@ -24,6 +25,10 @@ def parser() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--image", metavar="PHOTO", help="one photo; prints ['LABEL'], or boxes")
     what.add_argument("--folder", metavar="PHOTOS", help="every photo in it and below it")
+    what.add_argument("--video", metavar="FILE", help="a video; prints frames/s")
+    what.add_argument(
+        "--camera", type=int, metavar="N", help="a camera, 0 the first; Ctrl-C ends it"
+    )
     parser.add_argument("--run", help="run folder (default: newest finished run)")
     parser.add_argument("--runs", default="runs", help="where runs are kept (default: runs)")
     parser.add_argument(
@@ -50,6 +55,11 @@ def parser() -> argparse.ArgumentParser:
     boxes.add_argument(
         "--save-dir", "--save_dir", metavar="OUT", help="folder for pictures with the boxes drawn"
     )
+    boxes.add_argument(
+        "--realtime",
+        action="store_true",
+        help="skip frames of --video to keep up with the clock, as with --camera",
+    )
     two = parser.add_argument_group("in two steps: where, then what")
     two.add_argument("--detector", metavar="RUN", help="finds the boxes")
     two.add_argument("--classifier", metavar="RUN", help="names what is in each box")
@@ -75,10 +85,15 @@ def check(arguments: argparse.Namespace, task: str) -> None:
     Raises:
         UserError: One line that names the option.
     """
-    if arguments.image and (arguments.output or arguments.format):
+    if not arguments.folder and (arguments.output or arguments.format):
         raise UserError("--output and --format go with --folder")
-    if arguments.image and arguments.strict:
-        raise UserError("--strict goes with --folder: one photo that cannot be read is an error")
+    if not arguments.folder and arguments.strict:
+        raise UserError("--strict goes with --folder: alone, what cannot be read is an error")
+    if arguments.realtime and not arguments.video:
+        raise UserError("--realtime goes with --video")
+    moving = "--video" if arguments.video else "--camera"
+    if (arguments.video or arguments.camera is not None) and task != "detection":
+        raise UserError(f"{moving} is for one detector's run: name it with --run")
     forms = FORMATS[task]
     if arguments.format and arguments.format not in forms:
         raise UserError(
@@ -86,6 +101,8 @@ def check(arguments: argparse.Namespace, task: str) -> None:
         )
     if arguments.format in ("coco", "megadetector") and not arguments.output.endswith(".json"):
         raise UserError(f"--format {arguments.format} is a file ending in .json")
+    if arguments.save_dir is not None:
+        folder_to_write(arguments.save_dir, "--save-dir")
     if task == "classification":
         for option in ("min_score", "save_dir"):
             if getattr(arguments, option) is not None:
