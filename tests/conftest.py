@@ -20,7 +20,7 @@ COLOURS = {"blue": (40, 60, 200), "green": (40, 190, 60), "red": (210, 50, 40)}
 # The smallest detector; what it finds is next to nothing.
 TINY_BOXES = [
     "data.root=harbour",
-    "data.render_count=60",
+    "data.render_count=200",
     "data.single_class=fish",
     "data.size=64",
     "data.batch_size=8",

@@ -175,9 +175,7 @@ def test_mistakes(
     (Path("file")).touch()
     cases = {
         ("--image", photo, "--tta", "flip"): "--tta goes with a classifier's run",
-        ("--image", photo, "--save-dir", "file"): (
-            "--save-dir: 'file' is a file; name a folder"
-        ),
+        ("--image", photo, "--save-dir", "file"): ("--save-dir: 'file' is a file; name a folder"),
         ("--image", photo, "--strict"): (
             "--strict goes with --folder: alone, what cannot be read is an error"
         ),
@@ -231,4 +229,6 @@ def test_a_checkpoint_of_the_other_task_is_told_whatever_the_config_says(
         shutil.copy(only_run(other) / "checkpoints" / "best.ckpt", mixed / "checkpoints")
         result = osprey("predict", "--image", inbox / "a.jpg", "--run", mixed)
         assert result.code == 2
-        assert result.err == f"osprey predict: checkpoint '{mixed}/checkpoints/best.ckpt' {message}\n"
+        assert (
+            result.err == f"osprey predict: checkpoint '{mixed}/checkpoints/best.ckpt' {message}\n"
+        )
