@@ -17,6 +17,24 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 COLOURS = {"blue": (40, 60, 200), "green": (40, 190, 60), "red": (210, 50, 40)}
+# The smallest detector; what it finds is next to nothing.
+TINY_BOXES = [
+    "data.root=harbour",
+    "data.render_count=200",
+    "data.single_class=fish",
+    "data.size=64",
+    "data.batch_size=8",
+    "data.num_workers=0",
+    "augmentation=none",
+    "model.backbone=mobilenetv3_small_050",
+    "model.pretrained=false",
+    "model.freeze_batchnorm=false",
+    "trainer.max_epochs=1",
+    "trainer.limit_train_batches=2",
+    "trainer.limit_eval_batches=1",
+    "trainer.autotune=false",
+    "callbacks.progress=false",
+]
 TIMES = ("seconds", "data_wait")  # columns of metrics.csv that no two runs share
 # The smallest run that goes through everything.
 TINY = [
@@ -133,6 +151,22 @@ def trained(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
     os.chdir(folder)
     try:
         words = ["train", "data=folder", f"data.root={photos}", "model=simple_cnn", *TINY]
+        assert main([*words, f"paths.cache={folder / 'cache'}"]) == 0
+    finally:
+        os.chdir(before)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with one finished run of a detector, and its photos. Read only."""
+    from osprey.commands import main
+
+    folder = tmp_path_factory.mktemp("detector")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        words = ["train", "task=detection", "data=harbour_boxes", "model=ssdlite", *TINY_BOXES]
         assert main([*words, f"paths.cache={folder / 'cache'}"]) == 0
     finally:
         os.chdir(before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from osprey.commands.predicting.inputs import run_of_task
 from osprey.config.compose import run_hydra, typed
 from osprey.config.schema import EvalConfig, TrainConfig
 from osprey.config.validate import validate_eval
@@ -23,6 +24,9 @@ def main(argv: list[str]) -> int:
 
 def _evaluate(config: EvalConfig) -> None:
     validate_eval(config)
+    if config.detector is not None:
+        _two_step(config, config.detector)
+        return
     run = find_run(config.run, Path(config.paths.runs))
     checkpoint = run.best if config.checkpoint == "best" else run.last
     if not checkpoint.is_file():
@@ -56,6 +60,39 @@ def _evaluate(config: EvalConfig) -> None:
         say(f"{split:<7} without tta:  {kind.metrics_line(figures['without_tta'])}")
         say(f"{split:<7} {f'tta={config.tta}:':<13} {kind.metrics_line(figures)}")
     say(f"wrote   {run.path / 'evaluations' / name}.json and .csv ({checkpoint})")
+
+
+def _two_step(config: EvalConfig, detector: str) -> None:
+    """Name photos by their boxes and as a whole, and write both figures down."""
+    runs = Path(config.paths.runs)
+    where = run_of_task(detector, runs, "detection", "detector")
+    what = run_of_task(config.run, runs, "classification", "run")
+    whole = run_of_task(config.one_step or str(what.path), runs, "classification", "one_step")
+    settings = whole.load_config()
+    part = _samples(config, settings, whole).split(config.data.split)
+
+    from osprey.training.console import say
+    from osprey.training.detecting.predictor import BoxPredictor
+    from osprey.training.detecting.two_step import TwoStep
+    from osprey.training.detecting.two_step_figures import compare, print_comparison
+    from osprey.training.devices import pick_device
+    from osprey.training.predict import Predictor
+
+    device = pick_device(config.accelerator)
+    steps = TwoStep(
+        BoxPredictor(where.best, device),
+        Predictor(what.best, device, config.tta),
+        fallback=config.full_image_fallback,
+    )
+    one_step = Predictor(whole.best, device, config.tta)
+    name = f"evaluations/two-step-{where.path.name}-{config.data.split}"
+    (what.path / "evaluations").mkdir(exist_ok=True)
+    figures = compare(steps, one_step, part, config.nothing, what.path / f"{name}.csv")
+    runs_of = {"detector": where, "classifier": what, "one_step_classifier": whole}
+    figures |= {key: str(run.path) for key, run in runs_of.items()}
+    what.write_json(f"{name}.json", figures)
+    print_comparison(figures, config.data.split)
+    say(f"wrote   {what.path / name}.json and .csv")
 
 
 def _samples(config: EvalConfig, settings: TrainConfig, run: RunFolder) -> Manifest:

@@ -202,6 +202,10 @@ class EvalConfig:
     checkpoint: str = MISSING  # best | last
     tta: str = MISSING  # none | flip | dihedral
     data: EvalDataConfig = MISSING
+    detector: str | None = None
+    one_step: str | None = None
+    full_image_fallback: bool = MISSING
+    nothing: str = MISSING
     batch_size: int | None = None
     num_workers: int | None = None
     accelerator: str = MISSING

@@ -219,3 +219,8 @@ def validate_eval(config: EvalConfig) -> None:
     check_choice("accelerator", config.accelerator, CHOICES["trainer.accelerator"])
     for key in ("batch_size", "num_workers"):
         check_range(key, getattr(config, key), *RANGES[f"data.{key}"])
+    if config.detector is None and (config.one_step is not None or config.full_image_fallback):
+        given = "one_step" if config.one_step is not None else "full_image_fallback"
+        raise ConfigError(f"{given} is of two steps: name a detector's run with detector=RUN")
+    if config.detector is not None and config.checkpoint != "best":
+        raise ConfigError("two steps are tested with checkpoint=best")

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from osprey.errors import UnreadableImage
+from osprey.errors import CheckpointError, UnreadableImage
 from osprey.imaging import Preprocess, read_image
 from osprey.models.checkpoint import load_model
 from osprey.training.tta import ask, merge_views
@@ -58,6 +58,9 @@ class Predictor:
         checkpoint: One of Osprey's checkpoints.
         device: Where to compute; the CPU unless told otherwise.
         tta: Test-time augmentation: ``none``, ``flip`` or ``dihedral``.
+
+    Raises:
+        CheckpointError: The checkpoint is refused, or is no classifier's.
     """
 
     def __init__(
@@ -65,6 +68,8 @@ class Predictor:
     ) -> None:
         self.tta = tta
         model, self.facts = load_model(checkpoint)
+        if self.facts.task != "classification":
+            raise CheckpointError(f"checkpoint '{checkpoint}' is a detector's, not a classifier's")
         self.device = device or torch.device("cpu")
         # Channels last is the order the bytes come in, and the quicker one for convolutions.
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

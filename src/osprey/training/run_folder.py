@@ -58,6 +58,15 @@ class RunFolder:
         """Whether the run was trained to its end and tested."""
         return (self.path / "summary.json").is_file()
 
+    @property
+    def task(self) -> str:
+        """What was trained: ``classification``, ``detection``; empty where nothing says so."""
+        try:
+            stored = OmegaConf.load(self.path / "config.yaml")
+            return str(OmegaConf.select(stored, "task.name") or "")
+        except Exception:  # as in `load_config`; the checkpoint says it too
+            return ""
+
     def write_text(self, name: str, text: str) -> None:
         """Write a file of this run, whole or not at all."""
         target = self.path / name
@@ -157,7 +166,9 @@ def _all_runs(runs: Path) -> list[RunFolder]:
     return [RunFolder(p.parent) for p in sorted(runs.glob("*/*/config.yaml"))]
 
 
-def find_run(word: str, runs: Path, *, resumable: bool = False) -> RunFolder:
+def find_run(
+    word: str, runs: Path, *, resumable: bool = False, task: str | None = None
+) -> RunFolder:
     """The run that ``word`` names: a folder, or ``latest``.
 
     Args:
@@ -165,6 +176,7 @@ def find_run(word: str, runs: Path, *, resumable: bool = False) -> RunFolder:
         runs: Where runs are kept.
         resumable: ``latest`` is the newest with a checkpoint to go on from, finished or not;
             otherwise the newest finished one.
+        task: ``latest`` is of a run that was trained for this.
 
     Raises:
         UserError: There is no such run.
@@ -173,8 +185,11 @@ def find_run(word: str, runs: Path, *, resumable: bool = False) -> RunFolder:
         marks = [r.last if resumable else r.path / "summary.json" for r in _all_runs(runs)]
         # By when they got there, not by when they began: the same run that runs/latest names.
         good = sorted((p for p in marks if p.is_file()), key=lambda p: p.stat().st_mtime_ns)
+        if task is not None:
+            good = [p for p in good if RunFolder(p.parent).task == task]
         if not good:
             kind = "run with a checkpoint to go on from" if resumable else "finished run"
+            kind += f" of task={task}" if task else ""
             raise UserError(f"there is no {kind} under '{runs}': train one with 'osprey train'")
         return RunFolder(good[-1].parents[1] if resumable else good[-1].parent)
     for path in (Path(word), runs / word):

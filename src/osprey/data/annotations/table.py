@@ -24,6 +24,8 @@ IMAGE_FIELDS: dict[str, type] = {
     "seq_num_frames": int,
     "corrupt": bool,
     "failure": str,
+    "prediction": str,  # the class of the whole photo, as a model says
+    "prediction_score": float,
 }
 
 
@@ -168,6 +170,8 @@ def _typed(value: Any, kind: type, name: str, file: str) -> Any:
     if kind is str:
         return str(value)
     try:
-        return int(float(value))
+        return float(value) if kind is float else int(float(value))
     except (TypeError, ValueError, OverflowError):
+        if kind is float:
+            raise DataError(f"'{file}': {name} '{value}' is not a number") from None
         raise DataError(f"'{file}': {name} '{value}' is not a whole number") from None

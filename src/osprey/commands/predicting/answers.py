@@ -1,0 +1,105 @@
+"""Boxes told: printed for one photo, annotations for a folder, pictures of either."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from osprey.commands.predicting.pictures import Pictures
+from osprey.commands.predicting.tables import BoxTable
+from osprey.errors import UnreadableImage
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from osprey.training.detecting.predictor import BoxPrediction
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is told of one photo.
+
+    Attributes:
+        prediction: The detector's.
+        pixels: The photo at full size, where it is at hand.
+        label: Of the whole photo, from a second step.
+        score: Likewise.
+        species: Of each box ``[(name, probability), ...]``, from a second step.
+    """
+
+    prediction: BoxPrediction
+    pixels: NDArray[np.uint8] | None
+    label: str | None = None
+    score: float | None = None
+    species: list[list[tuple[str, float]]] | None = field(default=None)
+
+    def record(self, classes: Sequence[str]) -> dict[str, Any]:
+        """As plain data, pixels x, y, w, h."""
+        boxes = self.prediction.boxes(classes)
+        for box, ranked in zip(boxes, self.species or [], strict=self.species is not None):
+            box["classifications"] = [list(pair) for pair in ranked]
+        whole = {} if self.label is None else {"label": self.label, "score": self.score}
+        return {"file": self.prediction.file, **whole, "detections": boxes}
+
+    def texts(self, classes: Sequence[str]) -> list[str]:
+        """What to write at each box."""
+        if self.species is not None:
+            return [f"{ranked[0][0]} {ranked[0][1]:.2f}" for ranked in self.species]
+        return [f"{box['label']} {box['score']:.2f}" for box in self.prediction.boxes(classes)]
+
+
+def tell(
+    arguments: argparse.Namespace,
+    photos: list[Path],
+    classes: Sequence[str],
+    answers: Iterator[Answer],
+) -> int:
+    """Tell the answers as the command line says; returns the exit code."""
+    drawn = _drawn(arguments, photos, classes, answers)
+    if arguments.image:
+        answer = next(drawn)
+        if answer.prediction.failure is not None:
+            raise UnreadableImage(answer.prediction.failure)
+        print(json.dumps(answer.record(classes), ensure_ascii=False))
+        return 0
+    started = time.perf_counter()
+    table = BoxTable(Path(arguments.folder).expanduser(), classes)
+    for answer in drawn:
+        table.add(answer)
+    table.write(Path(arguments.output), arguments.format)
+    rate = len(photos) / (time.perf_counter() - started)
+    print(
+        f"{len(photos)} photos, {len(table.found.boxes)} boxes, {rate:.0f} photos a second: "
+        f"{arguments.output}",
+        file=sys.stderr,
+    )
+    if table.failures:
+        print(
+            f"{len(table.failures)} could not be read and have no boxes, "
+            f"first: {table.failures[0]}",
+            file=sys.stderr,
+        )
+    return 1 if table.failures and arguments.strict else 0
+
+
+def _drawn(
+    arguments: argparse.Namespace,
+    photos: list[Path],
+    classes: Sequence[str],
+    answers: Iterator[Answer],
+) -> Iterator[Answer]:
+    """The answers, each with its picture written where pictures are wanted."""
+    folder = Path(arguments.folder).expanduser() if arguments.folder else None
+    pictures = Pictures(Path(arguments.save_dir), photos, folder) if arguments.save_dir else None
+    for photo, answer in zip(photos, answers, strict=True):
+        found = answer.prediction.detections
+        if pictures is not None and found is not None:
+            pictures.draw(photo, found, answer.texts(classes), answer.pixels)
+        yield answer

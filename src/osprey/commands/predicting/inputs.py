@@ -1,0 +1,77 @@
+"""What ``osprey predict`` is given: runs, photos, and where to write; checked without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from osprey.data.readers import existing_folder, walk_photos
+from osprey.errors import DataError, UserError, nearest
+from osprey.training.run_folder import RunFolder, find_run
+
+_NAMES = {"classification": "a classifier", "detection": "a detector"}
+
+
+def run_with_model(word: str, runs: Path, task: str | None = None) -> RunFolder:
+    """The run that ``word`` names, which has a checkpoint to predict with.
+
+    ``latest`` is the newest, or the newest trained for ``task``.
+
+    Raises:
+        UserError: There is no such run, or it has none yet.
+    """
+    run = find_run(word, runs, task=task)
+    if not run.best.is_file():
+        raise UserError(f"run '{run.path}' has no best.ckpt yet: it has not finished an epoch")
+    return run
+
+
+def run_of_task(word: str, runs: Path, task: str, option: str) -> RunFolder:
+    """Likewise, of a run that was trained for ``task``.
+
+    Raises:
+        UserError: Or it was trained for another.
+    """
+    run = run_with_model(word, runs, task)
+    if run.task not in (task, ""):
+        raise UserError(f"{option}: run '{run.path}' is {_NAMES[run.task]}, not {_NAMES[task]}")
+    return run
+
+
+def existing_photo(name: str) -> Path:
+    """The photo of ``--image``."""
+    path = Path(name)
+    if path.is_dir():
+        raise UserError(f"--image: '{name}' is a folder; use --folder")
+    if not path.is_file():
+        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise UserError(f"--image: there is no file '{name}'{nearest(path.name, beside)}")
+    return path
+
+
+def photos_below(folder: str, option: str = "--folder") -> list[Path]:
+    """Every photo of a folder, at least one."""
+    photos = list(walk_photos(existing_folder(folder, option)))
+    if not photos:
+        raise DataError(f"{option}: no photos under '{folder}'")
+    return photos
+
+
+def photos_of(folder: str, output: str | None) -> list[Path]:
+    """The photos of ``--folder``, whose table can be written to ``--output``."""
+    if not output:
+        raise UserError("--folder needs --output FILE to write its table to")
+    existing_folder(folder, "--folder")
+    target = Path(output)
+    if target.is_dir():
+        raise UserError(f"--output: '{output}' is a folder; name a file")
+    if not target.parent.is_dir():
+        raise UserError(f"--output: there is no folder '{target.parent}' to write to")
+    return photos_below(folder)
+
+
+def folder_to_write(name: str, option: str) -> Path:
+    """A folder that is there, or can be made."""
+    path = Path(name)
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{option}: '{name}' is a file; name a folder")
+    return path

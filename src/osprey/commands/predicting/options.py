@@ -1,0 +1,127 @@
+"""The command line of ``osprey predict``."""
+
+from __future__ import annotations
+
+import argparse
+
+from osprey.commands.predicting.inputs import folder_to_write
+from osprey.config.validate import TTA
+from osprey.errors import UserError
+
+FORMATS = {
+    "classification": ("csv", "json", "submission"),
+    "detection": ("json", "megadetector", "coco", "csv"),
+}
+FORMATS["two steps"] = FORMATS["detection"]
+_ALL_FORMATS = tuple(dict.fromkeys(form for forms in FORMATS.values() for form in forms))
+
+
+def parser() -> argparse.ArgumentParser:
+    """Everything that may be asked."""
+    parser = argparse.ArgumentParser(
+        prog="osprey predict",
+        description="Name or find what is on a photo, or on every photo of a folder.",
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--image", metavar="PHOTO", help="one photo; prints ['LABEL'], or boxes")
+    what.add_argument("--folder", metavar="PHOTOS", help="every photo in it and below it")
+    what.add_argument("--video", metavar="FILE", help="a video; prints frames/s")
+    what.add_argument(
+        "--camera", type=int, metavar="N", help="a camera, 0 the first; Ctrl-C ends it"
+    )
+    parser.add_argument("--run", help="run folder (default: newest finished run)")
+    parser.add_argument("--runs", default="runs", help="where runs are kept (default: runs)")
+    parser.add_argument(
+        "--tta",
+        choices=TTA,
+        default="none",
+        help="answers averaged over the photo and its mirror image, or its 8 turned views",
+    )
+    parser.add_argument("--verbose", action="store_true", help="also scores, model and timing")
+    parser.add_argument("--output", metavar="FILE", help="table to write, for --folder")
+    parser.add_argument(
+        "--format", choices=_ALL_FORMATS, help="of --output (default: by its ending)"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="exit code 1 if a photo of --folder cannot be read"
+    )
+    boxes = parser.add_argument_group("with a detector")
+    boxes.add_argument(
+        *("--min-score", "--min_score"),
+        type=fraction,
+        metavar="S",
+        help="a box counts from this score on (default: the run's own threshold of each class)",
+    )
+    boxes.add_argument(
+        "--save-dir", "--save_dir", metavar="OUT", help="folder for pictures with the boxes drawn"
+    )
+    boxes.add_argument(
+        "--realtime",
+        action="store_true",
+        help="skip frames of --video to keep up with the clock, as with --camera",
+    )
+    two = parser.add_argument_group("in two steps: where, then what")
+    two.add_argument("--detector", metavar="RUN", help="finds the boxes")
+    two.add_argument("--classifier", metavar="RUN", help="names what is in each box")
+    two.add_argument(
+        *("--full_image_fallback", "--full-image-fallback"),
+        action="store_true",
+        help="the classifier is asked of the whole photo where no box is found",
+    )
+    return parser
+
+
+def fraction(text: str) -> float:
+    """A number from 0 to 1, for argparse."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
+    return value
+
+
+def check(arguments: argparse.Namespace, task: str) -> None:
+    """Refuse what does not go with the task, or the two steps, or with one photo.
+
+    Raises:
+        UserError: One line that names the option.
+    """
+    if not arguments.folder and (arguments.output or arguments.format):
+        raise UserError("--output and --format go with --folder")
+    if not arguments.folder and arguments.strict:
+        raise UserError("--strict goes with --folder: alone, what cannot be read is an error")
+    if arguments.realtime and not arguments.video:
+        raise UserError("--realtime goes with --video")
+    moving = "--video" if arguments.video else "--camera"
+    if (arguments.video or arguments.camera is not None) and task != "detection":
+        raise UserError(f"{moving} is for one detector's run: name it with --run")
+    forms = FORMATS[task]
+    if arguments.format and arguments.format not in forms:
+        raise UserError(
+            f"--format {arguments.format} is not for {task} (one of {', '.join(forms)})"
+        )
+    if arguments.format in ("coco", "megadetector") and not arguments.output.endswith(".json"):
+        raise UserError(f"--format {arguments.format} is a file ending in .json")
+    if arguments.save_dir is not None:
+        folder_to_write(arguments.save_dir, "--save-dir")
+    if task == "classification":
+        for option in ("min_score", "save_dir"):
+            if getattr(arguments, option) is not None:
+                raise UserError(f"--{option.replace('_', '-')} goes with a detector's run")
+    elif task == "detection" and arguments.tta != "none":
+        raise UserError("--tta goes with a classifier's run")
+
+
+def two_steps(arguments: argparse.Namespace) -> bool:
+    """Whether a detector and a classifier are to work together.
+
+    Raises:
+        UserError: Only part of what that takes is given.
+    """
+    if bool(arguments.detector) != bool(arguments.classifier):
+        missing = "classifier" if arguments.detector else "detector"
+        raise UserError(f"two steps need a detector and a classifier: add --{missing} RUN")
+    if arguments.detector and arguments.run:
+        raise UserError("--run is for one model: leave it out beside --detector and --classifier")
+    if arguments.full_image_fallback and not arguments.detector:
+        raise UserError("--full_image_fallback goes with --detector and --classifier")
+    return bool(arguments.detector)

@@ -1,0 +1,63 @@
+"""What was found on a folder of photos, collected and written as annotations."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from osprey.data.annotations import write_annotations
+from osprey.data.annotations.table import Collector
+
+if TYPE_CHECKING:
+    from osprey.commands.predicting.answers import Answer
+
+_FORMS = {"json": "megadetector"}
+
+
+class BoxTable:
+    """Collects predictions.
+
+    Args:
+        root: The folder of the photos, which their names will be relative to.
+        classes: The detector's class names.
+    """
+
+    def __init__(self, root: Path, classes: Sequence[str]) -> None:
+        self.found = Collector(root)
+        self.found.classes.update(dict.fromkeys(classes))
+        self.classes = classes
+        self.failures: list[str] = []
+
+    def add(self, answer: Answer) -> None:
+        """Take up a photo and its boxes."""
+        prediction = answer.prediction
+        said: dict[str, Any] = {}
+        if answer.label is not None:
+            said = {"prediction": answer.label, "prediction_score": answer.score}
+        if prediction.failure is not None:
+            self.failures.append(prediction.failure)
+            said["failure"] = _text(prediction.failure)
+        name = os.path.relpath(prediction.file, self.found.root).replace(os.sep, "/")
+        row = self.found.image(_text(name), prediction.width, prediction.height, **said)
+        for number, box in enumerate(prediction.boxes(self.classes)):
+            x, y, w, h = box["box"]
+            ranked = [list(pair) for pair in answer.species[number]] if answer.species else None
+            self.found.box(row, box["label"], (x, y, w, h), box["score"], ranked)
+
+    def write(self, output: Path, form: str | None) -> None:
+        """Write the file whole or not at all."""
+        form = form or ("json" if output.suffix.lower() == ".json" else "csv")
+        temporary = output.with_name(f".{os.getpid()}.{output.name}")
+        try:
+            form = _FORMS.get(form, form)
+            write_annotations(self.found.done(), temporary, form, self.found.root)
+            os.replace(temporary, output)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _text(name: str) -> str:
+    """Bytes that are no UTF-8, as old cards have them in names, are written with escapes."""
+    return name.encode("utf-8", "backslashreplace").decode()

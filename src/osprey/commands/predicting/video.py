@@ -1,0 +1,121 @@
+"""A detector's answers on a video or a camera."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from osprey.commands.predicting.boxes import load_detector
+from osprey.errors import UnreadableImage, UserError
+from osprey.imaging.drawing import draw_boxes
+from osprey.imaging.video import Video, VideoWriter, open_camera, open_video
+from osprey.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from osprey.imaging.boxes import Detections
+    from osprey.training.detecting.predictor import BoxPredictor
+
+
+def open_source(arguments: argparse.Namespace) -> Video:
+    """The video or the camera asked for, before anything else is loaded."""
+    if arguments.camera is not None:
+        return open_camera(arguments.camera)
+    if Path(arguments.video).is_dir():
+        raise UserError(f"--video: '{arguments.video}' is a folder; name a file")
+    return open_video(Path(arguments.video))
+
+
+def predict_video(arguments: argparse.Namespace, run: RunFolder, video: Video) -> int:
+    """Find what is on each frame; draw it, write it down, and say how fast that went."""
+    predictor = load_detector(arguments, run)
+    target = _target(arguments)
+    writer = VideoWriter(target.with_name(f"{target.name}.mp4"), video.rate) if target else None
+    frames: list[dict[str, Any]] = []
+    complete = False
+    try:
+        seconds, skipped = _watch(arguments, predictor, video, writer, frames)
+        complete = True
+    finally:
+        video.close()
+        if writer is not None:
+            writer.close(keep=complete)
+    if not frames:
+        raise UnreadableImage(f"{video.name}: not one frame can be decoded")
+    if target is not None:
+        told = {"video": video.name, "frames_in_header": video.said, "skipped": skipped}
+        _write(target.with_name(f"{target.name}.json"), {**told, "frames": frames})
+        print(f"wrote {target}.mp4 and .json", file=sys.stderr)
+    _say(video, len(frames), skipped, seconds)
+    return 0
+
+
+def _target(arguments: argparse.Namespace) -> Path | None:
+    """Where the drawn video goes, less its ending; never over the video itself."""
+    if arguments.save_dir is None:
+        return None
+    folder = Path(arguments.save_dir)
+    if arguments.camera is not None:
+        return folder / f"camera{arguments.camera}"
+    source = Path(arguments.video)
+    beside = source.resolve().parent == folder.resolve()
+    return folder / (f"{source.stem}_boxes" if beside else source.stem)
+
+
+def _watch(
+    arguments: argparse.Namespace,
+    predictor: BoxPredictor,
+    video: Video,
+    writer: VideoWriter | None,
+    told: list[dict[str, Any]],
+) -> tuple[float, int]:
+    """Go through the frames; returns the seconds it took, and how many were skipped."""
+    from osprey.training.detecting.watching import Pace, watch
+
+    live = arguments.realtime or arguments.camera is not None
+    pace = Pace(wait=arguments.camera is None)
+    frames = pace.keep(video, float(video.rate)) if live else iter(video)
+    started = time.perf_counter()
+    try:
+        for frame, found in watch(predictor, frames, **({"at_once": 1} if live else {})):
+            boxes = _records(found, predictor.classes)
+            told.append({"frame": frame.number, "time": round(frame.time, 3), "detections": boxes})
+            if writer is not None:
+                texts = [f"{box['label']} {box['score']:.2f}" for box in boxes]
+                drawn = draw_boxes(frame.pixels, found.boxes, texts, found.labels.tolist())
+                writer.write(drawn, frame.number)
+    except KeyboardInterrupt:  # how one leaves a camera
+        print(file=sys.stderr)
+    return time.perf_counter() - started, pace.skipped
+
+
+def _records(found: Detections, classes: list[str]) -> list[dict[str, Any]]:
+    from osprey.training.detecting.predictor import BoxPrediction
+
+    return BoxPrediction("", 0, 0, found).boxes(classes)
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # Names that are no UTF-8, as old cards have them, are written with escapes.
+    with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
+        json.dump(content, file, ensure_ascii=False)
+        file.write("\n")
+    os.replace(temporary, path)
+
+
+def _say(video: Video, asked: int, skipped: int, seconds: float) -> None:
+    left_out = f", {skipped} skipped to keep up with the clock" if skipped else ""
+    print(f"{asked} frames{left_out}: {asked / seconds:.1f} frames/s")
+    if video.said > asked + skipped:
+        print(
+            f"{video.name}: its header tells of {video.said} frames, "
+            f"{asked + skipped} can be decoded",
+            file=sys.stderr,
+        )
+    if video.damaged:
+        print(f"{video.name}: {video.damaged} damaged packets were passed over", file=sys.stderr)

@@ -1,0 +1,60 @@
+"""Which label the crops of a photo carry: its class folder's, or a label file's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from osprey.data.manifest import SPLIT_NAMES
+from osprey.data.readers import load_table
+from osprey.errors import DataError, nearest
+
+
+class Labels:
+    """The labels of photos.
+
+    Args:
+        file: A table with ``path`` and ``label`` and anything more; None: the class folders tell.
+
+    Raises:
+        DataError: The table is missing, no table, or without those columns.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self.rows: dict[str, list[dict[str, Any]]] = {}
+        self.columns: list[str] = []
+        if file is None:
+            return
+        if not file.is_file():
+            beside = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
+            raise DataError(f"--label_file: there is no '{file}'{nearest(file.name, beside)}")
+        table = load_table(file)
+        self.columns = [str(column) for column in table]
+        for column in ("path", "label"):
+            if column not in self.columns:
+                have = ", ".join(self.columns)
+                raise DataError(f"--label_file: '{file}' has no column '{column}' (it has: {have})")
+        for record in table.to_dict("records"):
+            row = {str(key): value for key, value in record.items()}
+            self.rows.setdefault(PurePosixPath(row["path"]).as_posix(), []).append(row)
+
+    def of(self, source: str) -> tuple[str, str]:
+        """Label and split of a photo, by its path below the input folder; empty where unknown."""
+        parts = PurePosixPath(source).parts
+        split = SPLIT_NAMES.get(parts[0].lower(), "") if len(parts) > 1 else ""
+        if self.columns:
+            row = self.rows.get(source, [{}])[0]
+            return str(row.get("label", "")), str(row.get("split", split))
+        depth = 1 if split else 0
+        return (parts[depth] if len(parts) > depth + 1 else ""), split
+
+    def of_crops(self, crops: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+        """The label file's rows, one a crop, for (crop, source) pairs; all else stays."""
+        return [
+            {**row, "path": crop} for crop, source in crops for row in self.rows.get(source, [])
+        ]
+
+    def missing(self, sources: Iterable[str]) -> int:
+        """How many photos of ``sources`` the label file does not name."""
+        return sum(source not in self.rows for source in sources) if self.columns else 0

@@ -1,0 +1,72 @@
+"""Boxes and their names drawn on a photo, readable on any background."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from osprey.imaging.boxes import Boxes
+
+Colour = tuple[int, int, int]
+
+# Apart in hue and in lightness, for eyes that do not tell all hues apart (Okabe and Ito 2008).
+COLOURS: tuple[Colour, ...] = (
+    *((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66)),
+    *((0, 114, 178), (213, 94, 0), (204, 121, 167), (255, 255, 255)),
+)
+
+
+def draw_boxes(
+    photo: NDArray[np.uint8], boxes: Boxes, texts: Sequence[str], ids: Sequence[int]
+) -> NDArray[np.uint8]:
+    """A copy of a photo with boxes and a name above each.
+
+    Args:
+        photo: uint8 [H, W, 3], RGB.
+        boxes: float32 [N, 4], corners in its pixels.
+        texts: What to write at each.
+        ids: A number each that chooses the colour, such as the class id.
+
+    Returns:
+        uint8 [H, W, 3]; lines and letters grow with the photo.
+    """
+    picture = np.ascontiguousarray(photo).copy()
+    side = min(photo.shape[:2])
+    line, letters = max(1, round(side / 250)), max(10, round(side / 28))
+    corners = np.round(boxes).astype(int).tolist()
+    for (x, y, right, bottom), number in zip(corners, ids, strict=True):
+        low, high = (x, y), (max(x, right - 1), max(y, bottom - 1))
+        cv2.rectangle(picture, low, high, (0, 0, 0), line + 2)  # a dark rim for bright backgrounds
+        cv2.rectangle(picture, low, high, COLOURS[number % len(COLOURS)], line)
+    for (x, y, _, bottom), text, number in zip(corners, texts, ids, strict=True):
+        tag = _tag(text, letters, COLOURS[number % len(COLOURS)])
+        above = y - tag.shape[0]
+        _paste(picture, tag, x, above if above >= 0 else min(y, bottom - tag.shape[0]))
+    return picture
+
+
+@lru_cache(maxsize=1024)  # frames of a video have the same names again and again
+def _tag(text: str, letters: int, colour: Colour) -> NDArray[np.uint8]:
+    """A name on a plate of its box's colour, uint8 [h, w, 3]."""
+    font = ImageFont.load_default(letters)
+    left, top, right, bottom = font.getbbox(text)
+    pad = max(2, letters // 5)
+    size = round(right - left) + 2 * pad, round(bottom - top) + 2 * pad
+    plate = Image.new("RGB", size, colour)
+    dark = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] < 128
+    ink = "white" if dark else "black"
+    ImageDraw.Draw(plate).text((pad - left, pad - top), text, fill=ink, font=font)
+    return np.asarray(plate)
+
+
+def _paste(picture: NDArray[np.uint8], tag: NDArray[np.uint8], x: int, y: int) -> None:
+    """Lay a plate on the picture, moved inside as far as it fits."""
+    height, width = picture.shape[:2]
+    x, y = max(0, min(x, width - tag.shape[1])), max(0, min(y, height - tag.shape[0]))
+    room = picture[y : y + tag.shape[0], x : x + tag.shape[1]]
+    room[:] = tag[: room.shape[0], : room.shape[1]]

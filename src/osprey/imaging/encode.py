@@ -1,0 +1,26 @@
+"""RGB pixels to a JPEG file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+
+def write_jpeg(path: Path, pixels: NDArray[np.uint8], quality: int = 95) -> None:
+    """Write a JPEG, whole or not at all; the folder is made if need be.
+
+    Args:
+        path: Where to; a file there is replaced.
+        pixels: uint8 [H, W, 3], RGB.
+        quality: 1 to 100.
+    """
+    encoded = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality, "RGB")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Always the same temporary name: what a killed process left is overwritten by the next.
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_bytes(encoded)
+    os.replace(temporary, path)

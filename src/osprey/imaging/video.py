@@ -1,0 +1,180 @@
+"""Frames out of a video or a camera, and frames into a video, through PyAV."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from osprey.errors import UnreadableImage, UserError
+from osprey.imaging.complaints import one_line
+
+_CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}")}
+_USUAL_RATE = Fraction(25)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame.
+
+    Attributes:
+        number: Counted from 0 in the order shown.
+        time: Seconds after the first frame.
+        pixels: uint8 [H, W, 3], RGB, upright.
+    """
+
+    number: int
+    time: float
+    pixels: NDArray[np.uint8]
+
+
+def library() -> Any:
+    """PyAV, or one line about the extra that brings it."""
+    try:
+        import av
+    except ImportError:
+        raise UserError("video needs PyAV: pip install 'osprey-vision[video]'") from None
+    av.logging.set_level(av.logging.PANIC)  # damage is counted, not told line by line
+    return av
+
+
+class Video:
+    """A video file, or a camera, to read once from its beginning.
+
+    Args:
+        name: What to call it in errors.
+        container: PyAV's.
+
+    Attributes:
+        said: Frames that the header tells of; 0 where it does not.
+        rate: Frames a second.
+        damaged: Packets that could not be decoded, so far.
+
+    Raises:
+        UnreadableImage: There is no picture in it.
+    """
+
+    def __init__(self, name: str, container: Any) -> None:
+        self.name, self.container = name, container
+        if not container.streams.video:
+            raise UnreadableImage(f"{name}: there is no video in it")
+        self.stream = container.streams.video[0]
+        self.stream.thread_type = "AUTO"
+        self.said = int(self.stream.frames or 0)
+        self.rate = Fraction(self.stream.average_rate or self.stream.guessed_rate or _USUAL_RATE)
+        self.damaged = 0
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Every frame that can be decoded."""
+        av = library()
+        number, first = 0, None
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets)
+                frames = packet.decode()
+            except StopIteration:
+                return
+            except av.error.EOFError:
+                return
+            except av.error.FFmpegError:
+                self.damaged += 1
+                if self.damaged > 1000 and not number:
+                    return  # a camera that is gone, or a file of noise
+                continue
+            for frame in frames:
+                time = frame.time if frame.time is not None else float(number / self.rate)
+                first = time if first is None else first
+                pixels = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+                yield Frame(number, max(0.0, time - first), np.ascontiguousarray(pixels))
+                number += 1
+
+    def close(self) -> None:
+        """Let go of the file or the camera."""
+        self.container.close()
+
+
+def open_video(path: Path) -> Video:
+    """Open a video file.
+
+    Raises:
+        UnreadableImage: It is missing, damaged at its start, or no video.
+    """
+    av, label = library(), one_line(str(path))
+    if not path.is_file():
+        raise UnreadableImage(f"{label}: no such file")
+    try:
+        return Video(label, av.open(os.fspath(path), metadata_errors="ignore"))
+    except (av.error.FFmpegError, ValueError) as error:
+        raise UnreadableImage(f"{label}: cannot be read as a video ({_reason(error)})") from None
+
+
+def open_camera(number: int) -> Video:
+    """Open a camera by its number.
+
+    Raises:
+        UnreadableImage: There is no such camera.
+    """
+    av = library()
+    form, pattern = _CAMERAS.get(sys.platform, ("dshow", "video={}"))
+    name = f"camera {number}"
+    try:
+        return Video(name, av.open(pattern.format(number), format=form))
+    except (av.error.FFmpegError, ValueError) as error:
+        raise UnreadableImage(f"{name}: cannot be opened ({_reason(error)})") from None
+
+
+def _reason(error: Exception) -> str:
+    return one_line(str(getattr(error, "strerror", None) or error))
+
+
+class VideoWriter:
+    """An MP4 file, H.264 where FFmpeg can write that, whole or not there.
+
+    Args:
+        path: Where to; its folder is made.
+        rate: Frames a second.
+    """
+
+    def __init__(self, path: Path, rate: Fraction) -> None:
+        av = library()
+        self.path, self.rate = path, rate.limit_denominator(1001)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.partial = path.with_name(f".{path.name}.part")
+        self.container = av.open(os.fspath(self.partial), "w", format="mp4")
+        codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
+        self.stream = self.container.add_stream(codec, rate=self.rate)
+        self.stream.pix_fmt = "yuv420p"
+        self.size: tuple[int, int] | None = None
+
+    def write(self, pixels: NDArray[np.uint8], number: int) -> None:
+        """Append a frame, uint8 [H, W, 3], shown from ``number / rate`` seconds on."""
+        av = library()
+        if self.size is None:  # colours are kept for two by two pixels, so sides are even
+            self.size = max(2, pixels.shape[1] // 2 * 2), max(2, pixels.shape[0] // 2 * 2)
+            self.stream.width, self.stream.height = self.size
+        width, height = self.size
+        if pixels.shape[0] < height or pixels.shape[1] < width:
+            pixels = np.pad(pixels, ((0, height), (0, width), (0, 0)))  # a stream that shrank
+        frame = av.VideoFrame.from_ndarray(
+            np.ascontiguousarray(pixels[:height, :width]), format="rgb24"
+        )
+        frame.pts, frame.time_base = number, 1 / self.rate
+        self.container.mux(self.stream.encode(frame))
+
+    def close(self, keep: bool) -> None:
+        """Finish the file, or leave none."""
+        if keep and self.size is not None:
+            self.container.mux(self.stream.encode(None))
+            self.container.close()
+            os.replace(self.partial, self.path)
+        else:
+            self.container.close()
+            self.partial.unlink(missing_ok=True)
