@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from osprey.reports.classification.facts import read as read_classifier
 from osprey.reports.classification.sections import sections as classifier_sections
-from osprey.reports.confusion import confusion_picture
 from osprey.reports.detection.facts import DetectorRun
 from osprey.reports.detection.facts import read as read_detector
 from osprey.reports.detection.sections import sections as detector_sections
@@ -49,11 +45,15 @@ def build_report(run_folder: Path, output: Path | None = None) -> Path:
     return target
 
 
-def confusion_page(matrix: NDArray[np.int64], classes: Sequence[str]) -> str:
-    """A page of the confusion matrix alone, rows the truth: int64 [C, C] and C names."""
+def confusion_page(run_folder: Path) -> str:
+    """A page of a finished run's confusion matrix alone, rows the truth.
+
+    Raises:
+        UserError: As `build_report`.
+    """
+    _, values = _values(run_folder)
     style = _environment().globals["style"]
-    picture = confusion_picture(matrix, classes)
-    return f'<!doctype html><style>{style}</style><div class="matrix">{picture}</div>'
+    return f'<!doctype html><style>{style}</style><div class="matrix">{values["confusion"]}</div>'
 
 
 def _values(run_folder: Path) -> tuple[str, dict[str, Any]]:

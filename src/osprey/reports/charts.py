@@ -57,9 +57,7 @@ def curve(
     return svg(WIDTH, HEIGHT, f"{name} over {len(metrics)} epochs", grid, mark, drawn)
 
 
-def score_histogram(
-    right: Floats, wrong: Floats, names: tuple[str, str], label: str
-) -> Markup:
+def score_histogram(right: Floats, wrong: Floats, names: tuple[str, str], label: str) -> Markup:
     """Scores of the right upwards, of the wrong downwards, as shares of each kind.
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any
 
 from osprey.reports.facts import RunFacts
 
+
 def batch(run: RunFacts) -> dict[str, Any] | None:
     """The mosaic of training photos and where on it each tile lies, in CSS percentages."""
     layout, picture = run.plot("batch.json"), run.picture("plots/batch.jpg")

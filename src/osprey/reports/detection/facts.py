@@ -80,12 +80,18 @@ def _truth(texts: Sequence[str] | pd.Series[str], classes: Sequence[str]) -> Box
 def _found(path: Path, paths: Sequence[str], classes: Sequence[str]) -> BoxTable:
     """A table of boxes; a photo on which nothing was found has no row."""
     rows = pd.read_csv(path, dtype={"path": str, "label": str}, keep_default_na=False)
-    photos = rows["path"].map({name: i for i, name in enumerate(paths)}).to_numpy(np.int64)
-    labels = rows["label"].map({name: i for i, name in enumerate(classes)}).to_numpy(np.int64)
+    photos, labels = _places(rows["path"], paths), _places(rows["label"], classes)
     scores = rows["score"].to_numpy(np.float64)
     corners: NDArray[np.float64] = rows[["x", "y", "w", "h"]].to_numpy(np.float64)
     corners[:, 2:] += corners[:, :2]
     order = np.lexsort((-scores, labels, photos))
-    return BoxTable(
-        photos[order], labels[order], scores[order], corners[order].astype(np.float32)
-    )
+    return BoxTable(photos[order], labels[order], scores[order], corners[order].astype(np.float32))
+
+
+def _places(names: pd.Series[str], known: Sequence[str]) -> Ints:
+    """Where each name stands among the known ones; an error where one does not."""
+    places = names.map({name: i for i, name in enumerate(known)})
+    if places.isna().any():
+        raise ValueError(f"{names.name} '{names[places.isna()].iloc[0]}' is unknown")
+    result: Ints = np.asarray(places, dtype=np.int64)
+    return result

@@ -12,13 +12,13 @@ from osprey.reports.detection.matching import BESIDE, FAINT, MISTAKEN, NOTHING, 
 from osprey.reports.facts import Floats, Ints
 from osprey.reports.figures import Slicing, wilson
 
-_WRONG = {
+WRONG = {
     NOTHING: "nothing is there",
     BESIDE: "badly placed (overlap 0.1 to 0.5)",
     MISTAKEN: "a subject of another class",
     TWICE: "a subject found already",
 }
-_MISSED = {
+MISSED = {
     NOTHING: "nothing found there",
     BESIDE: "found, badly placed (overlap 0.1 to 0.5)",
     FAINT: "found, its score below the threshold",
@@ -50,17 +50,17 @@ def confusion(run: DetectorRun) -> Ints:
     np.add.at(matrix, (run.truth.labels[m.hit[right]], run.found.labels[right]), 1)
     np.add.at(matrix, (run.truth.labels[m.other[other]], run.found.labels[other]), 1)
     alone = (m.wrong > 0) & (m.other < 0)
-    np.add.at(matrix, (size, run.found.labels[alone]), 1)
+    matrix[size, :size] += np.bincount(run.found.labels[alone], minlength=size)
     unseen = (m.missed > 0) & (m.missed != MISTAKEN)
-    np.add.at(matrix, (run.truth.labels[unseen], size), 1)
+    matrix[:size, size] += np.bincount(run.truth.labels[unseen], minlength=size)
     return matrix
 
 
 def mistakes(run: DetectorRun) -> dict[str, list[dict[str, Any]]]:
     """Why boxes that count are wrong, and why true ones were not found, most frequent first."""
     return {
-        "wrong": _reasons(run.matched.wrong, _WRONG),
-        "missed": _reasons(run.matched.missed, _MISSED),
+        "wrong": _reasons(run.matched.wrong, WRONG),
+        "missed": _reasons(run.matched.missed, MISSED),
     }
 
 

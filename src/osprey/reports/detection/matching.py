@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,8 +111,9 @@ def matched(found: BoxTable, truth: BoxTable, kept: NDArray[np.bool_], photos: i
             elif len(near) and near.max() >= _TOUCHES:
                 wrong[row] = BESIDE
         nothing = left[missed[left] == NOTHING]
-        if len(mine):
-            close = shared[:, np.searchsorted(real, nothing)].max(axis=0) >= _TOUCHES
+        astray = wrong[mine] > 0  # the boxes that are right stand on subjects of their own
+        if astray.any():
+            close = shared[astray][:, np.searchsorted(real, nothing)].max(axis=0) >= _TOUCHES
             missed[nothing[close]] = BESIDE
     return Matched(hit, kept, finder, other, wrong, missed)
 
@@ -143,4 +145,4 @@ def _groups(photos: Ints, labels: Ints) -> Iterator[tuple[tuple[int, int], slice
 def _by_photo(photos: Ints, count: int) -> list[slice]:
     """The rows of each photo."""
     ends = np.searchsorted(photos, np.arange(count + 1))
-    return [slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in pairwise(ends)]

@@ -27,7 +27,5 @@ def payload(run: DetectorRun, sliced: Sequence[Slicing]) -> dict[str, Any]:
     return {
         "photos": len(run.paths),
         "rows": np.stack(columns, 1).ravel().tolist() if len(keys) else [],
-        "slices": [
-            {"name": s.name, "values": s.values, "codes": s.codes.tolist()} for s in sliced
-        ],
+        "slices": [{"name": s.name, "values": s.values, "codes": s.codes.tolist()} for s in sliced],
     }

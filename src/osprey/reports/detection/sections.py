@@ -43,8 +43,7 @@ def sections(run: DetectorRun) -> dict[str, Any]:
         "batch": batch(run),
         "gallery": gallery(run, _GALLERY),
         "slicings": [
-            {"name": s.name, "others": s.others, "rows": figures.slice_rows(run, s)}
-            for s in sliced
+            {"name": s.name, "others": s.others, "rows": figures.slice_rows(run, s)} for s in sliced
         ],
         "unsliced": unsliced,
         "few": FEW,
