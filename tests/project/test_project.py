@@ -228,7 +228,8 @@ def test_wheel_is_whole(tmp_path: Path) -> None:
     sources = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")}
     configs = {f"osprey/{path.relative_to(ROOT)}" for path in (ROOT / "configs").rglob("*.yaml")}
     page = ROOT / "src" / "osprey" / "reports" / "page"
-    pages = {str(path.relative_to(ROOT / "src")) for path in page.iterdir()}
+    files = [path for path in page.rglob("*") if path.is_file()]
+    pages = {str(path.relative_to(ROOT / "src")) for path in files}
     assert pages and sources | configs | pages <= names
     others = {name.split("/")[0] for name in names} - {"osprey"}
     assert others == {f"osprey_vision-{osprey.__version__}.dist-info"}, (

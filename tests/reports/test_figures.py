@@ -8,16 +8,16 @@ from helpers import quick
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osprey.reports.facts import Predictions
-from osprey.reports.figures import (
+from osprey.reports.classification.facts import Predictions
+from osprey.reports.classification.figures import (
     confusions,
     coverage,
     macro_f1,
     reliability,
     thresholds,
     untempered,
-    wilson,
 )
+from osprey.reports.figures import wilson
 from osprey.reports.svg import Axis, tag
 
 

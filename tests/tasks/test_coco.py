@@ -34,6 +34,20 @@ def test_what_is_all_found_is_perfect() -> None:
     assert found.precision.shape == (2, 101)
 
 
+def test_photos_with_many_boxes_are_not_mixed_up() -> None:
+    """Every box has a number of its own, over all photos: the evaluation tells them by it."""
+    photos = []
+    for count in (3, 9, 1, 40, 7):
+        low = np.arange(count, dtype=np.float32)[:, None] * 20 * np.ones(2, np.float32)
+        boxes = np.concatenate([low, low + 16], axis=1)
+        photos.append(Detections(boxes, np.ones(count, np.float32), np.zeros(count, np.int64)))
+    sure = [Detections(p.boxes, p.scores / (i + 1), p.labels) for i, p in enumerate(photos)]
+    assert coco_figures(photos, sure, 1).scalars["map"] == pytest.approx(1.0)
+    # Nine surest boxes misplaced: precision 51 / 60 up to the last recall, 51 / 60.
+    sure[1] = Detections(photos[1].boxes + 500, np.full(9, 2, np.float32), photos[1].labels)
+    assert coco_figures(photos, sure, 1).scalars["ap50"] == pytest.approx(86 / 101 * 51 / 60)
+
+
 def test_nothing_found_and_nothing_there() -> None:
     assert coco_figures([FULL], [NOTHING], 2).scalars["map"] == 0.0
     assert math.isnan(coco_figures([NOTHING], [FULL], 2).scalars["map"])

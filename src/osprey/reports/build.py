@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
-from numpy.typing import NDArray
 
-from osprey.reports.confusion import confusion_picture
-from osprey.reports.facts import read_run
-from osprey.reports.sections import sections
+from osprey.reports.classification.facts import read as read_classifier
+from osprey.reports.classification.sections import sections as classifier_sections
+from osprey.reports.detection.facts import DetectorRun
+from osprey.reports.detection.facts import read as read_detector
+from osprey.reports.detection.sections import sections as detector_sections
+from osprey.reports.facts import damage_in_one_line, read_run
 
 _PAGE = Path(__file__).with_name("page")
 
@@ -36,18 +37,33 @@ def build_report(run_folder: Path, output: Path | None = None) -> Path:
         UserError: The run is not finished, or a file in its folder is damaged.
     """
     target = output or run_folder / "report.html"
-    text = _environment().get_template("page.html").render(sections(read_run(run_folder)))
+    task, values = _values(run_folder)
+    text = _environment().get_template(f"{task}.html").render(values)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     temporary.write_bytes(text.encode("utf-8", "replace"))
     os.replace(temporary, target)
     return target
 
 
-def confusion_page(matrix: NDArray[np.int64], classes: Sequence[str]) -> str:
-    """A page of the confusion matrix alone, rows the truth: int64 [C, C] and C names."""
+def confusion_page(run_folder: Path) -> str:
+    """A page of a finished run's confusion matrix alone, rows the truth.
+
+    Raises:
+        UserError: As `build_report`.
+    """
+    _, values = _values(run_folder)
     style = _environment().globals["style"]
-    picture = confusion_picture(matrix, classes)
-    return f'<!doctype html><style>{style}</style><div class="matrix">{picture}</div>'
+    return f'<!doctype html><style>{style}</style><div class="matrix">{values["confusion"]}</div>'
+
+
+def _values(run_folder: Path) -> tuple[str, dict[str, Any]]:
+    """The run's task, and all that its page's templates ask for."""
+    with damage_in_one_line(run_folder):
+        run = read_run(run_folder)
+        found = read_detector(run) if run.task == "detection" else read_classifier(run)
+    if isinstance(found, DetectorRun):
+        return run.task, detector_sections(found)
+    return run.task, classifier_sections(found)
 
 
 @cache
@@ -61,14 +77,15 @@ def _environment() -> Environment:
     )
     environment.filters["figure"] = _figure
     environment.filters["percent"] = _percent
-    environment.globals["style"] = _files("css")
-    environment.globals["script"] = _files("js")
+    environment.globals["style"] = _files("*.css")
+    environment.globals["script"] = lambda task: _files(f"{task}/*.js")
+    environment.globals["shared_script"] = _files("*.js")
     return environment
 
 
-def _files(ending: str) -> Markup:
+def _files(pattern: str) -> Markup:
     """Our own style sheets or scripts, one after another."""
-    files = sorted(_PAGE.glob(f"*.{ending}"))
+    files = sorted(_PAGE.glob(pattern))
     return Markup("\n".join(file.read_text(encoding="utf-8").strip() for file in files))
 
 

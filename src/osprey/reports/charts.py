@@ -1,4 +1,4 @@
-"""The charts of a report: curves, reliability, score distributions, coverage."""
+"""The charts every report has: curves over the epochs, scores of right and of wrong answers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from osprey.reports.facts import Predictions
-from osprey.reports.figures import Bin, coverage, wilson
+from osprey.reports.facts import Floats
 from osprey.reports.svg import (
     BOTTOM,
     HEIGHT,
@@ -18,12 +17,9 @@ from osprey.reports.svg import (
     frame,
     join,
     line,
-    num,
     svg,
     tag,
 )
-
-_SHARE = (True, True)
 
 
 def curve(
@@ -61,79 +57,38 @@ def curve(
     return svg(WIDTH, HEIGHT, f"{name} over {len(metrics)} epochs", grid, mark, drawn)
 
 
-def reliability_chart(before: list[Bin], after: list[Bin]) -> Markup:
-    """How often answers of a score are right, before and after the fitted temperature."""
-    x, y = chart_axes((0.0, 1.0), (0.0, 1.0))
-    most = max(b.n for b in [*before, *after])
-    parts = [frame(x, y, ("score", "share right"), percent=_SHARE)]
-    parts.append(tag("line", x1=x(0.0), y1=y(0.0), x2=x(1.0), y2=y(1.0), class_="ideal"))
-    for bins, class_ in ((before, "second"), (after, "first")):
-        for b in bins if class_ == "first" else []:
-            parts.append(
-                tag("line", x1=x(b.score), x2=x(b.score), y1=y(b.low), y2=y(b.high), class_="bar")
-            )
-        parts.append(line(x, y, [(b.score, b.right) for b in bins], class_))
-        for b in bins:
-            said = f"score {b.score:.2f}: {b.right:.1%} right (n={b.n})"
-            radius = 2.5 + 4.5 * (b.n / most) ** 0.5
-            dot = tag("title", said)
-            at = {"cx": x(b.score), "cy": y(b.right), "r": radius}
-            parts.append(tag("circle", dot, class_=f"{class_} dot", **at))
-    return svg(WIDTH, HEIGHT, "Reliability: share right by score", *parts)
+def score_histogram(right: Floats, wrong: Floats, names: tuple[str, str], label: str) -> Markup:
+    """Scores of the right upwards, of the wrong downwards, as shares of each kind.
 
-
-def score_histogram(predictions: Predictions) -> Markup:
-    """Scores of right answers upwards, of wrong ones downwards, as shares of each kind."""
+    Args:
+        right: Scores [N], 0 to 1.
+        wrong: Scores [M], 0 to 1.
+        names: What to call the two.
+        label: What the chart shows.
+    """
     edges = np.linspace(0, 1, 21)
-    kinds = {
-        "right": predictions.scores[predictions.right],
-        "wrong": predictions.scores[~predictions.right],
-    }
-    counts = {kind: np.histogram(s, bins=edges)[0] for kind, s in kinds.items()}
-    shares = {kind: c / max(1, c.sum()) for kind, c in counts.items()}
-    most = max(0.05, *(float(s.max()) for s in shares.values()))
+    sides = (("right", names[0], right, -1.0), ("wrong", names[1], wrong, 1.0))
+    counts = [np.histogram(scores, bins=edges)[0] for _, _, scores, _ in sides]
+    shares = [c / max(1, c.sum()) for c in counts]
+    most = max(0.05, *(float(s.max()) for s in shares))
     x, _ = chart_axes((0.0, 1.0), (0.0, 1.0))
     middle = (TOP + HEIGHT - BOTTOM) / 2
     reach = middle - TOP
     flat = Axis(0.0, 0.0, HEIGHT - BOTTOM, HEIGHT - BOTTOM)
-    parts = [frame(x, flat, ("score", ""), percent=_SHARE)]
-    for kind, sign in (("right", -1.0), ("wrong", 1.0)):
-        for i, share in enumerate(shares[kind]):
-            size = float(share) / most * reach
-            if not size:
-                continue
+    parts = [frame(x, flat, ("score", ""), percent=(True, True))]
+    for (kind, name, scores, sign), count, share in zip(sides, counts, shares, strict=True):
+        for i in np.flatnonzero(count):
+            size = float(share[i]) / most * reach
             left = x(float(edges[i])) + 1
-            said = f"score {edges[i]:.2f} to {edges[i + 1]:.2f}: {counts[kind][i]} {kind}"
+            said = f"score {edges[i]:.2f} to {edges[i + 1]:.2f}: {count[i]} {name}"
             box = {"x": left, "y": middle - size if sign < 0 else middle, "height": size}
             width = x(float(edges[i + 1])) - left - 1
             parts.append(tag("rect", tag("title", said), width=width, class_=kind, **box))
-        text = f"{kind}, n={len(kinds[kind])}"
         at = middle + sign * reach * 0.85 + 4
-        parts.append(tag("text", text, x=x(0.0) + 6, y=at, class_="start strong"))
+        text = f"{name}, n={len(scores)}"
+        # Each name on the side where its own bars are low.
+        low = count[:10].sum() <= count[10:].sum()
+        place = {"x": x(0.0) + 6 if low else x(1.0) - 6, "y": at}
+        parts.append(tag("text", text, class_=f"{'start' if low else 'end'} strong", **place))
     parts.append(tag("line", x1=x.start, x2=x.end, y1=middle, y2=middle, class_="axis"))
-    return svg(WIDTH, HEIGHT, "Scores of right and of wrong answers", *parts)
-
-
-def coverage_chart(predictions: Predictions) -> Markup:
-    """Accuracy among the answered, as a threshold turns the least sure away."""
-    share, accuracy, cut = coverage(predictions)
-    total = len(predictions.scores)
-    # A few photos alone jump between 0 and 1; the curve begins where a figure says something.
-    kept = np.flatnonzero(share * total >= min(10, total))
-    if len(kept) > 200:
-        kept = kept[np.unique(np.linspace(0, len(kept) - 1, 200).round().astype(int))]
-    points = [(float(share[i]), float(accuracy[i])) for i in kept]
-    bounds = [wilson(round(a * c * total), round(c * total)) for c, a in points]
-    low = max(0.0, min(b[0] for b in bounds) - 0.02)
-    x, y = chart_axes((0.0, 1.0), (low, 1.0))
-    ring = [(c, b[1]) for (c, _), b in zip(points, bounds, strict=True)]
-    ring += [(c, b[0]) for (c, _), b in zip(reversed(points), reversed(bounds), strict=True)]
-    band = " ".join(f"{num(x(a))},{num(y(b))}" for a, b in ring)
-    parts = [frame(x, y, ("coverage: share answered", "accuracy of answers"), percent=_SHARE)]
-    parts.append(tag("polygon", points=band, class_="band"))
-    parts.append(line(x, y, points, "first"))
-    for i in kept[:: max(1, len(kept) // 12)]:
-        said = f"threshold {cut[i]:.4f}: answers {share[i]:.1%}, {accuracy[i]:.1%} right"
-        at = {"cx": x(float(share[i])), "cy": y(float(accuracy[i])), "r": 4.0}
-        parts.append(tag("circle", tag("title", said), class_="first dot", **at))
-    return svg(WIDTH, HEIGHT, "Coverage against accuracy", *parts)
+    return svg(WIDTH, HEIGHT, label, *parts)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -18,51 +20,24 @@ from osprey.errors import UserError
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+TABLES = {"test": "predictions.csv", "val": "predictions_val.csv"}
 # Keys of summary.json that have a place of their own in the report.
 _SHOWN = {"name", "run", "task", "classes", "kin", "epochs", "minutes", "peak_memory_mb"}
-_SHOWN |= {"temperature", "val", "test", "other_split"}
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What the network said of one split.
-
-    Attributes:
-        split: ``test`` or ``val``.
-        paths: The N samples, relative to the data's root.
-        labels: int64 [N], the true class.
-        predicted: int64 [N], the class with the highest probability.
-        scores: float64 [N], that probability.
-        p: float64 [N, C], tempered probabilities.
-    """
-
-    split: str
-    paths: list[str]
-    labels: Ints
-    predicted: Ints
-    scores: Floats
-    p: Floats
-
-    @property
-    def right(self) -> NDArray[np.bool_]:
-        """Which answers are true, bool [N]."""
-        result: NDArray[np.bool_] = self.predicted == self.labels
-        return result
+_SHOWN |= {"temperature", "thresholds", "val", "test", "other_split"}
 
 
 @dataclass(frozen=True)
 class RunFacts:
-    """A run folder's files, read.
+    """What the run folder of every task holds, read.
 
     Attributes:
         config: Every setting.
         overrides: What was typed.
         environment: Versions and machine.
         summary: Every figure.
+        split: The split the report is about: ``test``, without one ``val``.
         manifest: Every sample with its split, all columns as text.
         metrics: One row an epoch; empty where no epoch was trained.
-        shown: Predictions the report is about: of the test split, without one of validation.
-        val: Predictions on validation, which thresholds are chosen on; None in an old run.
         unreadable: ``path, reason`` of the files left out.
         extras: What else the summary and autotune.json tell, by name.
     """
@@ -72,12 +47,16 @@ class RunFacts:
     overrides: list[str]
     environment: dict[str, Any]
     summary: dict[str, Any]
+    split: str
     manifest: pd.DataFrame
     metrics: pd.DataFrame
-    shown: Predictions
-    val: Predictions | None
     unreadable: pd.DataFrame
     extras: dict[str, Any]
+
+    @property
+    def task(self) -> str:
+        """``classification``, which runs of the first release do not name, or ``detection``."""
+        return str(self.summary.get("task", "classification"))
 
     @property
     def classes(self) -> list[str]:
@@ -87,7 +66,7 @@ class RunFacts:
     @property
     def figures(self) -> dict[str, Any]:
         """The summary's figures of the split that is shown."""
-        return cast("dict[str, Any]", self.summary[self.shown.split])
+        return cast("dict[str, Any]", self.summary[self.split])
 
     def plot(self, name: str) -> Any:
         """A JSON file of the folder ``plots``, or None."""
@@ -102,35 +81,17 @@ class RunFacts:
 
 
 def read_run(folder: Path) -> RunFacts:
-    """Read the run folder.
+    """Read what the run folder of every task holds.
 
     Raises:
-        UserError: The run is not tested yet, or a file it needs is missing or damaged.
+        UserError: The run is not tested yet, or a file it needs is missing.
     """
     if not (folder / "summary.json").is_file():
         raise UserError(
             f"run '{folder}' is not finished, so there is nothing to report: "
             f"osprey train resume={folder}"
         )
-    try:
-        return _read(folder)
-    except UserError:
-        raise
-    except Exception as error:  # a damaged file fails in a dozen ways that mean one thing
-        why = " ".join(str(error).split())[:120] or type(error).__name__
-        raise UserError(f"run '{folder}' has a file that cannot be read: {why}") from None
-
-
-def _read(folder: Path) -> RunFacts:
     summary = _json(folder / "summary.json")
-    test = _predictions(folder / "predictions.csv", "test", summary) if "test" in summary else None
-    val = _predictions(folder / "predictions_val.csv", "val", summary)
-    shown = test or val
-    if shown is None:
-        name = "predictions.csv" if "test" in summary else "predictions_val.csv"
-        raise UserError(
-            f"run '{folder}' has no {name}: osprey train resume={folder} tests it again"
-        )
     config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
     return RunFacts(
         folder=folder,
@@ -138,16 +99,36 @@ def _read(folder: Path) -> RunFacts:
         overrides=_lines(folder / "overrides.txt"),
         environment=_json(folder / "environment.json") or {},
         summary=summary,
-        manifest=_table(folder / "manifest.csv"),
-        metrics=_table(folder / "metrics.csv").apply(pd.to_numeric, errors="coerce"),
-        shown=shown,
-        val=val,
-        unreadable=_table(folder / "unreadable.csv"),
+        split=_split(folder, summary),
+        manifest=table(folder / "manifest.csv"),
+        metrics=table(folder / "metrics.csv").apply(pd.to_numeric, errors="coerce"),
+        unreadable=table(folder / "unreadable.csv"),
         extras={
             **{key: value for key, value in summary.items() if key not in _SHOWN},
             **({"autotune": tuned} if (tuned := _json(folder / "autotune.json")) else {}),
         },
     )
+
+
+@contextmanager
+def damage_in_one_line(folder: Path) -> Iterator[None]:
+    """Whatever goes wrong in reading a run folder means one thing: a file of it is damaged."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        why = " ".join(str(error).split())[:120] or type(error).__name__
+        raise UserError(f"run '{folder}' has a file that cannot be read: {why}") from None
+
+
+def _split(folder: Path, summary: dict[str, Any]) -> str:
+    """The test split, or validation, as far as there is a table of it."""
+    for split in ("test", "val"):
+        if split in summary and (folder / TABLES[split]).is_file():
+            return split
+    name = TABLES["test" if "test" in summary else "val"]
+    raise UserError(f"run '{folder}' has no {name}: osprey train resume={folder} tests it again")
 
 
 def _json(path: Path) -> Any:
@@ -158,21 +139,8 @@ def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
 
 
-def _table(path: Path) -> pd.DataFrame:
+def table(path: Path) -> pd.DataFrame:
+    """A CSV file, all columns as text; an empty table where there is none."""
     if not path.is_file() or not path.stat().st_size:
         return pd.DataFrame()
     return pd.read_csv(path, dtype=str, keep_default_na=False)
-
-
-def _predictions(path: Path, split: str, summary: dict[str, Any]) -> Predictions | None:
-    """A table of predictions; its columns say the class names, as the summary does."""
-    if not path.is_file():
-        return None
-    classes = summary["classes"]
-    text = dict.fromkeys(["path", "label", "predicted"], str)
-    table = pd.read_csv(path, dtype=text, keep_default_na=False)
-    p = table[[f"p:{name}" for name in classes]].to_numpy(np.float64)
-    number = {name: i for i, name in enumerate(classes)}
-    labels = table["label"].map(number).to_numpy(np.int64)
-    best = p.argmax(axis=1)
-    return Predictions(split, table["path"].tolist(), labels, best, p[np.arange(len(p)), best], p)

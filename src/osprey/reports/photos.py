@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from osprey.reports.facts import RunFacts
-
-_KINDS = {
-    "worst": "Worst mistakes: wrong, and surest of it",
-    "doubtful": "Most doubtful: the two best classes nearly level",
-}
 
 
 def batch(run: RunFacts) -> dict[str, Any] | None:
@@ -24,31 +20,36 @@ def batch(run: RunFacts) -> dict[str, Any] | None:
     tiles = [
         {
             "label": label,
-            "x": f"{100 * (i % columns) / (columns - 1):.3f}",
-            "y": f"{100 * (i // columns) * (tile + strip) / spare:.3f}",
+            "x": f"{100 * (i % columns) / max(1, columns - 1):.3f}",
+            "y": f"{100 * (i // columns) * (tile + strip) / max(1, spare):.3f}",
         }
         for i, label in enumerate(labels)
     ]
     return {"picture": picture, "width": 100 * columns, "tiles": tiles}
 
 
-def gallery(run: RunFacts) -> list[dict[str, Any]]:
-    """Worst mistakes and most doubtful photos, each with its picture; those without are left out.
+def gallery(run: RunFacts, kinds: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The photos worth a look, each with its picture; those without are left out.
 
-    ``row`` is the photo's place in the table of predictions, which the page's filter knows.
+    Args:
+        run: The run.
+        kinds: Titles of the groups, by what the entries of gallery.json are of.
+
+    Returns:
+        ``{"kind", "title", "photos"}`` of each group that has photos, in the order of ``kinds``;
+        a photo is its entry with ``picture`` and ``cam`` (or None) as data URIs.
     """
     found = run.plot("gallery.json")
-    if not found or found["split"] != run.shown.split:
+    if not found or found["split"] != run.split:
         return []
     groups = []
-    for kind, title in _KINDS.items():
+    for kind, title in kinds.items():
         photos = []
         for photo in found["photos"]:
             picture = run.picture(photo["picture"])
             if photo["kind"] == kind and picture is not None:
-                cam = run.picture(photo["cam"]) if photo["cam"] else None
-                right = photo["label"] == photo["predicted"]
-                photos.append({**photo, "picture": picture, "cam": cam, "right": right})
+                cam = run.picture(photo["cam"]) if photo.get("cam") else None
+                photos.append({**photo, "picture": picture, "cam": cam})
         if photos:
             groups.append({"kind": kind, "title": title, "photos": photos})
     return groups

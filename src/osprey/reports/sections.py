@@ -1,63 +1,38 @@
-"""What each section of the report shows, as plain values for its template."""
+"""What the sections of every report show, as plain values for their templates."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from osprey.reports import charts, figures
-from osprey.reports.confusion import confusion_picture
+from osprey.reports.charts import curve
 from osprey.reports.facts import RunFacts
-from osprey.reports.photos import batch, gallery
 
-_SPLITS = ("train", "val", "test")
-
-
-def sections(run: RunFacts) -> dict[str, Any]:
-    """Everything the page's templates ask for."""
-    slicings, unsliced = figures.slicings(run.manifest, run.shown)
-    photos = gallery(run)
-    return {
-        **_headline(run),
-        "commands": _commands(run),
-        "curves": _curves(run),
-        **_confusion(run),
-        "per_class": _per_class(run),
-        **_calibration(run),
-        "batch": batch(run),
-        "gallery": photos,
-        "slicings": [
-            {"name": s.name, "others": s.others, "rows": figures.slice_rows(s, run.shown)}
-            for s in slicings
-        ],
-        "unsliced": unsliced,
-        "few": figures.FEW,
-        "other": _other(run),
-        **_data(run),
-        **_environment(run),
-        "payload": _payload(run, slicings),
-    }
+SPLITS = ("train", "val", "test")
 
 
-def _headline(run: RunFacts) -> dict[str, Any]:
-    shown = run.figures
-    right = int(run.shown.right.sum())
-    low, high = figures.wilson(right, len(run.shown.labels))
-    model = run.config["model"]
+def shared_sections(run: RunFacts) -> dict[str, Any]:
+    """What the templates ask for of a run of any task."""
     return {
         "name": str(run.summary["name"]),
         "stamp": str(run.summary["run"]),
-        "model": str(model["name"]),
-        "split": run.shown.split,
-        "figures": {**shown, "low": low, "high": high},
+        "model": _model(run),
+        "split": run.split,
+        "figures": run.figures,
         "val": run.summary["val"],
         "summary": run.summary,
         "classes": run.classes,
         "trained": _trained(run),
-        "fewest": min(row["n"] for row in shown["per_class"]),
+        **_data(run),
+        **_environment(run),
     }
+
+
+def _model(run: RunFacts) -> str:
+    model = run.config["model"]
+    backbone = model.get("backbone")
+    return f"{model['name']} on {backbone}" if backbone else str(model["name"])
 
 
 def _trained(run: RunFacts) -> str:
@@ -76,90 +51,50 @@ def _trained(run: RunFacts) -> str:
     return f"whole network {start}"
 
 
-def _commands(run: RunFacts) -> list[dict[str, str]]:
-    """The commands to copy; the run is named as it was, wherever its folder lies now."""
+def commands(run: RunFacts, use: Mapping[str, list[str]]) -> list[dict[str, str]]:
+    """The commands to copy; the run is named as it was, wherever its folder lies now.
+
+    Args:
+        run: The run.
+        use: Of what is done with it: in words, and as words of a command, RUN for the run.
+    """
     folder = f"{run.config['paths']['runs']}/{run.summary['name']}/{run.summary['run']}"
     lines = {
         "train it again": ["osprey", "train", *run.overrides],
-        "test it again": ["osprey", "eval", f"run={folder}", f"data.split={run.shown.split}"],
-        "name a photo": ["osprey", "predict", "--run", folder, "--image", "PHOTO", "--verbose"],
-        "this report again": ["osprey", "report", folder],
+        "test it again": ["osprey", "eval", "run=RUN", f"data.split={run.split}"],
+        **use,
+        "this report again": ["osprey", "report", "RUN"],
     }
-    return [{"what": what, "line": shlex.join(words)} for what, words in lines.items()]
+    named = {"RUN": folder, "run=RUN": f"run={folder}"}
+    return [
+        {"what": what, "line": shlex.join(named.get(word, word) for word in words)}
+        for what, words in lines.items()
+    ]
 
 
-def _curves(run: RunFacts) -> list[dict[str, Any]]:
+def curves(
+    run: RunFacts, loss: dict[str, tuple[str, str]], scores: dict[str, tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """Loss, validation score and learning rate over the epochs, as far as they were noted.
+
+    Args:
+        run: The run.
+        loss: ``{column of metrics.csv: (class of its line, legend)}``.
+        scores: The same of what validation said; 0 to 1.
+    """
     best = int(run.summary["epochs"].get("best") or 0)
-    rates = {"train/loss": "second", "val/log_loss": "first"}
-    scores = {"val/macro_f1": "first", "val/top1": "second"}
-    drawn = [
-        {
-            "title": "Loss",
-            "chart": charts.curve(run.metrics, rates, "loss", best),
-            "legend": [("first", "validation log loss"), ("second", "training loss")],
-        },
-        {
-            "title": "Validation",
-            "chart": charts.curve(run.metrics, scores, "validation score", best, 1.0),
-            "legend": [("first", "macro-F1 (chooses the best epoch)"), ("second", "top-1")],
-        },
-        {
-            "title": "Learning rate",
-            "chart": charts.curve(run.metrics, {"lr": "first"}, "learning rate", best),
-            "legend": [("first", "at the end of each epoch")],
-        },
+    wanted: list[tuple[str, str, dict[str, tuple[str, str]], float | None]] = [
+        ("Loss", "loss", loss, None),
+        ("Validation", "validation score", scores, 1.0),
+        ("Learning rate", "learning rate", {"lr": ("first", "at the end of each epoch")}, None),
     ]
-    return [item for item in drawn if item["chart"] is not None]
-
-
-def _confusion(run: RunFacts) -> dict[str, Any]:
-    matrix = np.array(run.figures["confusion"], dtype=np.int64)
-    totals = matrix.sum(axis=1)
-    return {
-        "confusion": confusion_picture(matrix, run.classes),
-        "confusions": [
-            {"true": run.classes[i], "said": run.classes[j], "n": n, "rate": n / int(totals[i])}
-            for i, j, n in figures.confusions(matrix)
-        ],
-    }
-
-
-def _per_class(run: RunFacts) -> list[dict[str, Any]]:
-    """Per class the summary's figures, and the interval of its recall."""
-    matrix = np.array(run.figures["confusion"], dtype=np.int64)
-    rows = []
-    for i, row in enumerate(run.figures["per_class"]):
-        low, high = figures.wilson(int(matrix[i, i]), int(row["n"]))
-        rows.append({**row, "low": low, "high": high})
-    return rows
-
-
-def _calibration(run: RunFacts) -> dict[str, Any]:
-    shown, temperature = run.shown, float(run.summary["temperature"])
-    before = figures.reliability(figures.untempered(shown.p, temperature), shown.labels)
-    after = figures.reliability(shown.p, shown.labels)
-    return {
-        "reliability": charts.reliability_chart(before, after),
-        "histogram": charts.score_histogram(shown),
-        "coverage": charts.coverage_chart(shown),
-        "thresholds": figures.thresholds(run.val, shown) if run.val is not None else [],
-    }
-
-
-def _other(run: RunFacts) -> dict[str, Any] | None:
-    """This run's test figures beside those of its twin on the other kind of split."""
-    found = run.summary.get("other_split")
-    if not found or "test" not in run.summary:
-        return None
-    mine = "random" if found["by"] == "group" else "group"
-    rows = [
-        {"by": mine, "run": "this run", **run.summary["test"]},
-        {"by": found["by"], "run": found["run"], **found["test"]},
-    ]
-    for row in rows:
-        row["low"], row["high"] = figures.wilson(round(row["top1"] * row["n"]), row["n"])
-    rows.sort(key=lambda row: str(row["by"]))
-    return {"rows": rows, "gap": rows[1]["macro_f1"] - rows[0]["macro_f1"]}
+    drawn = []
+    for title, name, columns, top in wanted:
+        lines = {column: kind for column, (kind, _) in columns.items()}
+        chart = curve(run.metrics, lines, name, best, top)
+        if chart is not None:
+            drawn.append({"title": title, "chart": chart, "legend": list(columns.values())})
+    return drawn
 
 
 def _data(run: RunFacts) -> dict[str, Any]:
@@ -169,13 +104,13 @@ def _data(run: RunFacts) -> dict[str, Any]:
         found = table.groupby(["label", "split"]).size().to_dict()
         names = sorted(table["label"].unique())
         counts = [
-            {"label": label, **{s: int(found.get((label, s), 0)) for s in _SPLITS}}
+            {"label": label, **{s: int(found.get((label, s), 0)) for s in SPLITS}}
             for label in names
         ]
     groups = 0 if table.empty else int(table["group"][table["group"] != ""].nunique())
     return {
         "counts": counts,
-        "totals": {s: sum(row[s] for row in counts) for s in _SPLITS},
+        "totals": {s: sum(row[s] for row in counts) for s in SPLITS},
         "groups": groups,
         "unreadable": run.unreadable.head(20).to_dict("records"),
         "unreadable_n": len(run.unreadable),
@@ -218,16 +153,3 @@ def _flat(facts: Any, prefix: str = "") -> list[tuple[str, str]]:
         return [(prefix.strip(), ", ".join(map(str, facts)))]
     text = f"{facts:.6g}" if isinstance(facts, float) else str(facts)
     return [(prefix.strip(), text)]
-
-
-def _payload(run: RunFacts, slicings: list[figures.Slicing]) -> dict[str, Any]:
-    """What the page's script filters: one small number a photo and column."""
-    return {
-        "classes": run.classes,
-        "labels": run.shown.labels.tolist(),
-        "predicted": run.shown.predicted.tolist(),
-        "scores": np.rint(1000 * run.shown.scores).astype(int).tolist(),
-        "slices": [
-            {"name": s.name, "values": s.values, "codes": s.codes.tolist()} for s in slicings
-        ],
-    }

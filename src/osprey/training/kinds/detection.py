@@ -17,6 +17,7 @@ from osprey.training.combining.ensemble import Combined
 from osprey.training.console import say, some_of
 from osprey.training.detecting.figures import best_thresholds, figures
 from osprey.training.detecting.outputs import run_detector, write_boxes
+from osprey.training.detecting.pictures import draw_pictures as draw_pictures
 from osprey.training.run_folder import RunFolder
 
 
@@ -96,7 +97,3 @@ def settings_line(summary: Mapping[str, Any]) -> str:
     """The thresholds."""
     chosen = ", ".join(f"{name} {value:.2f}" for name, value in summary["thresholds"].items())
     return f"thresholds {chosen}"
-
-
-def draw_pictures(run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
-    """Nothing yet."""

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import replace
-from io import BytesIO
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 from torch import nn
 
 from osprey.config.schema import TrainConfig
@@ -20,16 +16,14 @@ from osprey.data.manifest import Manifest
 from osprey.errors import UnreadableImage
 from osprey.imaging import Preprocess, read_image, resized
 from osprey.models.checkpoint import load_model
-from osprey.training.assemble import make_data
 from osprey.training.run_folder import RunFolder
 from osprey.training.showing.gradcam import grad_cam
 from osprey.training.showing.mistakes import Pick, pick
+from osprey.training.showing.sheets import Pixels, first_batches, write_jpeg, write_mosaic
 
 _SIDE = 200  # pixels of a gallery picture's long side
-_TILE, _STRIP, _COLUMNS, _TILES = 128, 18, 6, 24  # the mosaic of training photos
+_TILE, _COLUMNS, _TILES = 128, 6, 24  # the mosaic of training photos
 _AT_ONCE = 8  # photos that go through the network together
-
-Pixels = NDArray[np.uint8]
 
 
 def draw_pictures(run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
@@ -37,9 +31,7 @@ def draw_pictures(run: RunFolder, config: TrainConfig, manifest: Manifest) -> No
     model, facts = load_model(run.best)
     preprocess = Preprocess.from_dict(facts.preprocess)
     tiles = _training_photos(config, manifest, preprocess)
-    _write_jpeg(run, "plots/batch.jpg", _mosaic(tiles))
-    layout = {"columns": _COLUMNS, "tile": _TILE, "strip": _STRIP}
-    run.write_json("plots/batch.json", {**layout, "labels": [label for _, label in tiles]})
+    write_mosaic(run, tiles, _TILE, _COLUMNS)
 
     split = "test" if (run.path / "predictions.csv").is_file() else "val"
     table = run.path / ("predictions.csv" if split == "test" else "predictions_val.csv")
@@ -58,33 +50,14 @@ def draw_pictures(run: RunFolder, config: TrainConfig, manifest: Manifest) -> No
 def _training_photos(
     config: TrainConfig, manifest: Manifest, preprocess: Preprocess
 ) -> list[tuple[Pixels, str]]:
-    """Photos and labels as the first epoch's first batches dealt and augmented them."""
-    # A batch or two are not worth a cache or a worker.
-    few = replace(config, data=replace(config.data, num_workers=0, cache="none"))
-    if config.trainer.max_epochs == 0 and config.model.probe_views == 1:
-        few.augmentation = replace(config.augmentation, steps=[])  # it saw them as they are
-    data = make_data(few, manifest, preprocess)
+    """The first photos of the first epoch with their labels."""
     tiles: list[tuple[Pixels, str]] = []
-    for batch in data.train_dataloader():
-        labels = [data.classes[int(t)] for t in batch["target"]]
+    for batch in first_batches(config, manifest, preprocess):
+        labels = [manifest.classes[int(t)] for t in batch["target"]]
         tiles += zip(batch["image"].numpy(), labels, strict=True)
         if len(tiles) >= _TILES:
             break
     return tiles[:_TILES]
-
-
-def _mosaic(tiles: Sequence[tuple[Pixels, str]]) -> Pixels:
-    """Tiles in rows of six, each with its label on a strip below it."""
-    rows = -(-len(tiles) // _COLUMNS)
-    sheet = Image.new("RGB", (_COLUMNS * _TILE, rows * (_TILE + _STRIP)), "white")
-    draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(13)
-    for number, (photo, label) in enumerate(tiles):
-        x, y = number % _COLUMNS * _TILE, number // _COLUMNS * (_TILE + _STRIP)
-        sheet.paste(Image.fromarray(resized(photo, _TILE, _TILE)), (x, y))
-        shown = label if len(label) <= 18 else f"{label[:17]}\N{HORIZONTAL ELLIPSIS}"
-        draw.text((x + 3, y + _TILE + 1), shown.replace("\n", " "), "black", font)
-    return np.asarray(sheet)
 
 
 def _readable(
@@ -140,17 +113,7 @@ def _write_pair(
     run: RunFolder, number: int, photo: Pixels, overlay: Pixels | None
 ) -> dict[str, str | None]:
     picture, cam = f"plots/gallery/{number:03d}.jpg", f"plots/gallery/{number:03d}_cam.jpg"
-    _write_jpeg(run, picture, _thumbnail(photo))
+    write_jpeg(run, picture, _thumbnail(photo))
     if overlay is not None:
-        _write_jpeg(run, cam, overlay)
+        write_jpeg(run, cam, overlay)
     return {"picture": picture, "cam": None if overlay is None else cam}
-
-
-def _write_jpeg(run: RunFolder, name: str, pixels: Pixels) -> None:
-    encoded = BytesIO()
-    Image.fromarray(pixels).save(encoded, "JPEG", quality=82)
-    target = run.path / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    temporary.write_bytes(encoded.getvalue())
-    os.replace(temporary, target)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 from typing import Any
 
-import numpy as np
-
 from osprey.reports import confusion_page
 from osprey.training.run_folder import RunFolder
 
 _ROWS = 10_000  # of the table of predictions; W&B draws no more
-_KINDS = {"worst": "gallery/worst_mistakes", "doubtful": "gallery/most_doubtful"}
+_KINDS = {
+    "worst": "gallery/worst_mistakes",
+    "doubtful": "gallery/most_doubtful",
+    "miss": "gallery/worst_misses",
+    "false_alarm": "gallery/worst_false_alarms",
+}
+_TEXT = ("path", "label", "predicted")  # columns of predictions that are no numbers
 
 
 def log_media(experiment: Any, run: RunFolder, summary: dict[str, Any]) -> None:
@@ -28,10 +32,12 @@ def log_media(experiment: Any, run: RunFolder, summary: dict[str, Any]) -> None:
     figures = summary[split]
     scalars = {k: v for k, v in figures.items() if isinstance(v, int | float)}
     experiment.summary.update({f"{split}/{name}": value for name, value in scalars.items()})
-    experiment.summary["temperature"] = summary["temperature"]
-    matrix = np.array(figures["confusion"], dtype=np.int64)
+    for name, value in summary.get("thresholds", {}).items():
+        experiment.summary[f"threshold/{name}"] = value
+    if "temperature" in summary:
+        experiment.summary["temperature"] = summary["temperature"]
     media: dict[str, Any] = {
-        "confusion": wandb.Html(confusion_page(matrix, summary["classes"]), inject=False),
+        "confusion": wandb.Html(confusion_page(run.path), inject=False),
         f"{split}/predictions": _predictions(wandb, run, split),
         **_pictures(wandb, run),
     }
@@ -42,12 +48,16 @@ def log_media(experiment: Any, run: RunFolder, summary: dict[str, Any]) -> None:
 
 
 def _predictions(wandb: Any, run: RunFolder, split: str) -> Any:
-    """A table of path, label, predicted, score."""
+    """A table of path, label, predicted, score; of a detector all it says of each box."""
     name = "predictions.csv" if split == "test" else "predictions_val.csv"
     with (run.path / name).open(newline="", encoding="utf-8") as file:
         rows = csv.reader(file)
-        head = next(rows)[:4]
-        table = [[*row[:3], float(row[3])] for row, _ in zip(rows, range(_ROWS), strict=False)]
+        # After them a classifier's probabilities, one a class.
+        head = [column for column in next(rows) if not column.startswith("p:")]
+        table = [
+            [v if column in _TEXT else float(v) for column, v in zip(head, row, strict=False)]
+            for row, _ in zip(rows, range(_ROWS), strict=False)
+        ]
     return wandb.Table(head, table)
 
 
@@ -63,11 +73,12 @@ def _pictures(wandb: Any, run: RunFolder) -> dict[str, Any]:
         chosen = [photo for photo in photos if photo["kind"] == kind]
         if chosen:
             media[key] = [_captioned(wandb, run, p, p["picture"]) for p in chosen]
-        if chosen and chosen[0]["cam"]:
+        if chosen and chosen[0].get("cam"):
             media[f"{key}_cam"] = [_captioned(wandb, run, p, p["cam"]) for p in chosen]
     return media
 
 
 def _captioned(wandb: Any, run: RunFolder, photo: dict[str, Any], name: str) -> Any:
-    caption = f"{photo['label']}, answered {photo['predicted']} {photo['score']:.3f}"
+    said = photo["why"] if "why" in photo else f"answered {photo['predicted']}"
+    caption = f"{photo['label']}, {said} {photo['score']:.3f}"
     return wandb.Image(str(run.path / name), caption=caption)

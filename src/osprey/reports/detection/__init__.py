@@ -1,0 +1,1 @@
+"""The report of a run that finds the subjects on each photo."""
