@@ -150,7 +150,9 @@ class DataModule(pl.LightningDataModule):
             loop = self.trainer.fit_loop
             done = cast(Any, loop.epoch_loop.batch_progress.current).processed
             sampler.epoch = cast(Any, loop.epoch_progress.current).processed
-            sampler.start = done if done < len(sampler) else 0
+            limit = self.trainer.limit_train_batches  # whole batches, or 1.0 for all
+            epoch = min(len(sampler), limit) if isinstance(limit, int) else len(sampler)
+            sampler.start = done if done < epoch else 0
         return self.loader(dataset, sampler)
 
     def train_batches(self) -> int:

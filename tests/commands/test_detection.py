@@ -1,0 +1,126 @@
+"""``osprey train task=detection``: what is said and kept, going on, several processes, mistakes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import TIMES, TINY_BOXES, Result, only_run, run_process
+
+from osprey.models.checkpoint import facts_of, read_checkpoint
+
+FCOS = [
+    *("train", "task=detection", "data=harbour_boxes", "model=fcos", *TINY_BOXES),
+    "model.options={width: 32, levels: 3, convs: 1}",
+]
+
+
+def metrics(folder: Path) -> list[dict[str, float]]:
+    with (only_run(folder) / "metrics.csv").open(newline="") as file:
+        return [
+            {k: float(v) for k, v in row.items() if k not in TIMES} for row in csv.DictReader(file)
+        ]
+
+
+def test_a_run_keeps_what_it_found(
+    detector: Path, osprey: Callable[..., Result], here: Path
+) -> None:
+    run = only_run(detector)
+    summary = json.loads((run / "summary.json").read_text())
+    assert (summary["task"], summary["classes"]) == ("detection", ["fish"])
+    assert {"n", "boxes", "map", "ap50", "ap75", "per_class", "count_error", "empty"} <= set(
+        summary["test"]
+    )
+    facts = facts_of(read_checkpoint(run / "checkpoints" / "best.ckpt"), run)
+    assert facts.thresholds == list(summary["thresholds"].values())
+    found = pd.read_csv(run / "predictions.csv")
+    assert list(found.columns) == ["path", "label", "score", "x", "y", "w", "h"]
+    assert found["score"].between(0.01, 1).all() and set(found["label"]) <= {"fish"}
+    assert (found[["x", "y"]] >= 0).all().all() and (found[["w", "h"]] > 0).all().all()
+    assert (run / "report.html").is_file()
+
+    copy = here / "runs" / "copy" / run.name
+    shutil.copytree(run, copy)
+    result = osprey("eval", f"run={copy}", "data.split=test")
+    assert result.code == 0, result.err
+    test = summary["test"]
+    line = f"test    AP50 {test['ap50']:.3f}, AP75 {test['ap75']:.3f}, mAP {test['map']:.3f} ("
+    assert line in result.out
+    assert f"(n={test['n']} photos, {test['boxes']} boxes)" in result.out
+    again = pd.read_csv(copy / "evaluations" / "best-test.csv")
+    pd.testing.assert_frame_equal(again, found)
+
+
+def test_a_run_that_goes_on_equals_one_left_alone(
+    detector: Path, osprey: Callable[..., Result], here: Path
+) -> None:
+    root = f"data.root={detector / 'harbour'}"
+    more = [root, "augmentation=detection_strong", "callbacks.ema_decay=0.9", "scheduler=constant"]
+    more.append("scheduler.warmup=0")  # which the number of epochs would stretch
+    found = []
+    for name, epochs in (("whole", 2), ("parts", 1)):
+        folder = here / name
+        folder.mkdir()
+        words = [*FCOS, *more, f"trainer.max_epochs={epochs}", f"paths.runs={folder / 'runs'}"]
+        result = osprey(*words)
+        assert result.code == 0, result.err
+        if epochs == 1:
+            result = osprey("train", f"resume={only_run(folder)}", "trainer.max_epochs=2")
+            assert result.code == 0, result.err
+        found.append(metrics(folder))
+    assert len(found[0]) == 2
+    for row, expected in zip(found[1], found[0], strict=True):
+        for key in expected.keys() - {"lr"}:
+            assert row[key] == pytest.approx(expected[key], abs=1e-5, nan_ok=True), key
+
+
+@pytest.mark.slow
+def test_two_processes_count_what_one_does(detector: Path, tmp_path: Path) -> None:
+    found = []
+    for more in ([], ["trainer=ddp_sim"]):
+        folder = tmp_path / f"work{len(more)}"
+        folder.mkdir()
+        words = [*FCOS, f"data.root={detector / 'harbour'}", "model.freeze_batchnorm=true", *more]
+        result = run_process(words, folder, OSPREY_CACHE=str(tmp_path / "cache"))
+        assert result.code == 0, result.err
+        found.append(metrics(folder))
+    # Each process normalises its losses by its own boxes, so only what is counted is the same.
+    assert set(found[0][0]) == set(found[1][0])
+    assert found[1][0]["train/loss"] == pytest.approx(found[0][0]["train/loss"], rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["task=detection", "model=fcos", "data=harbour"],
+            "task=detection needs boxes, and data=harbour has labels alone: use data=voc, coco, "
+            "yolo, megadetector, boxes or harbour_boxes\n",
+        ),
+        (
+            ["data=harbour_boxes", "model=simple_cnn"],
+            "data=harbour_boxes has boxes: add task=detection and a detector\n",
+        ),
+        (
+            ["task=detection", "data=harbour_boxes"],
+            "task=detection needs a detector, and 'simple_cnn' is none: model=fcos, retinanet, "
+            "fasterrcnn_mobilenet, fasterrcnn_resnet50 or ssdlite\n",
+        ),
+    ],
+)
+def test_what_does_not_go_together(
+    words: list[str],
+    message: str,
+    detector: Path,
+    osprey: Callable[..., Result],
+    here: Path,
+) -> None:
+    root = [f"data.root={detector / 'harbour'}", "data.render_count=200", "model.pretrained=false"]
+    result = osprey("train", *words, *root)
+    assert (result.code, result.err) == (2, f"osprey train: {message}")
+    assert not (here / "runs").exists()
