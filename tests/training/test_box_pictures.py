@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osprey.reports import build_report
-from osprey.training.detecting.pictures import draw_boxes, draw_pictures, window
+from osprey.training.detecting.pictures import draw_pictures, outlined, window
 from osprey.training.run_folder import RunFolder
 from osprey.training.showing import wandb_media
 
@@ -151,10 +151,10 @@ def test_the_part_shown_lies_inside_the_photo_and_holds_the_box(
 
 def test_boxes_are_drawn_where_they_are() -> None:
     photo = np.full((40, 60, 3), 200, np.uint8)
-    drawn = draw_boxes(photo, np.array([[10, 5, 30, 25]], np.float32), (255, 0, 0))
+    drawn = outlined(photo, np.array([[10, 5, 30, 25]], np.float32), (255, 0, 0))
     red = (drawn == (255, 0, 0)).all(axis=2)
     rows, columns = np.nonzero(red)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (5, 24, 10, 29)
     assert (photo == 200).all() and (drawn[10:20, 15:25] == 200).all()
-    outside = draw_boxes(photo, np.array([[-90, -90, 900, 900]], np.float32), (255, 0, 0))
+    outside = outlined(photo, np.array([[-90, -90, 900, 900]], np.float32), (255, 0, 0))
     assert (outside == photo).all()
