@@ -83,39 +83,49 @@ def matched(found: BoxTable, truth: BoxTable, kept: NDArray[np.bool_], photos: i
         photos: How many photos there are.
     """
     hit, finder = _within_classes(found, truth)
-    other = np.full(len(found), -1, dtype=np.int64)
-    wrong = np.where(kept & (hit < 0), NOTHING, 0)
     seen = np.zeros(len(truth), dtype=bool)
     seen[hit[kept & (hit >= 0)]] = True
-    missed = np.where(seen, 0, np.where(finder >= 0, FAINT, NOTHING))
-    spare = np.flatnonzero(wrong)
-    unseen = np.flatnonzero(~seen)
+    result = Matched(
+        hit=hit,
+        kept=kept,
+        finder=finder,
+        other=np.full(len(found), -1, dtype=np.int64),
+        wrong=np.where(kept & (hit < 0), NOTHING, 0),
+        missed=np.where(seen, 0, np.where(finder >= 0, FAINT, NOTHING)),
+    )
+    rest = found.photos[result.wrong > 0], truth.photos[result.missed > 0]
     of_found, of_truth = (_by_photo(t.photos, photos) for t in (found, truth))
-    for photo in np.unique(np.concatenate([found.photos[spare], truth.photos[unseen]])):
+    for photo in np.unique(np.concatenate(rest)):
         mine, real = of_found[photo], of_truth[photo]
-        mine = mine.start + np.flatnonzero(kept[mine])
-        real = np.arange(real.start, real.stop)
-        shared = iou(found.boxes[mine], truth.boxes[real])
-        free = mine[wrong[mine] > 0]
-        free = free[np.argsort(-found.scores[free], kind="stable")]
-        left = real[~seen[real]]
-        place = match(found.boxes[free], truth.boxes[left], OVERLAP)
-        other[free[place >= 0]] = left[place[place >= 0]]
-        wrong[free[place >= 0]] = MISTAKEN
-        missed[left[place[place >= 0]]] = MISTAKEN
-        for row in free[place < 0]:
-            near = shared[np.searchsorted(mine, row)]
-            same = near[truth.labels[real] == found.labels[row]]
-            if len(same) and same.max() >= OVERLAP:
-                wrong[row] = TWICE
-            elif len(near) and near.max() >= _TOUCHES:
-                wrong[row] = BESIDE
-        nothing = left[missed[left] == NOTHING]
-        astray = wrong[mine] > 0  # the boxes that are right stand on subjects of their own
-        if astray.any():
-            close = shared[astray][:, np.searchsorted(real, nothing)].max(axis=0) >= _TOUCHES
-            missed[nothing[close]] = BESIDE
-    return Matched(hit, kept, finder, other, wrong, missed)
+        _explain(
+            result,
+            found,
+            truth,
+            mine.start + np.flatnonzero(result.wrong[mine]),
+            np.arange(real.start, real.stop),
+        )
+    return result
+
+
+def _explain(m: Matched, found: BoxTable, truth: BoxTable, free: Ints, real: Ints) -> None:
+    """Say of one photo why the boxes ``free`` are none of the ``real`` ones, and why some lack."""
+    free = free[np.argsort(-found.scores[free], kind="stable")]
+    left = real[m.missed[real] > 0]
+    place = match(found.boxes[free], truth.boxes[left], OVERLAP)
+    taken = place >= 0
+    m.other[free[taken]] = left[place[taken]]
+    m.wrong[free[taken]] = MISTAKEN
+    m.missed[left[place[taken]]] = MISTAKEN
+    if not len(free) or not len(real):
+        return
+    shared = iou(found.boxes[free], truth.boxes[real])
+    same = found.labels[free][:, None] == truth.labels[real]
+    twice = (shared * same).max(axis=1) >= OVERLAP
+    near = shared >= _TOUCHES
+    m.wrong[free[near.any(axis=1) & ~taken]] = BESIDE
+    m.wrong[free[twice & ~taken]] = TWICE
+    # Only boxes that are wrong count here: the others stand on subjects of their own.
+    m.missed[real[near.any(axis=0) & (m.missed[real] == NOTHING)]] = BESIDE
 
 
 def _within_classes(found: BoxTable, truth: BoxTable) -> tuple[Ints, Ints]:

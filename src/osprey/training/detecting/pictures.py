@@ -67,7 +67,7 @@ def _training_photos(
             small = resized(photo, _TILE, _TILE)
             found = Counter(classes[int(i)] for i in labels)
             said = ", ".join(f"{n} {name}" for name, n in found.most_common()) or "nothing"
-            tiles.append((draw_boxes(small, boxes.numpy() * scale, _TRUE, 2), said))
+            tiles.append((outlined(small, boxes.numpy() * scale, _TRUE, 2), said))
         if len(tiles) >= _TILES:
             break
     return tiles[:_TILES]
@@ -90,10 +90,10 @@ def _picture(run: DetectorRun, pick: Pick, manifest: Manifest) -> Pixels:
     place = Placement(sides[0] / wide, sides[1] / high, -left * scale, -top * scale)
     true = run.truth.boxes[run.truth.photos == pick.row]
     found = run.found.boxes[(run.found.photos == pick.row) & run.matched.kept]
-    picture = draw_boxes(picture, place.to_input(true), _TRUE)
-    picture = draw_boxes(picture, place.to_input(found), _FOUND)
+    picture = outlined(picture, place.to_input(true), _TRUE)
+    picture = outlined(picture, place.to_input(found), _FOUND)
     colour = _TRUE if pick.kind == "miss" else _FOUND
-    return draw_boxes(picture, place.to_input(box[None]), colour, 4)
+    return outlined(picture, place.to_input(box[None]), colour, 4)
 
 
 def window(box: Boxes, width: float, height: float) -> tuple[float, float, float, float]:
@@ -112,7 +112,7 @@ def window(box: Boxes, width: float, height: float) -> tuple[float, float, float
     return left, top, wide, high
 
 
-def draw_boxes(photo: Pixels, boxes: Boxes, colour: tuple[int, int, int], thick: int = 1) -> Pixels:
+def outlined(photo: Pixels, boxes: Boxes, colour: tuple[int, int, int], thick: int = 1) -> Pixels:
     """A photo with boxes drawn, each with a dark edge that sets it off from any background."""
     sheet = Image.fromarray(photo)
     draw = ImageDraw.Draw(sheet)
