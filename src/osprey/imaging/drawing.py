@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from osprey.imaging.boxes import Boxes
 
@@ -41,7 +41,8 @@ def draw_boxes(
     corners = np.round(boxes).astype(int).tolist()
     for (x, y, right, bottom), number in zip(corners, ids, strict=True):
         low, high = (x, y), (max(x, right - 1), max(y, bottom - 1))
-        cv2.rectangle(picture, low, high, (0, 0, 0), line + 2)  # a dark rim for bright backgrounds
+        # A dark rim sets the line off from a bright background.
+        cv2.rectangle(picture, low, high, (0, 0, 0), line + 2)
         cv2.rectangle(picture, low, high, COLOURS[number % len(COLOURS)], line)
     for (x, y, _, bottom), text, number in zip(corners, texts, ids, strict=True):
         tag = _tag(text, letters, COLOURS[number % len(COLOURS)])
@@ -53,15 +54,22 @@ def draw_boxes(
 @lru_cache(maxsize=1024)  # frames of a video have the same names again and again
 def _tag(text: str, letters: int, colour: Colour) -> NDArray[np.uint8]:
     """A name on a plate of its box's colour, uint8 [h, w, 3]."""
-    font = ImageFont.load_default(letters)
-    left, top, right, bottom = font.getbbox(text)
     pad = max(2, letters // 5)
-    size = round(right - left) + 2 * pad, round(bottom - top) + 2 * pad
-    plate = Image.new("RGB", size, colour)
     dark = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] < 128
-    ink = "white" if dark else "black"
-    ImageDraw.Draw(plate).text((pad - left, pad - top), text, fill=ink, font=font)
-    return np.asarray(plate)
+    ink = (255, 255, 255) if dark else (0, 0, 0)
+    if hasattr(cv2, "FontFace"):  # from OpenCV 5 on: Latin, Greek and Cyrillic letters
+        face, room = cv2.FontFace("sans"), (16 * letters * max(1, len(text)), 4 * letters)
+        _, _, width, _ = cv2.getTextSize(room, text, (0, 0), face, letters)
+        plate = np.full((letters + 2 * pad, width + 2 * pad, 3), colour, np.uint8)
+        cv2.putText(plate, text, (pad, pad + round(0.8 * letters)), ink, face, letters)
+        return plate
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    scale, thick = letters / 30, max(1, letters // 15)
+    (width, _), _ = cv2.getTextSize(plain, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
+    plate = np.full((letters + 2 * pad, width + 2 * pad, 3), colour, np.uint8)
+    origin = (pad, pad + round(0.8 * letters))
+    cv2.putText(plate, plain, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, ink, thick, cv2.LINE_AA)
+    return plate
 
 
 def _paste(picture: NDArray[np.uint8], tag: NDArray[np.uint8], x: int, y: int) -> None:

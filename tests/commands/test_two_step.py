@@ -1,0 +1,128 @@
+"""Where, then what: boxes with species, a label a photo, and figures beside those of one step."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import only_run
+
+from osprey.imaging import read_image
+from osprey.imaging.boxes import Detections
+from osprey.imaging.cropping import cut
+from osprey.training.detecting.predictor import BoxPrediction
+from osprey.training.detecting.two_step import Recognised
+from osprey.training.predict import Predictor
+
+
+@pytest.fixture
+def folder(detector: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with copies of both runs, under the names where and what."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(only_run(detector), tmp_path / "runs" / "boxes" / "where")
+    shutil.copytree(only_run(trained), tmp_path / "runs" / "names" / "what")
+    return tmp_path
+
+
+STEPS = ("--detector", "boxes/where", "--classifier", "names/what")
+
+
+def test_one_image(folder: Path, photos: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    photo = photos / "red" / "red_00.png"
+    words = ("predict", "--image", photo, *STEPS, "--save-dir", "out", "--min-score")
+    result = osprey(*words, "0")
+    assert result.code == 0, result.err
+    assert result.err.count("model: ") == 2
+    record = json.loads(result.out)
+    assert list(record) == ["file", "label", "score", "detections"]
+    assert record["label"] == "red" and 0.4 < record["score"] <= 1
+    classifier = Predictor(folder / "runs" / "names" / "what" / "checkpoints" / "best.ckpt")
+    for box in record["detections"][:3]:
+        x, y, w, h = box["box"]
+        piece = cut(read_image(photo), np.array([x, y, x + w, y + h], np.float32), 0.1)
+        p = classifier.probabilities(classifier.preprocess(piece)[None])[0]
+        assert box["label"] == "fish"
+        assert box["classifications"][0][0] == classifier.classes[int(p.argmax())]
+        told = [score for _, score in box["classifications"]]
+        assert told == sorted(told, reverse=True)
+        assert told[0] == pytest.approx(float(p.max()), abs=0.05)
+    assert (folder / "out" / "red_00.jpg").is_file()
+
+    none = json.loads(osprey(*words, "1").out)
+    assert (none["label"], none["score"], none["detections"]) == ("nothing", 0.0, [])
+    whole = json.loads(osprey(*words, "1", "--full_image_fallback").out)
+    p = classifier.probabilities(classifier.preprocess(read_image(photo))[None])[0]
+    assert (whole["label"], whole["detections"]) == ("red", [])
+    assert whole["score"] == pytest.approx(float(p.max()), abs=1e-5)
+
+
+def test_folder(folder: Path, photos: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    inbox = folder / "inbox"
+    shutil.copytree(photos / "blue", inbox / "blue")
+    whole = (photos / "red" / "red_00.png").read_bytes()
+    (inbox / "cut.png").write_bytes(whole[:500])
+    words = ("predict", "--folder", inbox, *STEPS, "--min-score", "0", "--output")
+    result = osprey(*words, "r.json")
+    assert result.code == 0, result.err
+    content = json.loads(Path("r.json").read_text())
+    names = content["classification_categories"]
+    assert set(names.values()) == {"blue", "green", "red"}
+    images = {image["file"]: image for image in content["images"]}
+    failed = images.pop("cut.png")
+    assert failed["detections"] is None and "prediction" not in failed
+    assert len(images) == 12
+    for image in images.values():
+        assert image["prediction"] == "blue" and 0 < image["prediction_score"] <= 1
+        for box in image["detections"]:
+            assert names[box["classifications"][0][0]] in names.values()
+            scores = [score for _, score in box["classifications"]]
+            assert scores == sorted(scores, reverse=True)
+    assert osprey(*words, "r.csv", "--strict").code == 1
+    with Path("r.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["prediction"] for row in rows if not row["failure"]} == {"blue"}
+
+
+def test_the_photos_label_weighs_boxes_by_their_score() -> None:
+    boxes = np.array([[0, 0, 5, 5], [5, 5, 9, 9]], np.float32)
+    found = Detections(boxes, np.array([0.9, 0.1], np.float32), np.zeros(2, np.int64))
+    p = np.array([[0.6, 0.4], [0.0, 1.0]], np.float32)
+    answer = Recognised(BoxPrediction("a.jpg", 10, 10, found), p)
+    assert answer.summary(["cod", "eel"]) == ("cod", pytest.approx(0.54))
+    assert answer.species(["cod", "eel"])[1] == [("eel", 1.0), ("cod", 0.0)]
+
+
+def test_eval_beside_one_step(folder: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    words = ("eval", "run=names/what", "detector=boxes/where", "accelerator=cpu")
+    result = osprey(*words, "nothing=blue", "full_image_fallback=true")
+    assert result.code == 0, result.err
+    stem = folder / "runs" / "names" / "what" / "evaluations" / "two-step-where-test"
+    figures = json.loads(stem.with_suffix(".json").read_text())
+    one = json.loads((folder / "runs/names/what/summary.json").read_text())["test"]
+    assert figures["n"] == one["n"] == 5
+    assert figures["one_step"]["top1"] == pytest.approx(one["top1"])
+    assert figures["one_step"]["macro_f1"] == pytest.approx(one["macro_f1"])
+    with stem.with_suffix(".csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    right = sum(row["two_step"] == row["label"] for row in rows)
+    assert figures["two_step"]["top1"] == pytest.approx(right / 5)
+    lines = result.out.splitlines()
+    assert lines[1].split() == ["class", "n", *(["precision", "recall", "F1"] * 2)]
+    assert [line.split()[0] for line in lines[2:5]] == ["blue", "green", "red"]
+    assert f"test    one step:   top-1 {one['top1']:.3f}" in result.out
+
+    result = osprey("eval", "run=boxes/where", "detector=boxes/where")
+    assert result.code == 2
+    assert result.err == (
+        "osprey eval: run: run 'runs/boxes/where' is a detector, not a classifier\n"
+    )
+    result = osprey("eval", "run=names/what", "full_image_fallback=true")
+    assert result.code == 2
+    assert result.err == (
+        "osprey eval: full_image_fallback is of two steps: name a detector's run with "
+        "detector=RUN\n"
+    )
