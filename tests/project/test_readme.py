@@ -47,10 +47,10 @@ def test_training_commands_compose(line: str, here: Path, osprey) -> None:  # ty
 
 @pytest.mark.parametrize("line", [x for x in TYPED if "predict" in x])
 def test_predict_commands_parse(line: str) -> None:
-    from osprey.commands.predict import _parser
+    from osprey.commands.predicting.options import parser
 
-    arguments = _parser().parse_args(words_of(line)[1:])
-    assert bool(arguments.image) != bool(arguments.folder)
+    arguments = parser().parse_args(words_of(line)[1:])
+    assert arguments.image or arguments.folder or arguments.video
 
 
 def blocks_after(mark: str) -> str:
