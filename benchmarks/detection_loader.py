@@ -20,8 +20,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 import cv2
 import pandas as pd
 import torch
-import yaml
-from common import REPOSITORY, Row, compare, finish, real_data
+from common import Row, compare, finish, real_data
 from PIL import Image
 from torch.utils.data import DataLoader
 from torchvision import tv_tensors
@@ -138,7 +137,7 @@ def rate(batches: Loader, limit: int = 20) -> Callable[[], float]:
 
 
 def main() -> list[Row]:
-    """The same steps on both sides, cold and cached; then each side's own recipe."""
+    """The same steps on both sides, cold and cached."""
     manifest = read_voc(real_data("blood_cells", "BCCD"))
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
@@ -147,16 +146,11 @@ def main() -> list[Row]:
     steps = [crop, "HorizontalFlip", {"ColorJitter": {**SHIFTS, "p": 1.0}}]
     flip = v2.RandomHorizontalFlip()
     peers = [v2.RandomResizedCrop(SIZE, scale=SCALE), flip, v2.ColorJitter(**SHIFTS)]
-    own = yaml.safe_load((REPOSITORY / "configs/augmentation/detection.yaml").read_text())["steps"]
-    preset = [v2.RandomPhotometricDistort(), v2.RandomIoUCrop(), flip, v2.Resize((SIZE, SIZE))]
-    same, theirs = rate(torchvisions(manifest, peers)), rate(torchvisions(manifest, preset))
-    mine = rate(ours(manifest, own))
+    same = rate(torchvisions(manifest, peers))
     what = "detection loader"
     return [
         compare(f"{what}, crop, flip, colour", rate(ours(manifest, steps)), same, goal=2.0),
         compare(f"{what}, the same, cache=ram", rate(ours(manifest, steps, "ram")), same, turns=3),
-        # Other steps on either side, so no goal: what a user of each would start with.
-        compare(f"{what}, augmentation=detection over SSD's steps", mine, theirs, turns=3),
     ]
 
 
