@@ -124,3 +124,15 @@ def test_what_does_not_go_together(
     result = osprey("train", *words, *root)
     assert (result.code, result.err) == (2, f"osprey train: {message}")
     assert not (here / "runs").exists()
+
+
+@pytest.mark.slow
+def test_the_recipe_finds_fish_on_boats_it_never_saw(
+    osprey: Callable[..., Result], here: Path
+) -> None:
+    """RESULTS.md holds the whole recipe: eight epochs of 1,600 photos at 96 px."""
+    small = ["data.render_count=400", "data.size=64", "data.num_workers=0", "trainer.max_epochs=4"]
+    result = osprey("train", "experiment=harbour_fish", *small, "trainer.autotune=false")
+    assert result.code == 0, result.err
+    summary = json.loads((only_run(here) / "summary.json").read_text())
+    assert summary["test"]["n"] == 93 and summary["test"]["ap50"] > 0.35
