@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -69,6 +70,25 @@ def make_photos(root: Path, per_class: int = 12, size: int = 40, seed: int = 0) 
             noise = rng.integers(-40, 40, (size, size, 3))
             pixels = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
             cv2.imwrite(str(folder / f"{label}_{number:02d}.png"), pixels[..., ::-1])
+    return root
+
+
+def make_squares(root: Path) -> Path:
+    """Photos of noise with a bright square each, every fifth with none, as a COCO set."""
+    draw = np.random.default_rng(0)
+    images, boxes = [], []
+    for number in range(30):
+        pixels = draw.integers(0, 120, (96, 128, 3), dtype=np.uint8)
+        images.append({"id": number, "file_name": f"{number}.png", "width": 128, "height": 96})
+        if number % 5:
+            x, y, side = (int(v) for v in draw.integers(10, 40, 3))
+            pixels[y : y + side, x : x + side] = (60, 200, 240)
+            box = {"id": number, "image_id": number, "category_id": 1, "bbox": [x, y, side, side]}
+            boxes.append(box)
+        cv2.imwrite(str(root / f"{number}.png"), pixels)
+    names = [{"id": 1, "name": "square"}]
+    content = {"images": images, "annotations": boxes, "categories": names}
+    (root / "boxes.json").write_text(json.dumps(content))
     return root
 
 

@@ -10,7 +10,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import TIMES, TINY_BOXES, Result, only_run, run_process
+import timm
+import torch
+from conftest import (
+    TIMES,
+    TINY_BOXES,
+    Result,
+    make_photos,
+    make_squares,
+    only_run,
+    run_process,
+)
 
 from osprey.models.checkpoint import facts_of, read_checkpoint
 
@@ -56,6 +66,39 @@ def test_a_run_keeps_what_it_found(
     pd.testing.assert_frame_equal(again, found)
 
 
+def test_eval_on_other_photos_with_boxes(
+    detector: Path, osprey: Callable[..., Result], tmp_path: Path, here: Path
+) -> None:
+    run = here / "runs" / "copy" / only_run(detector).name
+    shutil.copytree(only_run(detector), run)
+    (tmp_path / "squares").mkdir()
+    photos = make_squares(tmp_path / "squares")
+    words = ("eval", f"run={run}", f"data.root={photos}")
+    result = osprey(*words, "data.reader=coco", "data.file=boxes.json")
+    assert result.code == 0, result.err
+    content = json.loads((photos / "boxes.json").read_text())
+    images, boxes = len(content["images"]), len(content["annotations"])
+    assert f"(n={images} photos, {boxes} boxes)" in result.out
+    figures = json.loads((run / "evaluations" / "best-test-squares.json").read_text())
+    # The detector was trained on one class, and theirs are merged into it.
+    assert [row["label"] for row in figures["per_class"]] == ["fish"]
+
+    labelled = make_photos(tmp_path / "labelled", 3)
+    result = osprey("eval", f"run={run}", f"data.root={labelled}", "data.reader=folder")
+    assert (result.code, result.err) == (
+        2,
+        f"osprey eval: '{labelled}' holds photos of one label each, and the run needs photos with "
+        "boxes: set data.reader\n",
+    )
+    result = osprey("eval", f"run={run}", f"data.root={make_photos(tmp_path / 'p', 3)}")
+    assert result.code == 2
+    result = osprey("eval", f"run={run}", "tta=flip")
+    assert (result.code, result.err) == (
+        2,
+        "osprey eval: tta=flip goes with task=classification: set it to none\n",
+    )
+
+
 def test_a_run_that_goes_on_equals_one_left_alone(
     detector: Path, osprey: Callable[..., Result], here: Path
 ) -> None:
@@ -81,11 +124,15 @@ def test_a_run_that_goes_on_equals_one_left_alone(
 
 @pytest.mark.slow
 def test_two_processes_count_what_one_does(detector: Path, tmp_path: Path) -> None:
+    # BatchNorm of two halves of a batch is not that of the whole: it is held, as weights have it.
+    weights = tmp_path / "weights.pth"
+    torch.save(timm.create_model("mobilenetv3_small_050").state_dict(), weights)
     found = []
     for more in ([], ["trainer=ddp_sim"]):
         folder = tmp_path / f"work{len(more)}"
         folder.mkdir()
-        words = [*FCOS, f"data.root={detector / 'harbour'}", "model.freeze_batchnorm=true", *more]
+        words = [*FCOS, f"data.root={detector / 'harbour'}", *more]
+        words += [f"model.pretrained={weights}", "model.freeze_batchnorm=true"]
         result = run_process(words, folder, OSPREY_CACHE=str(tmp_path / "cache"))
         assert result.code == 0, result.err
         found.append(metrics(folder))
@@ -120,7 +167,8 @@ def test_what_does_not_go_together(
     osprey: Callable[..., Result],
     here: Path,
 ) -> None:
-    root = [f"data.root={detector / 'harbour'}", "data.render_count=200", "model.pretrained=false"]
+    root = [f"data.root={detector / 'harbour'}", "data.render_count=200"]
+    root += ["model.pretrained=false", "model.freeze_batchnorm=false"]
     result = osprey("train", *words, *root)
     assert (result.code, result.err) == (2, f"osprey train: {message}")
     assert not (here / "runs").exists()

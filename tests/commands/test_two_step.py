@@ -115,6 +115,13 @@ def test_eval_beside_one_step(folder: Path, osprey) -> None:  # type: ignore[no-
     assert [line.split()[0] for line in lines[2:5]] == ["blue", "green", "red"]
     assert f"test    one step:   top-1 {one['top1']:.3f}" in result.out
 
+    assert "nothing found on" not in result.out or "named as a whole" in result.out
+
+    result = osprey(*words, "nothing=blu")
+    assert (result.code, result.err) == (
+        2,
+        "osprey eval: nothing: no photo is labelled 'blu'; did you mean 'blue'?\n",
+    )
     result = osprey("eval", "run=boxes/where", "detector=boxes/where")
     assert result.code == 2
     assert result.err == (

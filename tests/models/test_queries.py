@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
 
-from osprey.errors import ConfigError
+from osprey.errors import CheckpointError, ConfigError
 from osprey.models.detection.detector import Detector, Target
+from osprey.models.detection.queries import load_queries
 from osprey.models.detection.spec import QUERIES
 from osprey.models.folding import fold_batchnorm
 from osprey.models.registry import ModelSpec, build, check_size, first_stages, head_prefixes
+from osprey.models.weights import build_pretrained
 
 
 @pytest.mark.parametrize("name", QUERIES)
@@ -50,3 +54,42 @@ def test_without_the_extra(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(caught.value) == (
         f"model={name} needs transformers: pip install 'osprey-vision[transformers]'"
     )
+
+
+def test_weights_from_a_folder_of_transformers(tmp_path: Path) -> None:
+    library = pytest.importorskip(
+        "transformers", reason="the extra 'transformers' is not installed"
+    )
+    torch.manual_seed(0)
+    published = library.RTDetrV2ForObjectDetection(library.RTDetrV2Config(num_labels=3))
+    published.save_pretrained(tmp_path / "coco")
+    spec = ModelSpec("detector", "rtdetr", {})
+    detector, line = build_pretrained(spec, 2, str(tmp_path / "coco"))
+    assert line == f"weights: {tmp_path / 'coco'} (layers that name classes left out)"
+    assert isinstance(detector, Detector)
+    ours, theirs = detector.state_dict(), published.state_dict()
+    for key, value in theirs.items():
+        name = f"network.inner.{key}"
+        assert name.startswith(detector.class_layers) or torch.equal(ours[name], value), key
+
+    (tmp_path / "empty").mkdir()
+    for place in ("empty", "someone/model"):  # a name is never looked for on the hub
+        with pytest.raises(CheckpointError, match=r"could not be had from '.*' \(.*\): give a "):
+            build_pretrained(spec, 2, str(tmp_path / place))
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_hub_that_does_not_answer_is_told_at_once(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("transformers", reason="the extra 'transformers' is not installed")
+    from huggingface_hub import constants
+
+    def never(seconds: float) -> None:
+        raise AssertionError(f"the hub's client waits {seconds} s to try again")
+
+    monkeypatch.setattr("time.sleep", never)
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(CheckpointError, match=r"\(http://127\.0\.0\.1:9 does not answer: "):
+        load_queries(cast(Detector, None), name, True)

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import TINY, only_run
+from conftest import TINY, make_squares, only_run
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,25 +20,6 @@ from osprey.reports import build_report
 from osprey.training.detecting.pictures import draw_pictures, outlined, window
 from osprey.training.run_folder import RunFolder
 from osprey.training.showing import wandb_media
-
-
-def make_squares(root: Path) -> Path:
-    """Photos of noise with a bright square each, every fifth with none, as a COCO set."""
-    draw = np.random.default_rng(0)
-    images, boxes = [], []
-    for number in range(30):
-        pixels = draw.integers(0, 120, (96, 128, 3), dtype=np.uint8)
-        images.append({"id": number, "file_name": f"{number}.png", "width": 128, "height": 96})
-        if number % 5:
-            x, y, side = (int(v) for v in draw.integers(10, 40, 3))
-            pixels[y : y + side, x : x + side] = (60, 200, 240)
-            box = {"id": number, "image_id": number, "category_id": 1, "bbox": [x, y, side, side]}
-            boxes.append(box)
-        cv2.imwrite(str(root / f"{number}.png"), pixels)
-    names = [{"id": 1, "name": "square"}]
-    content = {"images": images, "annotations": boxes, "categories": names}
-    (root / "boxes.json").write_text(json.dumps(content))
-    return root
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +30,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     photos = make_squares(tmp_path_factory.mktemp("squares"))
     words = ["task=detection", "data=coco", f"data.root={photos}", "data.file=boxes.json"]
     words += ["model=fcos", "model.backbone=mobilenetv3_small_050", "model.pretrained=false"]
+    words += ["model.freeze_batchnorm=false"]
     tiny = [word for word in TINY if not word.startswith(("model.", "data.size", "trainer.max"))]
     tiny += ["data.size=128", "trainer.max_epochs=1", "model.options={width: 64, convs: 1}"]
     before = Path.cwd()

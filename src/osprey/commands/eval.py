@@ -9,7 +9,8 @@ from osprey.commands.predicting.inputs import run_of_task
 from osprey.config.compose import run_hydra, typed
 from osprey.config.schema import EvalConfig, TrainConfig
 from osprey.config.validate import validate_eval
-from osprey.errors import DataError, UserError
+from osprey.data.elsewhere import read_elsewhere
+from osprey.errors import ConfigError, UserError, nearest
 from osprey.training.run_folder import RunFolder, find_run
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def _evaluate(config: EvalConfig) -> None:
     if not checkpoint.is_file():
         raise UserError(f"run '{run.path}' has no {checkpoint.name}")
     settings = run.load_config()
+    if config.tta != "none" and settings.task.name != "classification":
+        raise ConfigError(f"tta={config.tta} goes with task=classification: set it to none")
     if config.batch_size is not None:
         settings.data.eval_batch_size = config.batch_size
     settings.data.num_workers = config.num_workers
@@ -69,7 +72,11 @@ def _two_step(config: EvalConfig, detector: str) -> None:
     what = run_of_task(config.run, runs, "classification", "run")
     whole = run_of_task(config.one_step or str(what.path), runs, "classification", "one_step")
     settings = whole.load_config()
-    part = _samples(config, settings, whole).split(config.data.split)
+    samples = _samples(config, settings, whole)
+    if config.nothing is not None and config.nothing not in samples.classes:
+        hint = nearest(config.nothing, samples.classes)
+        raise ConfigError(f"nothing: no photo is labelled '{config.nothing}'{hint}")
+    part = samples.split(config.data.split)
 
     from osprey.training.console import say
     from osprey.training.detecting.predictor import BoxPredictor
@@ -96,28 +103,18 @@ def _two_step(config: EvalConfig, detector: str) -> None:
 
 
 def _samples(config: EvalConfig, settings: TrainConfig, run: RunFolder) -> Manifest:
-    """The run's own split, or all photos of another folder with the same class names."""
+    """The run's own samples, or those of another data set."""
     known = run.load_manifest(settings.data.root)
     if config.data.root is None:
         return known
-    from osprey.data.readers import read_folder
-
-    settings.data.root = config.data.root
-    other = read_folder(settings.data, [])
-    strange = sorted(set(other.classes) - set(known.classes))
-    if strange:
-        raise DataError(
-            f"'{config.data.root}' has classes the model does not know: {', '.join(strange)} "
-            f"(it knows: {', '.join(known.classes)})"
-        )
-    from osprey.data.check import find_unreadable
     from osprey.training.console import say
 
-    paths = other.table["path"].tolist()
-    bad = find_unreadable(other.root, paths, Path(config.paths.cache))
-    if bad:
-        say(f"left out, cannot be read: {len(bad)} files, first: {next(iter(bad.values()))}")
-        other = other.where(~other.table["path"].isin(list(bad)))
-    if (other.table["split"] == "").all():
-        other.table["split"] = config.data.split
+    notices: list[str] = []
+    trained = settings.data
+    try:
+        other = read_elsewhere(config.data, trained, known, Path(config.paths.cache), notices)
+    finally:
+        for notice in notices:
+            say(notice)
+    settings.data.root = config.data.root
     return other

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from osprey.config.overrides import quoted
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import EvalConfig, TrainConfig
 from osprey.config.stamp import new_stamp
 from osprey.errors import ConfigError, nearest
 
@@ -33,6 +33,8 @@ CONFIG_DIR = next(
 
 # Settings that are tables of the user's own: Hydra wants a plus before an entry it has not seen.
 _OPEN_KEYS = ("model.options", "data.filter", "data.columns")
+
+_SCHEMAS: dict[str, type[Any]] = {"train": TrainConfig, "eval": EvalConfig}
 
 T = TypeVar("T")
 
@@ -71,13 +73,13 @@ def run_hydra(
     try:
         hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(job)()
     except (HydraException, OmegaConfBaseException) as error:
-        raise explain(error) from error
+        raise explain(error, _SCHEMAS[config_name]) from error
     finally:
         sys.argv = before
     if failed:
         first = failed[0]
         known = isinstance(first, HydraException | OmegaConfBaseException)
-        raise explain(first) if known else first
+        raise explain(first, _SCHEMAS[config_name]) if known else first
 
 
 def typed(cfg: DictConfig, schema: type[T]) -> T:
@@ -93,7 +95,7 @@ def typed(cfg: DictConfig, schema: type[T]) -> T:
             raise ConfigError(f"{unset[0]} is not set: add {unset[0]}=VALUE to the command")
         return OmegaConf.to_object(merged)  # type: ignore[return-value]
     except OmegaConfBaseException as error:
-        raise explain(error) from error
+        raise explain(error, schema) from error
 
 
 def recipe_settings(cfg: DictConfig) -> set[str]:
@@ -126,8 +128,8 @@ def _group_error(error: MissingConfigException) -> ConfigError:
     return ConfigError(f"no {group} called '{name}'{hint}")
 
 
-def _known_keys(schema: type[Any] = TrainConfig, prefix: str = "") -> list[str]:
-    """Every setting of the training configuration, dotted."""
+def _known_keys(schema: type[Any], prefix: str = "") -> list[str]:
+    """Every setting of a command's configuration, dotted."""
     keys = []
     for name, kind in get_type_hints(schema).items():
         keys.append(f"{prefix}{name}")
@@ -136,21 +138,24 @@ def _known_keys(schema: type[Any] = TrainConfig, prefix: str = "") -> list[str]:
     return keys
 
 
-def unknown_key(key: str) -> ConfigError:
+def unknown_key(key: str, schema: type[Any] = TrainConfig) -> ConfigError:
     """The error for a setting that does not exist, with the nearest that does."""
     for open_key in _OPEN_KEYS:
         if key == open_key or key.startswith(f"{open_key}."):
             return ConfigError(f"{key}: a new entry is written with a plus: +{open_key}.NAME=VALUE")
-    known = _known_keys()
+    known = _known_keys(schema)
     hint = nearest(key, known)
     if not hint:  # 'lr' is far from 'optimizer.lr' in letters, but its last part is right
         ends = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
-        hint = f"; did you mean '{ends[0]}'?" if ends else "; 'osprey train --help' lists them"
+        hint = f"; did you mean '{ends[0]}'?" if ends else "; --help lists them"
     return ConfigError(f"unknown setting '{key}'{hint}")
 
 
-def explain(error: BaseException) -> ConfigError:
-    """Turn one of Hydra's or OmegaConf's errors into one line with what to do."""
+def explain(error: BaseException, schema: type[Any] = TrainConfig) -> ConfigError:
+    """Turn one of Hydra's or OmegaConf's errors into one line with what to do.
+
+    ``schema`` has the settings of the command that was called, for the nearest name.
+    """
     if isinstance(error, MissingConfigException):
         return _group_error(error)
     if isinstance(error, OverrideParseException):
@@ -163,7 +168,7 @@ def explain(error: BaseException) -> ConfigError:
     # An unknown key is told in three ways, depending on where it stands.
     found = re.search(r"Could not override '([^']+)'", text)
     if found or "is not in struct" in text or re.search(r"Key '.+' not in '", text):
-        return unknown_key(found.group(1) if found else full_key)
+        return unknown_key(found.group(1) if found else full_key, schema)
     several = re.search(r"Ambiguous value for argument '([^']*)'", text)
     if several:
         return ConfigError(

@@ -192,6 +192,8 @@ class EvalDataConfig:
 
     split: str = MISSING  # train | val | test
     root: str | None = None
+    reader: str | None = None
+    file: str | None = None
 
 
 @dataclass
@@ -205,7 +207,7 @@ class EvalConfig:
     detector: str | None = None
     one_step: str | None = None
     full_image_fallback: bool = MISSING
-    nothing: str = MISSING
+    nothing: str | None = None
     batch_size: int | None = None
     num_workers: int | None = None
     accelerator: str = MISSING

@@ -130,7 +130,8 @@ def _check_model(config: TrainConfig) -> None:
         raise ConfigError(f"model.freeze: {model.freeze} is not a number of epochs")
     file = Path(model.pretrained).expanduser() if isinstance(model.pretrained, str) else None
     # A run that goes on takes its weights from its checkpoint.
-    if file is not None and config.resume is None and not file.is_file():
+    # Of transformers' models they are a folder.
+    if file is not None and config.resume is None and not file.exists():
         beside = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
         hint = nearest(file.name, beside)
         raise ConfigError(f"model.pretrained: there is no file '{model.pretrained}'{hint}")
@@ -143,6 +144,11 @@ def _check_model(config: TrainConfig) -> None:
         raise ConfigError(
             f"model.freeze={model.freeze} would hold random weights: give model.pretrained=PATH "
             "or true"
+        )
+    if untrained and model.freeze_batchnorm and config.from_run is None:
+        raise ConfigError(
+            "model.freeze_batchnorm=true would hold statistics that model.pretrained=false has "
+            "not got: add model.freeze_batchnorm=false"
         )
     if untrained and model.head_init == "linear_probe":
         raise ConfigError("model.head_init=linear_probe needs a pretrained backbone")

@@ -45,9 +45,9 @@ def prepare(config: DataConfig, cache: Path) -> Prepared:
     notices: list[str] = []
     manifest = read_manifest(config, notices)
     if config.classes is not None:
-        manifest = _only_classes(manifest, list(config.classes))
+        manifest = only_classes(manifest, list(config.classes))
     if config.single_class is not None:
-        manifest = _as_one_class(manifest, config.single_class)
+        manifest = as_one_class(manifest, config.single_class)
     if config.cache == "disk":
         usable_folder(cache, manifest.root)  # before files are checked, which may take minutes
     paths = manifest.table["path"].tolist()
@@ -71,7 +71,12 @@ def prepare(config: DataConfig, cache: Path) -> Prepared:
     return Prepared(manifest, unreadable, notices, mended)
 
 
-def _only_classes(manifest: Manifest, wanted: list[str]) -> Manifest:
+def only_classes(manifest: Manifest, wanted: list[str]) -> Manifest:
+    """The samples of these classes, of a detection set their boxes.
+
+    Raises:
+        DataError: There are none of one of them.
+    """
     for name in wanted:
         if name not in manifest.classes:
             hint = nearest(name, manifest.classes)
@@ -82,7 +87,12 @@ def _only_classes(manifest: Manifest, wanted: list[str]) -> Manifest:
     return manifest.where(manifest.table["label"].isin(wanted))
 
 
-def _as_one_class(manifest: Manifest, name: str) -> Manifest:
+def as_one_class(manifest: Manifest, name: str) -> Manifest:
+    """Merge the classes of all boxes into one called ``name``.
+
+    Raises:
+        DataError: The samples have no boxes.
+    """
     if not manifest.is_detection:
         raise DataError("data.single_class goes with photos that have boxes: add task=detection")
     return manifest.with_boxes(

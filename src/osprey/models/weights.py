@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from osprey.errors import CheckpointError
 from osprey.models.detection.detector import Detector
+from osprey.models.hub import check_hub, is_kept
 from osprey.models.registry import ModelSpec, build, head_prefixes
 
 
@@ -63,8 +64,12 @@ def download(spec: ModelSpec) -> Mapping[str, Tensor]:
         )
     import timm
 
+    cfg = timm.get_pretrained_cfg(spec.name)
+    repository = (cfg and cfg.hf_hub_id) or ""
+    files = ("model.safetensors", "pytorch_model.bin")
     try:
-        _check_hub(spec.name)
+        if repository and not is_kept(repository, files):
+            check_hub()
         model = timm.create_model(spec.name, pretrained=True, **spec.options)
     except Exception as error:  # the hub's client, its network stack and timm raise many kinds
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
@@ -74,23 +79,6 @@ def download(spec: ModelSpec) -> Mapping[str, Tensor]:
             "model.pretrained=false"
         ) from None
     return model.state_dict()
-
-
-def _check_hub(name: str) -> None:
-    """Ask once whether the hub answers: its own client tries for a minute before it gives up."""
-    import timm
-    from huggingface_hub import constants, get_session, try_to_load_from_cache
-
-    cfg = timm.get_pretrained_cfg(name)
-    repository = (cfg and cfg.hf_hub_id) or ""
-    files = ("model.safetensors", "pytorch_model.bin")
-    kept = repository and any(isinstance(try_to_load_from_cache(repository, f), str) for f in files)
-    if not repository or kept or constants.HF_HUB_OFFLINE:
-        return
-    try:
-        get_session().head(constants.ENDPOINT, timeout=10)
-    except Exception as error:
-        raise ConnectionError(f"{constants.ENDPOINT} does not answer: {error}") from None
 
 
 def read_weights(path: Path) -> Mapping[str, Tensor]:

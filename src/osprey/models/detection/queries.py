@@ -10,6 +10,7 @@ from torchvision.ops import box_convert, clip_boxes_to_image
 
 from osprey.errors import CheckpointError, ConfigError
 from osprey.models.detection.detector import Detector, Target
+from osprey.models.hub import check_hub, is_kept
 
 # Names in transformers, and where the weights are from: ResNet-50 and HGNetV2-B4.
 _KINDS = {
@@ -109,9 +110,12 @@ def load_queries(model: Detector, name: str, pretrained: bool | str) -> str:
     """
     kind, repository = _KINDS[name]
     source = pretrained if isinstance(pretrained, str) else repository
+    here = isinstance(pretrained, str) or is_kept(repository, ("model.safetensors",))
     try:
+        if not here:
+            check_hub()
         theirs = getattr(_library(name), f"{kind}ForObjectDetection").from_pretrained(
-            source, use_safetensors=True
+            source, use_safetensors=True, local_files_only=here
         )
     except Exception as error:  # the hub's client and transformers raise many kinds
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]

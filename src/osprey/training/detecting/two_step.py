@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from osprey.data.box_column import NOTHING
 from osprey.imaging import read_image
 from osprey.imaging.cropping import cut
 from osprey.training.detecting.predictor import BoxPrediction, BoxPredictor
 from osprey.training.predict import Predictor
 
-NOTHING = "nothing"  # the label of a photo in which nothing is found
 _TOP = 5  # classes told of each box
 _AT_ONCE = 32  # crops, or photos whose crops are in memory
 Ranked = list[tuple[str, float]]

@@ -10,6 +10,7 @@ from typing import Any
 
 from sklearn.metrics import precision_recall_fscore_support
 
+from osprey.data.box_column import NOTHING
 from osprey.data.manifest import Manifest
 from osprey.errors import DataError
 from osprey.training.console import say
@@ -20,7 +21,7 @@ WAYS = ("one_step", "two_step")
 
 
 def compare(
-    steps: TwoStep, one_step: Predictor, part: Manifest, nothing: str, table: Path
+    steps: TwoStep, one_step: Predictor, part: Manifest, nothing: str | None, table: Path
 ) -> dict[str, Any]:
     """Figures of both ways on the photos of a split; every answer goes to ``table``.
 
@@ -28,7 +29,8 @@ def compare(
         steps: Detector and classifier.
         one_step: Asked of the whole photos.
         part: The photos with their true labels.
-        nothing: What two steps call a photo in which nothing is found.
+        nothing: The class of a photo in which two steps find nothing; None where there is none,
+            and such a photo counts as named wrongly.
         table: CSV to write: path, label, and the label and score of each way.
 
     Returns:
@@ -38,6 +40,7 @@ def compare(
     Raises:
         DataError: A photo can no longer be read, or there is none.
     """
+    nothing = nothing or NOTHING
     if part.table.empty:
         raise DataError("the split is empty: nothing to test on")
     truth = [str(label) for label in part.table["label"]]
@@ -60,7 +63,7 @@ def compare(
     return {
         "n": len(rows),
         "empty": sum(row["boxes"] == 0 for row in rows),
-        "nothing": nothing,
+        "nothing": nothing if nothing in part.classes else None,
         "full_image_fallback": steps.fallback,
         **{way: _figures(truth, [str(row[way]) for row in rows], classes) for way in WAYS},
     }
@@ -109,5 +112,11 @@ def print_comparison(figures: Mapping[str, Any], split: str) -> None:
         found = figures[way]
         line = f"top-1 {found['top1']:.3f}, macro-F1 {found['macro_f1']:.3f} (n={figures['n']})"
         say(f"{split:<7} {name + ':':<11} {line}")
-    told = "named as a whole" if figures["full_image_fallback"] else f"{figures['nothing']!r}"
-    say(f"{split:<7} nothing found on {figures['empty']} photos: {told}")
+    if figures["full_image_fallback"]:
+        told = "named as a whole"
+    elif figures["nothing"]:
+        told = f"called {figures['nothing']}"
+    else:
+        told = "all wrong; if a class means that there is nothing, add nothing=CLASS"
+    if figures["empty"]:
+        say(f"{split:<7} nothing found on {figures['empty']} photos: {told}")
