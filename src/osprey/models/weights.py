@@ -15,6 +15,8 @@ from osprey.models.detection.detector import Detector
 from osprey.models.hub import check_hub, is_kept
 from osprey.models.registry import ModelSpec, build, head_prefixes
 
+_NAMED = 3  # layers left out are told by name up to this many
+
 
 def load_pretrained(model: nn.Module, spec: ModelSpec, pretrained: bool | str) -> str:
     """Fill ``model`` with pretrained weights, the head left as it is.
@@ -49,7 +51,10 @@ def load_pretrained(model: nn.Module, spec: ModelSpec, pretrained: bool | str) -
 
 def told(source: str, left: list[str]) -> str:
     """The line that says where weights came from and what of them was not taken."""
-    return f"weights: {source}" + (f" (head left out: {', '.join(left)})" if left else "")
+    names = ", ".join(
+        left if len(left) <= _NAMED else [*left[:_NAMED], f"{len(left) - _NAMED} more"]
+    )
+    return f"weights: {source}" + (f" (head left out: {names})" if left else "")
 
 
 def download(spec: ModelSpec) -> Mapping[str, Tensor]:
