@@ -457,8 +457,8 @@ def test_bad_data_yaml(tmp_path: Path) -> None:
 def test_bad_tables(root: Path) -> None:
     file = put(root, "path,label,x,y,w\n", "boxes.csv")
     assert refusal(root, "boxes", file="boxes.csv") == (
-        f"'{file}' has no column 'h' (it has: path, label, x, y, w); name yours with "
-        "data.columns.h=COLUMN"
+        f"'{file}' has no column 'h' (it has: path, label, x, y, w); rename it, or for "
+        "training name yours with data.columns.h=COLUMN"
     )
     put(root, "path,label,x,y,w,h\n1.png,cod,1,2,3,4\n2.png,cod,1,,3,4\n", "boxes.csv")
     assert refusal(root, "boxes", file="boxes.csv") == (

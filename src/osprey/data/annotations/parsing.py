@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -173,3 +174,23 @@ def a_score(value: Any, where: str) -> float:
     if not 0 <= score <= 1:
         raise DataError(f"{where}: a score lies between 0 and 1, not {str(value)!r:.40}")
     return score
+
+
+def a_ranking(value: Any, where: str, names: Mapping[str, Any]) -> list[list[Any]] | None:
+    """What a classifier says of a box, ``[[name, confidence], ...]``, or None.
+
+    Args:
+        value: Pairs of an id or a name, and a confidence.
+        where: What to call it in errors.
+        names: By id; a name that is none stays.
+
+    Raises:
+        DataError: It is something else.
+    """
+    if value is None:
+        return None
+    try:
+        pairs = [(str(key), confidence) for key, confidence in value]
+    except (TypeError, ValueError):
+        raise DataError(f"{where} are not [[name, confidence], ...]") from None
+    return [[str(names.get(key, key)), a_score(confidence, where)] for key, confidence in pairs]

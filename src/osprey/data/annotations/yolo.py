@@ -17,7 +17,7 @@ from osprey.data.annotations.parsing import (
     read_text,
     read_yaml,
 )
-from osprey.data.annotations.placing import check_stems
+from osprey.data.annotations.placing import below, check_stems
 from osprey.data.annotations.table import Annotations, Collector
 from osprey.data.manifest import SPLIT_NAMES
 from osprey.data.readers import walk_photos
@@ -45,7 +45,7 @@ def read(path: Path, root: Path) -> Annotations:
     photos = _photos(content, file)
     check_stems(photos)
     for photo, split in photos.items():
-        name = _below(photo, root)
+        name = below(photo, root)
         row = found.measured(name, split=split)
         boxes = _boxes_of(photo)
         if boxes.is_file():
@@ -126,13 +126,6 @@ def _listed(file: Path) -> list[Path]:
                 raise DataError(f"'{file}' line {number}: there is no photo '{line.strip()}'")
             photos.append(photo)
     return photos
-
-
-def _below(photo: str, root: Path) -> str:
-    absolute = os.path.abspath(root)
-    if not photo.startswith(absolute.rstrip(os.sep) + os.sep):
-        raise DataError(f"'{photo}' does not lie under '{root}': set data.root to a folder above")
-    return Path(photo).relative_to(absolute).as_posix()
 
 
 def _boxes_of(photo: str) -> Path:
