@@ -23,9 +23,9 @@ def check_names(annotations: Annotations) -> None:
         where = where_named(annotations, twice.iloc[0])
         raise DataError(f"{where}'{twice.iloc[0]}' is listed twice ({len(twice)} such photos)")
     for file in files:
-        if file.startswith("/") or ".." in file.split("/") or file in ("", "."):
+        if file.startswith("/") or ".." in file.split("/") or file in ("", ".") or "\0" in file:
             where = where_named(annotations, file)
-            raise DataError(f"{where}'{file}' is not a path under the photos' folder")
+            raise DataError(f"{where}{file!r} is not a path under the photos' folder")
 
 
 def where_named(annotations: Annotations, file: str) -> str:

@@ -51,6 +51,13 @@ def read_json(path: Path) -> tuple[dict[str, Any], str]:
         raise DataError(f"'{path}': malformed JSON (nested too deeply)") from None
     if not isinstance(content, dict):
         raise DataError(f"'{path}' line 1: expected a JSON object {{...}}")
+    if re.search(r"\\u[dD][89a-fA-F]", text):  # may be one of a pair that is not there
+        try:
+            json.dumps(content, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            half = ascii(error.object[error.start])[1:-1]
+            line = line_with(text.lower(), half)
+            raise DataError(f"'{path}' line {line}: {half} is half a character") from None
     return content, text
 
 
@@ -152,7 +159,7 @@ def four_numbers(values: Any, where: str) -> tuple[float, float, float, float]:
         DataError: They are not four, or not finite numbers.
     """
     try:
-        numbers = [float(value) for value in values]
+        numbers = [] if isinstance(values, str) else [float(value) for value in values]
     except (TypeError, ValueError, OverflowError):
         numbers = []
     if len(numbers) != 4 or not all(math.isfinite(v) and abs(v) < 1e9 for v in numbers):

@@ -146,7 +146,8 @@ def _take(found: Collector, row: int, file: Path, names: dict[int, str]) -> None
         where = f"'{file}' line {number}"
         if len(words) not in (5, 6):  # the sixth is a detector's confidence
             raise DataError(f"{where}: {len(words)} numbers where a box has 5: class x y w h")
-        if not words[0].isdecimal() or int(words[0]) not in names:
+        is_known = words[0].isdecimal() and len(words[0]) < 10 and int(words[0]) in names
+        if not is_known:
             known = ", ".join(f"{n} {name}" for n, name in list(names.items())[:10])
             raise DataError(f"{where}: class {words[0]} is not among the names ({known})")
         x, y, w, h = four_numbers(words[1:5], where)
