@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import Result
 from helpers import write_photo
@@ -122,3 +123,37 @@ def test_what_is_refused(osprey: Command, source: Path, here: Path) -> None:
         f"'{source}' line 1: there is no photo 'a b.png' under '{here / 'set'}'"
     )
     assert not (here / "out.csv").exists()
+
+
+def test_a_nought_is_kept(osprey: Command, here: Path) -> None:
+    pytest.importorskip("pyarrow")
+    write_photo(here / "p" / "a.png")
+    row = {"path": "a.png", "label": 0, "x": 0, "y": 0, "w": 2, "h": 2, "score": 0.0}
+    pd.DataFrame([{**row, "frame_num": 0, "depth": 0}]).to_parquet(here / "in.parquet")
+    words = ("--input", "in.parquet", "--images", "p", "--to", "csv", "--output", "o.csv")
+    done = osprey("convert", *words)
+    assert (done.code, done.out) == (0, "1 photos, 1 boxes of 1 classes: o.csv\n"), "none is lost"
+    found = pd.read_csv(here / "o.csv").iloc[0]
+    assert [found[name] for name in ("label", "score", "frame_num", "depth")] == [0, 0, 0, 0]
+
+
+def test_megadetector_keeps_the_lists_and_the_maker(osprey: Command, here: Path) -> None:
+    write_photo(here / "p" / "a.png")
+    named = [["2", 0.1], ["5", 0.8]]
+    box = {"category": "1", "conf": 0.5, "bbox": [0, 0, 1, 1], "classifications": named}
+    content = {
+        "info": {"format_version": "1.4", "detector": "v5a.0.1.pt", "classifier": "fishes"},
+        "detection_categories": {"1": "animal", "2": "person"},
+        "classification_categories": {"2": "eel", "3": "tuna", "5": "cod"},
+        "images": [{"file": "a.png", "detections": [box]}],
+    }
+    (here / "in.json").write_text(json.dumps(content))
+    words = ("--images", "p", "--to", "megadetector", "--output")
+    assert osprey("convert", "--input", "in.json", *words, "o.json").code == 0
+    out = json.loads((here / "o.json").read_text())
+    assert out["info"] == {**content["info"], "format_version": "1.6"}
+    assert out["classification_categories"] == {"1": "eel", "2": "tuna", "3": "cod"}
+    assert out["images"][0]["detections"][0]["classifications"] == [["3", 0.8], ["1", 0.1]]
+    (here / "c.csv").write_text("path,label,x,y,w,h\na.png,,,,,\n")
+    assert osprey("convert", "--input", "c.csv", *words, "d.json").code == 0
+    assert json.loads((here / "d.json").read_text())["info"]["detector"] == "c.csv"

@@ -41,6 +41,16 @@ FILES: dict[str, tuple[str, str | bytes, str]] = {
     ),
     "no name": ("in.json", coco({"file_name": "."}), "'in.json' line 1: '.' is not a path under"),
     "NUL": ("in.json", coco({"file_name": "a\0.png"}), r"'a\x00.png' is not a path under the"),
+    "two lines": (
+        "in.json",
+        coco({"file_name": "a\nb.png", "width": 0}),
+        r"there is no photo 'a\nb.png' under 'p'",
+    ),
+    "half a name": (
+        "set/data.yaml",
+        'names: ["\\uD800"]\ntrain: images\n',
+        r"'set/data.yaml' line 1: \ud800 is half a character",
+    ),
     "no ranking": (
         "in.json",
         coco(classifications=[1, 2]),
@@ -86,7 +96,8 @@ def test_bad_input(osprey: Command, here: Path, what: str) -> None:
     file = here / name
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    (here / "set" / "data.yaml").write_text("names: [cod]\ntrain: images\n")
+    if name != "set/data.yaml":
+        (here / "set" / "data.yaml").write_text("names: [cod]\ntrain: images\n")
     top = Path(name).parts[0]
     words = ["--input", top] if (here / top).is_dir() else ["--input", top, "--images", "p"]
     form = {"in.json": "coco", "in.csv": "csv", "set": "yolo"}.get(top, "voc")

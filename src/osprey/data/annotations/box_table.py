@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from osprey.data.annotations.parsing import a_ranking, a_score, four_numbers
 from osprey.data.annotations.table import Annotations, BoxRow, Collector
+from osprey.data.annotations.values import a_ranking, a_score, four_numbers
 from osprey.data.readers import load_table
 from osprey.errors import DataError, nearest
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from osprey.data.annotations.parsing import a_ranking, a_score, four_numbers, line_of, read_json
+from osprey.data.annotations.parsing import line_of, read_json
 from osprey.data.annotations.table import IMAGE_FIELDS, Annotations, BoxRow, Collector
+from osprey.data.annotations.values import a_ranking, a_score, four_numbers
 from osprey.data.manifest import SPLIT_NAMES
 from osprey.errors import DataError
 

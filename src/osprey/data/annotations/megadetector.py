@@ -7,8 +7,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from osprey.data.annotations.parsing import a_ranking, a_score, four_numbers, line_of, read_json
+from osprey.data.annotations.parsing import line_of, read_json
 from osprey.data.annotations.table import IMAGE_FIELDS, Annotations, BoxRow, Collector
+from osprey.data.annotations.values import a_ranking, a_score, four_numbers
 from osprey.errors import DataError
 
 VERSION = "1.6"

@@ -21,7 +21,7 @@ def check_names(annotations: Annotations) -> None:
     twice = files[files.duplicated()]
     if len(twice):
         where = where_named(annotations, twice.iloc[0])
-        raise DataError(f"{where}'{twice.iloc[0]}' is listed twice ({len(twice)} such photos)")
+        raise DataError(f"{where}{twice.iloc[0]!r} is listed twice ({len(twice)} such photos)")
     for file in files:
         if file.startswith("/") or ".." in file.split("/") or file in ("", ".") or "\0" in file:
             where = where_named(annotations, file)
@@ -34,7 +34,7 @@ def where_named(annotations: Annotations, file: str) -> str:
     written = f"{re.escape(name)}|{re.escape(json.dumps(name)[1:-1])}"
     pattern = re.compile(rf"(?<![\w.-])({written})(?!\w)")
     for source in annotations.sources:
-        if source.suffix == ".parquet":
+        if source.suffix.lower() == ".parquet":
             continue
         for number, line in enumerate(read_lines(source), start=1):
             if pattern.search(line):

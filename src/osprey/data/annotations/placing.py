@@ -18,7 +18,9 @@ def place_photo(photo: Path, target: Path) -> None:
             go through a link to another photo.
     """
     if not photo.is_file():
-        raise DataError(f"there is no photo '{photo}': name the folder of photos with --images")
+        raise DataError(
+            f"there is no photo {str(photo)!r}: name the folder of photos with --images"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     if os.path.lexists(target):
         raise DataError(f"'{target}' is there already")

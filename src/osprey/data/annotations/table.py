@@ -129,7 +129,7 @@ class Collector:
             DataError: There is no such photo under the root.
         """
         if not os.path.isfile(self.root / file):  # which takes any name
-            raise DataError(f"there is no photo '{file}' under '{self.root}'")
+            raise DataError(f"there is no photo {file!r} under '{self.root}'")
         try:
             return self.image(file, *image_size(self.root / file), **said)
         except UnreadableImage as error:

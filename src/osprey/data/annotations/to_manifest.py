@@ -60,7 +60,7 @@ def _check_there(annotations: Annotations, root: Path) -> None:
     if missing:
         where = where_named(annotations, missing[0])
         raise DataError(
-            f"{where}there is no photo '{missing[0]}' under '{root}' "
+            f"{where}there is no photo {missing[0]!r} under '{root}' "
             f"({len(missing)} of {len(files)} are missing); is data.root right?"
         )
 

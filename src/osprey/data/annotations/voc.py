@@ -11,9 +11,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.sax.saxutils import escape
 
-from osprey.data.annotations.parsing import four_numbers, read_lines, read_xml
+from osprey.data.annotations.parsing import read_lines, read_xml
 from osprey.data.annotations.placing import below, check_places, check_stems, place_photo
 from osprey.data.annotations.table import Annotations, BoxRow, Collector
+from osprey.data.annotations.values import four_numbers
 from osprey.data.manifest import SPLIT_NAMES
 from osprey.data.readers import walk_photos
 from osprey.errors import DataError

@@ -9,16 +9,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from osprey.data.annotations.parsing import (
-    a_score,
-    four_numbers,
-    line_with,
-    read_lines,
-    read_text,
-    read_yaml,
-)
+from osprey.data.annotations.parsing import line_with, read_lines, read_text, read_yaml
 from osprey.data.annotations.placing import below, check_stems
 from osprey.data.annotations.table import Annotations, Collector
+from osprey.data.annotations.values import a_score, four_numbers
 from osprey.data.manifest import SPLIT_NAMES
 from osprey.data.readers import walk_photos
 from osprey.errors import DataError
