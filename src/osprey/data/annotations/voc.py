@@ -40,7 +40,8 @@ def read(path: Path, root: Path) -> Annotations:
     found_photos = list(walk_photos(photo_folder))
     check_stems(photo.relative_to(photo_folder).as_posix() for photo in found_photos)
     photos = {_stem(photo.relative_to(photo_folder)): photo for photo in found_photos}
-    files = {_stem(xml.relative_to(xml_folder)): xml for xml in sorted(xml_folder.rglob("*.xml"))}
+    found_xml = [xml for xml in sorted(xml_folder.rglob("*.xml")) if not xml.is_dir()]
+    files = {_stem(xml.relative_to(xml_folder)): xml for xml in found_xml}
     if not files:
         raise DataError(f"no XML files in '{xml_folder}': is data.root the folder with '{_XML}'?")
     splits = _listed(path / _LISTS, photos) if (path / _LISTS).is_dir() else {}

@@ -153,6 +153,6 @@ def _check_orphans(photos: dict[str, str]) -> None:
     """Refuse boxes without a photo."""
     wanted = {_boxes_of(photo) for photo in photos}
     for folder in sorted({file.parent for file in wanted}):
-        for file in sorted(folder.glob("*.txt")):
+        for file in filter(Path.is_file, sorted(folder.glob("*.txt"))):
             if file not in wanted and file.name not in _NOT_BOXES and "labels" in file.parts:
                 raise DataError(f"'{file}' line 1: there is no photo for these boxes")
