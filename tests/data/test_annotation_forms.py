@@ -130,7 +130,8 @@ def test_there_and_back(first: str, second: str, made: Annotations) -> None:
 
 AWKWARD = [
     "a.png", "a.jpg", "JPEGImages/a.png", "images/unsplit/a.png", "images/train/a.png",
-    "a.png/b.png", "JPEGImages/a.png/b.png", "a.txt/b.png", "a.xml/b.png", "../a.png", "./a.png", "c.png",
+    "a.png/b.png", "JPEGImages/a.png/b.png", "a.txt/b.png", "a.xml/b.png", "../a.png", "./a.png",
+    "c.png",
 ]  # fmt: skip
 
 

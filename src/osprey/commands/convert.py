@@ -58,7 +58,7 @@ def main(argv: list[str]) -> int:
     if os.path.realpath(output) == os.path.realpath(source):
         raise UserError(f"--output: '{output}' is the input; name another")
     annotations = measured(read_annotations(source, read_as, root), root)
-    annotations = replace(annotations, info={"detector": source.name, **annotations.info})
+    annotations = replace(annotations, info={"detector": source.resolve().name, **annotations.info})
     annotations, mended = mend_annotations(annotations)
     lost, listed = _written(annotations, mended, output, form, root, force=arguments.force)
     for notice in annotations.notices:
