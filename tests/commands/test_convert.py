@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import Result
 from helpers import write_photo
@@ -47,15 +48,13 @@ def test_to_coco_and_on_to_a_table(osprey: Command, source: Path, here: Path) ->
          "iscrowd": 0, "score": 0.75, "classifications": [["cod", 0.9], ["eel", 0.1]]}
     ]  # fmt: skip
     assert coco["images"][2]["failure"] == "Failure image access"
-    words = ["--images", "set", "--to", "csv", "--output", here / "out.csv"]
-    done = osprey("convert", "--input", here / "coco.json", *words)
-    assert done.code == 2, "it would lie beside the input"
-    (here / "new").mkdir()
-    done = osprey("convert", "--input", here / "coco.json", *words[:-1], "set.csv")
+    words = ["--input", "coco.json", "--images", "set", "--to", "csv", "--output"]
+    done = osprey("convert", *words, "set/out.csv")
     assert done.err == (
-        f"osprey convert: --output: 'set.csv' lies in '{here}', which is only read; "
+        "osprey convert: --output: 'set/out.csv' lies in 'set', which is only read; "
         "name another folder\n"
     )
+    assert osprey("convert", *words, "out.csv").code == 0, "beside the annotations, not the photos"
 
 
 def test_to_yolo(osprey: Command, source: Path, here: Path) -> None:
@@ -124,3 +123,37 @@ def test_what_is_refused(osprey: Command, source: Path, here: Path) -> None:
         f"'{source}' line 1: there is no photo 'a b.png' under '{here / 'set'}'"
     )
     assert not (here / "out.csv").exists()
+
+
+def test_a_nought_is_kept(osprey: Command, here: Path) -> None:
+    pytest.importorskip("pyarrow")
+    write_photo(here / "p" / "a.png")
+    row = {"path": "a.png", "label": 0, "x": 0, "y": 0, "w": 2, "h": 2, "score": 0.0}
+    pd.DataFrame([{**row, "frame_num": 0, "depth": 0}]).to_parquet(here / "in.parquet")
+    words = ("--input", "in.parquet", "--images", "p", "--to", "csv", "--output", "o.csv")
+    done = osprey("convert", *words)
+    assert (done.code, done.out) == (0, "1 photos, 1 boxes of 1 classes: o.csv\n"), "none is lost"
+    found = pd.read_csv(here / "o.csv").iloc[0]
+    assert [found[name] for name in ("label", "score", "frame_num", "depth")] == [0, 0, 0, 0]
+
+
+def test_megadetector_keeps_the_lists_and_the_maker(osprey: Command, here: Path) -> None:
+    write_photo(here / "p" / "a.png")
+    named = [["2", 0.1], ["5", 0.8]]
+    box = {"category": "1", "conf": 0.5, "bbox": [0, 0, 1, 1], "classifications": named}
+    content = {
+        "info": {"format_version": "1.4", "detector": "v5a.0.1.pt", "classifier": "fishes"},
+        "detection_categories": {"1": "animal", "2": "person"},
+        "classification_categories": {"2": "eel", "3": "tuna", "5": "cod"},
+        "images": [{"file": "a.png", "detections": [box]}],
+    }
+    (here / "in.json").write_text(json.dumps(content))
+    words = ("--images", "p", "--to", "megadetector", "--output")
+    assert osprey("convert", "--input", "in.json", *words, "o.json").code == 0
+    out = json.loads((here / "o.json").read_text())
+    assert out["info"] == {**content["info"], "format_version": "1.6"}
+    assert out["classification_categories"] == {"1": "eel", "2": "tuna", "3": "cod"}
+    assert out["images"][0]["detections"][0]["classifications"] == [["3", 0.8], ["1", 0.1]]
+    (here / "c.csv").write_text("path,label,x,y,w,h\na.png,,,,,\n")
+    assert osprey("convert", "--input", "c.csv", *words, "d.json").code == 0
+    assert json.loads((here / "d.json").read_text())["info"]["detector"] == "c.csv"

@@ -121,6 +121,8 @@ def test_folder(folder: Path, inbox: Path, osprey) -> None:  # type: ignore[no-u
     assert "1 could not be read and have no boxes, first: " in result.err
     content = json.loads(Path("r.json").read_text(encoding="utf-8"))
     assert content["info"]["format_version"] == "1.6"
+    run = (folder / "runs" / "latest").resolve()
+    assert content["info"]["detector"] == f"{run.parent.name}/{run.name}"
     assert content["detection_categories"] == {"1": "fish"}
     images = {image["file"]: image for image in content["images"]}
     assert sorted(images) == ["a.jpg", "a.png", "cut.jpg", "sub/Größe.jpg"]

@@ -71,6 +71,11 @@ def test_folder(folder: Path, photos: Path, osprey) -> None:  # type: ignore[no-
     content = json.loads(Path("r.json").read_text())
     names = content["classification_categories"]
     assert set(names.values()) == {"blue", "green", "red"}
+    made = {"detector": "boxes/where", "classifier": "names/what"}
+    assert content["info"] == {"format_version": "1.6", **made}
+    assert osprey(*words, "none.json", "--min-score", "1").code == 0
+    none = json.loads(Path("none.json").read_text())
+    assert none["classification_categories"] == names, "also where no box has any"
     images = {image["file"]: image for image in content["images"]}
     failed = images.pop("cut.png")
     assert failed["detections"] is None and "prediction" not in failed

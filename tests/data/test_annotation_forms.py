@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from osprey.data.annotations import FORMS, Annotations, read_annotations, write_annotations
 from osprey.data.annotations.table import IMAGE_FIELDS, Collector
+from osprey.errors import DataError
 
 SIZES = [(64, 48), (48, 64), (31, 17), (100, 100)]
 LABELS = ["RBC", "no", "7", "NA", "two words", 'a "b", c', "Größe & <x>", "魚", "it's"]
@@ -125,3 +126,41 @@ def test_there_and_back(first: str, second: str, made: Annotations) -> None:
     assert set(back.boxes["label"]) == set(made.boxes["label"])
     if {"voc", "csv"}.isdisjoint((first, second)):
         assert back.classes == made.classes, "also those without a box, in their order"
+
+
+AWKWARD = [
+    "a.png", "a.jpg", "JPEGImages/a.png", "images/unsplit/a.png", "images/train/a.png",
+    "a.png/b.png", "JPEGImages/a.png/b.png", "a.txt/b.png", "a.xml/b.png", "../a.png", "./a.png",
+    "c.png",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["voc", "yolo"])
+@settings(max_examples=25, deadline=None)
+@given(
+    names=st.lists(st.sampled_from(AWKWARD), min_size=1, max_size=4),
+    split=st.sampled_from([None, "train"]),
+)
+def test_photos_are_safe_whatever_they_are_called(
+    form: str, names: list[str], split: str | None
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root, out = Path(name, "set", "photos"), Path(name, "out")
+        found = Collector(root)
+        for level, file in enumerate(names):
+            try:
+                write_photo(root / file, level=level)
+            except OSError:  # a folder of that name is there, or the other way round
+                assume(False)
+            found.image(file, 16, 12, split=split)
+        before = {file: (root / file).read_bytes() for file in names}
+        try:
+            write_annotations(found.done(), out, form, root)
+        except DataError as error:
+            assert "\n" not in str(error)
+            assert not [path for path in out.rglob("*") if not path.is_dir()]
+        else:
+            back = read_annotations(out, form, out).images["file"]
+            shown = sorted((out / file).read_bytes() for file in back)
+            assert shown == sorted(before.values())
+        assert {file: (root / file).read_bytes() for file in names} == before

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from osprey.data.annotations.mend import mend_boxes
+from osprey.data.annotations.mend import mend_annotations, mend_boxes
+from osprey.data.annotations.table import Collector
 from osprey.data.box_column import Box
 from osprey.data.manifest import Manifest, complete
 from osprey.data.prepare import Prepared, prepare
@@ -307,6 +308,29 @@ def test_mended_boxes_need_no_mending(boxes: list[Box]) -> None:
     assert len(corners) + touched["what"].str.startswith("dropped").sum() == len(boxes)
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.just("a"), number, number, number, number), max_size=4))
+def test_boxes_are_mended_alike_before_there_is_a_manifest(boxes: list[Box]) -> None:
+    found = Collector(Path("photos"))
+    row = found.image("a.png", 100, 50)
+    for place, (label, *sides) in enumerate(boxes):
+        found.box(row, label, tuple(sides), place / 10)  # type: ignore[arg-type]
+    mended, touched = mend_annotations(found.done())
+    expected, expected_touched = mend_boxes(one_photo(*boxes), [])
+    assert touched.to_numpy().tolist() == expected_touched.to_numpy().tolist()
+    kept = [(b.label, *(round(v, 3) for v in (b.x, b.y, b.w, b.h))) for b in mended.box_rows()]
+    assert kept == expected.box_lists[0]
+    assert mended.boxes["score"].is_monotonic_increasing, "each keeps its own"
+
+
+def test_boxes_on_photos_of_unknown_size_are_left_alone() -> None:
+    found = Collector(Path("photos"))
+    found.box(found.image("a.png", failure="torn"), "a", (-5, 0, 1000, 2))
+    mended, touched = mend_annotations(found.done())
+    assert mended.boxes[["x", "w"]].to_numpy().tolist() == [[-5, 1000]]
+    assert touched.empty
+
+
 def test_classes_are_kept_and_merged(voc_set: Path) -> None:
     done = prepared(voc_set, "voc", classes=["cod"], single_class="fish", check_files=False)
     assert done.manifest.classes == ["fish"], "one class is enough to detect"
@@ -457,8 +481,8 @@ def test_bad_data_yaml(tmp_path: Path) -> None:
 def test_bad_tables(root: Path) -> None:
     file = put(root, "path,label,x,y,w\n", "boxes.csv")
     assert refusal(root, "boxes", file="boxes.csv") == (
-        f"'{file}' has no column 'h' (it has: path, label, x, y, w); name yours with "
-        "data.columns.h=COLUMN"
+        f"'{file}' has no column 'h' (it has: path, label, x, y, w); rename it, or for "
+        "training name yours with data.columns.h=COLUMN"
     )
     put(root, "path,label,x,y,w,h\n1.png,cod,1,2,3,4\n2.png,cod,1,,3,4\n", "boxes.csv")
     assert refusal(root, "boxes", file="boxes.csv") == (
@@ -469,6 +493,28 @@ def test_bad_tables(root: Path) -> None:
         f"'{file}' line 3: there is no photo 'gone.png' under '{root}' (1 of 2 are missing); "
         "is data.root right?"
     )
+
+
+def test_tables_without_the_needed_columns(root: Path) -> None:
+    file = put(root, "photo,lable,left,y,w,h\n1.png,cod,1,2,3,4\n", "boxes.csv")
+    assert refusal(root, "boxes", file="boxes.csv") == (
+        f"'{file}' has no columns 'path', 'label', 'x'; did you mean 'lable'? (it has: photo, "
+        "lable, left, y, w, h); rename it, or for training name yours with "
+        "data.columns.path=COLUMN data.columns.label=COLUMN data.columns.x=COLUMN"
+    )
+    names = {"path": "photo", "label": "lable", "x": "lft"}
+    assert refusal(root, "boxes", file="boxes.csv", columns=names) == (
+        f"'{file}' has no column 'lft'; did you mean 'left'? (it has: photo, lable, left, y, w, "
+        "h); rename it, or for training name yours with data.columns.x=COLUMN"
+    )
+
+
+def test_columns_that_change_places(root: Path) -> None:
+    lines = "path,label,species,x,y,w,h\n1.png,thing,cod,2,1,4,3\n"
+    put(root, lines, "boxes.csv")
+    names = {"label": "species", "x": "y", "y": "x", "w": "h", "h": "w"}
+    manifest, _ = read(root, "boxes", file="boxes.csv", columns=names)
+    assert manifest.box_lists[0] == [("cod", 1, 2, 3, 4)]
 
 
 def test_bad_megadetector_output(root: Path) -> None:

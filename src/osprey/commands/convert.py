@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from osprey.data.annotations import FORMS, Annotations, read_annotations, write_annotations
+from osprey.data.annotations.forms import measured
+from osprey.data.annotations.mend import counted, mend_annotations
+from osprey.data.annotations.parsing import read_text
 from osprey.errors import DataError, UserError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MENDED = "boxes_mended.csv"
 _TABLES = (".csv", ".parquet")
 _WITH_PHOTOS = ("voc", "yolo")  # forms that are a folder with the photos in it
 
@@ -35,25 +44,31 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: list[str]) -> int:
     """Convert as ``argv`` says."""
     arguments = _parser().parse_args(argv)
-    source, output = Path(arguments.input), Path(arguments.output)
+    source, output, form = Path(arguments.input), Path(arguments.output), arguments.target
     if not source.exists():
         raise DataError(f"--input: there is no '{source}'")
-    form = arguments.source or _guessed(source)
+    read_as = arguments.source or _guessed(source)
     here = source if source.is_dir() else source.parent
-    root = Path(arguments.images) if arguments.images and form not in _WITH_PHOTOS else here
+    root = Path(arguments.images) if arguments.images else here
     if not root.is_dir():
         raise DataError(f"--images: there is no folder '{root}'")
-    _check_output(output, arguments.target, [here, root], force=arguments.force)
-    annotations = read_annotations(source, form, root)
-    lost = _written(annotations, output, arguments.target, root)
+    protected = [root] if arguments.images else []
+    protected += [here] if source.is_dir() or read_as in _WITH_PHOTOS else []
+    _check_output(output, form, protected, force=arguments.force)
+    if os.path.realpath(output) == os.path.realpath(source):
+        raise UserError(f"--output: '{output}' is the input; name another")
+    annotations = measured(read_annotations(source, read_as, root), root)
+    annotations = replace(annotations, info={"detector": source.resolve().name, **annotations.info})
+    annotations, mended = mend_annotations(annotations)
+    lost, listed = _written(annotations, mended, output, form, root, force=arguments.force)
     for notice in annotations.notices:
         print(notice, file=sys.stderr)
-    boxes, photos = len(annotations.boxes), len(annotations.images)
     failed = int(annotations.failed().sum())
-    said = f", {failed} of them failed" if failed else ""
-    print(f"{photos} photos{said}, {boxes} boxes of {len(annotations.classes)} classes: {output}")
+    said = f"{len(annotations.images)} photos" + (f", {failed} of them failed" if failed else "")
+    boxes = f"{len(annotations.boxes)} boxes of {len(annotations.classes)} classes"
+    print(f"{said}, {boxes}: {output}" + (f"; {counted(mended, str(listed))}" if listed else ""))
     if lost:
-        print(f"lost, {arguments.target} cannot hold it: {', '.join(lost)}")
+        print(f"lost, {form} cannot hold it: {', '.join(lost)}")
     return 0
 
 
@@ -67,48 +82,77 @@ def _guessed(source: Path) -> str:
         return "csv"
     if source.suffix.lower() in (".yaml", ".yml") or (source / "data.yaml").is_file():
         return "yolo"
-    if (source / "Annotations").is_dir():
+    if any(source.glob("Annotations/*.xml")):
         return "voc"
-    if source.is_dir() and any(source.glob("*/_annotations.coco.json")):
+    if any(any(source.glob(name)) for name in ("*/_annotations.coco.json", "annotations/*.json")):
         return "coco"
     if source.is_file() and source.suffix.lower() == ".json":
-        with source.open(encoding="utf-8", errors="replace") as file:
-            text = file.read()
+        text = read_text(source)
         for key, form in (('"detection_categories"', "megadetector"), ('"annotations"', "coco")):
             if key in text:
                 return form
     raise UserError(f"--from: cannot tell what form '{source}' has (one of {', '.join(FORMS)})")
 
 
-def _check_output(output: Path, form: str, inputs: list[Path], *, force: bool) -> None:
-    """Refuse to write among the input, or over anything."""
+def _check_output(output: Path, form: str, protected: list[Path], *, force: bool) -> None:
+    """Refuse to write among the photos, or over anything."""
     suffix = output.suffix.lower()
     wanted = {"csv": _TABLES, "megadetector": (".json",)}.get(form)
     if wanted and suffix not in wanted:
         raise UserError(f"--output: {form} is a file ending in {' or '.join(wanted)}")
-    for folder in inputs:
+    if not wanted and (suffix in _TABLES or (suffix == ".json" and form != "coco")):
+        raise UserError(f"--output: {form} is a folder, not a file '{output.name}'")
+    for folder in protected:
         if output.resolve().is_relative_to(folder.resolve()):
             raise UserError(
                 f"--output: '{output}' lies in '{folder}', which is only read; name another folder"
             )
-    if output.is_file() and not (force and suffix in (*_TABLES, ".json")):
+    if output.is_dir() and not output.is_symlink():
+        if wanted or suffix == ".json" or any(output.iterdir()):
+            raise UserError(f"--output: '{output}' is there already; name a new one")
+    elif os.path.lexists(output) and not (force and suffix in (*_TABLES, ".json")):
         raise UserError(f"--output: '{output}' is there already; --force replaces it")
-    if output.is_dir() and (wanted or suffix == ".json" or any(output.iterdir())):
-        raise UserError(f"--output: '{output}' is there already; name a new one")
     if not output.parent.is_dir():
         raise UserError(f"--output: there is no folder '{output.parent}' to write to")
 
 
-def _written(annotations: Annotations, output: Path, form: str, root: Path) -> list[str]:
-    """Write under another name first, so that the output is whole or not there."""
-    partial = output.with_name(f".{os.getpid()}.{output.name}")
+def _written(
+    annotations: Annotations,
+    mended: pd.DataFrame,
+    output: Path,
+    form: str,
+    root: Path,
+    *,
+    force: bool,
+) -> tuple[list[str], Path | None]:
+    """Write under another name first, so that the output is whole or not there.
+
+    Returns:
+        What the form cannot hold, and the list of the boxes that were mended, if any were.
+    """
+    listed = output.with_name(f"{output.name}.{_MENDED}")  # of a file; a folder holds its list
     try:
-        lost = write_annotations(annotations, partial, form, root)
-        if output.is_dir():
-            output.rmdir()  # it is empty
-        os.replace(partial, output)
-    finally:
-        if partial.is_dir():
-            shutil.rmtree(partial)
-        partial.unlink(missing_ok=True)
-    return lost
+        with TemporaryDirectory(prefix=".osprey-", dir=output.parent) as folder:
+            partial = Path(folder, output.name)
+            lost = write_annotations(annotations, partial, form, root)
+            if partial.is_dir():
+                listed = output / _MENDED
+                _list_mended(mended, partial / _MENDED)
+            elif not mended.empty:
+                if os.path.lexists(listed) and not force:
+                    raise UserError(
+                        f"--output: '{listed}', which would list the boxes that were mended, is "
+                        "there already; --force replaces it"
+                    )
+                _list_mended(mended, Path(folder, _MENDED))
+                os.replace(Path(folder, _MENDED), listed)
+            os.replace(partial, output)  # an empty folder, or a file by --force, gives way
+    except OSError as error:
+        why = error.strerror or error
+        raise UserError(f"--output: '{output}' cannot be written ({why})") from None
+    return lost, None if mended.empty else listed
+
+
+def _list_mended(mended: pd.DataFrame, file: Path) -> None:
+    if not mended.empty:
+        mended.to_csv(file, index=False, lineterminator="\n")

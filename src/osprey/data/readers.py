@@ -157,7 +157,7 @@ def load_table(file: Path) -> pd.DataFrame:
     Raises:
         DataError: It is empty or something else.
     """
-    if file.suffix == ".parquet":
+    if file.suffix.lower() == ".parquet":
         try:
             return pd.read_parquet(file)
         except ImportError:

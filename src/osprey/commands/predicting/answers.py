@@ -60,8 +60,19 @@ def tell(
     photos: list[Path],
     classes: Sequence[str],
     answers: Iterator[Answer],
+    species: Sequence[str] = (),
+    **info: str,
 ) -> int:
-    """Tell the answers as the command line says; returns the exit code."""
+    """Tell the answers as the command line says; returns the exit code.
+
+    Args:
+        arguments: The command line.
+        photos: What is answered, in order.
+        classes: The detector's.
+        answers: One a photo.
+        species: The classifier's classes, of two steps.
+        **info: The runs that answer, as ``detector`` and ``classifier``.
+    """
     drawn = _drawn(arguments, photos, classes, answers)
     if arguments.image:
         answer = next(drawn)
@@ -70,7 +81,7 @@ def tell(
         print(json.dumps(answer.record(classes), ensure_ascii=False))
         return 0
     started = time.perf_counter()
-    table = BoxTable(Path(arguments.folder).expanduser(), classes)
+    table = BoxTable(Path(arguments.folder).expanduser(), classes, species, info)
     for answer in drawn:
         table.add(answer)
     table.write(Path(arguments.output), arguments.format)

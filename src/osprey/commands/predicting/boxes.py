@@ -18,7 +18,7 @@ def predict_boxes(arguments: argparse.Namespace, run: RunFolder, photos: list[Pa
     """Find what is on ``photos`` as the command line says."""
     predictor = load_detector(arguments, run)
     answers = (Answer(*found) for found in predictor.predict_opened(photos))
-    return tell(arguments, photos, predictor.classes, answers)
+    return tell(arguments, photos, predictor.classes, answers, detector=_name(run))
 
 
 def predict_two_step(
@@ -42,7 +42,13 @@ def predict_two_step(
         )
         for found, pixels in steps.predict_opened(photos)
     )
-    return tell(arguments, photos, first.classes, answers)
+    made = {"detector": _name(detector), "classifier": _name(classifier)}
+    return tell(arguments, photos, first.classes, answers, second.classes, **made)
+
+
+def _name(run: RunFolder) -> str:
+    """``name/stamp``: which run it is, wherever it lies."""
+    return "/".join(run.path.resolve().parts[-2:])
 
 
 def load_detector(arguments: argparse.Namespace, run: RunFolder) -> BoxPredictor:

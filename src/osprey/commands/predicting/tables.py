@@ -22,10 +22,14 @@ class BoxTable:
     Args:
         root: The folder of the photos, which their names will be relative to.
         classes: The detector's class names.
+        species: The classifier's, of two steps.
+        info: The runs that answer, as ``detector`` and ``classifier``.
     """
 
-    def __init__(self, root: Path, classes: Sequence[str]) -> None:
-        self.found = Collector(root)
+    def __init__(
+        self, root: Path, classes: Sequence[str], species: Sequence[str], info: dict[str, str]
+    ) -> None:
+        self.found = Collector(root, species=dict.fromkeys(species), info=dict(info))
         self.found.classes.update(dict.fromkeys(classes))
         self.classes = classes
         self.failures: list[str] = []

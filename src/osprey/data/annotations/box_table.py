@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from osprey.data.annotations.parsing import a_score, four_numbers
 from osprey.data.annotations.table import Annotations, BoxRow, Collector
+from osprey.data.annotations.values import a_ranking, a_score, four_numbers
 from osprey.data.readers import load_table
 from osprey.errors import DataError, nearest
 
@@ -32,7 +32,7 @@ def read(path: Path, root: Path, columns: Mapping[str, str] | None = None) -> An
         DataError: One line with file and line number.
     """
     if path.is_dir():
-        raise DataError("data.file is not set: name the CSV or Parquet table with data.file=TABLE")
+        raise DataError(f"'{path}' is a folder: name the CSV or Parquet table, data.file=TABLE")
     table = _renamed(load_table(path), path, columns or {})
     found = Collector(root, sources=[path])
     rows: dict[str, int] = {}
@@ -43,23 +43,34 @@ def read(path: Path, root: Path, columns: Mapping[str, str] | None = None) -> An
         if not file.strip():
             raise DataError(f"{where}: no path")
         if file not in rows:
-            said = {str(k): v or None for k, v in record.items() if k not in _OF_A_BOX}
+            said = {str(k): _told(v) for k, v in record.items() if k not in _OF_A_BOX}
             rows[file] = _image(found, file, said, where)
         _take(found, rows[file], record, where)
     return found.done()
 
 
+def _told(value: Any) -> Any:
+    """A cell; None for an empty one, which a 0 is not."""
+    return None if isinstance(value, str) and not value else value
+
+
 def _renamed(table: pd.DataFrame, path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
     """The table with its columns called as here."""
-    for ours in dict.fromkeys([*NEEDED, *columns]):
-        theirs = columns.get(ours, ours)
-        if theirs not in table and (ours in NEEDED or theirs != ours):
-            have = ", ".join(map(str, table.columns))
-            raise DataError(
-                f"'{path}' has no column '{theirs}'{nearest(theirs, map(str, table.columns))} "
-                f"(it has: {have}); name yours with data.columns.{ours}=COLUMN"
-            )
-    return table.rename(columns={theirs: ours for ours, theirs in columns.items()})
+    names = {ours: columns.get(ours, ours) for ours in [*NEEDED, *columns]}
+    wanted = {o: t for o, t in names.items() if o in NEEDED or o != t}
+    lost = {ours: theirs for ours, theirs in wanted.items() if theirs not in table}
+    if lost:
+        have = list(map(str, table.columns))
+        what = "column" if len(lost) == 1 else "columns"
+        hint = next(filter(None, (nearest(word, have) for word in lost.values())), "")
+        raise DataError(
+            f"'{path}' has no {what} {', '.join(map(repr, lost.values()))}{hint} "
+            f"(it has: {', '.join(have)}); rename it, or for training name yours with "
+            f"{' '.join(f'data.columns.{ours}=COLUMN' for ours in lost)}"
+        )
+    theirs_only = [theirs for ours, theirs in wanted.items() if theirs != ours]
+    taken = {ours: table[theirs] for ours, theirs in wanted.items()}
+    return table.drop(columns=theirs_only).assign(**taken)
 
 
 def _image(found: Collector, file: str, said: dict[str, Any], where: str) -> int:
@@ -77,13 +88,15 @@ def _take(found: Collector, row: int, record: Mapping[Any, Any], where: str) -> 
         return
     if not label or len(given) < 4:
         raise DataError(f"{where}: a box needs label, x, y, w and h; leave out all five for none")
-    score, ranked = record.get("score", ""), record.get("classifications", "")
+    score, names = record.get("score", ""), record.get("classifications", "")
     number = math.nan if score == "" else a_score(score, where)
-    try:
-        names = json.loads(ranked) if ranked else None
-    except (TypeError, ValueError):
-        raise DataError(f"{where}: classifications are not [[name, confidence], ...]") from None
-    found.box(row, label, four_numbers(values, where), number, names)
+    if isinstance(names, str):  # else a column of lists in Parquet
+        try:
+            names = json.loads(names or "null")
+        except (ValueError, RecursionError):
+            names = 0  # told as no pairs
+    pairs = a_ranking(names, f"{where}: classifications", {})
+    found.box(row, label, four_numbers(values, where), number, pairs)
 
 
 def write(annotations: Annotations, path: Path, root: Path) -> None:
@@ -96,8 +109,13 @@ def write(annotations: Annotations, path: Path, root: Path) -> None:
     table = pd.DataFrame(rows)
     empty = [c for c in table if c not in NEEDED and table[c].isna().all()]
     table = table.drop(columns=empty)
-    if path.suffix == ".parquet":
-        table.to_parquet(path, index=False)
+    if path.suffix.lower() == ".parquet":
+        try:
+            table.to_parquet(path, index=False)
+        except ImportError:
+            raise DataError(
+                f"writing '{path.name}' needs pyarrow: pip install 'osprey-vision[parquet]'"
+            ) from None
     else:
         table.to_csv(path, index=False, lineterminator="\n")
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from osprey.data.annotations.parsing import a_score, four_numbers, line_of, read_json
+from osprey.data.annotations.parsing import line_of, read_json
 from osprey.data.annotations.table import IMAGE_FIELDS, Annotations, BoxRow, Collector
+from osprey.data.annotations.values import a_ranking, a_score, four_numbers
 from osprey.data.manifest import SPLIT_NAMES
 from osprey.errors import DataError
 
@@ -155,10 +156,8 @@ class _File:
 
 def _scores(item: dict[str, Any], where: str) -> tuple[float, list[Any] | None]:
     score, names = item.get("score"), item.get("classifications")
-    return (
-        math.nan if score is None else a_score(score, where),
-        names if isinstance(names, list) else None,
-    )
+    number = math.nan if score is None else a_score(score, where)
+    return number, a_ranking(names, f"{where}: classifications", {})
 
 
 def write(annotations: Annotations, path: Path, root: Path) -> None:

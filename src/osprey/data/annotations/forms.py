@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from osprey.data.annotations import box_table, coco, megadetector, voc, yolo, yolo_writer
+from osprey.data.annotations.names import check_names
 from osprey.data.annotations.table import IMAGE_FIELDS, Annotations, Collector
 from osprey.errors import DataError, nearest
 
@@ -63,10 +64,11 @@ def write_annotations(annotations: Annotations, path: Path, form: str, root: Pat
         Names of what the annotations hold and the form cannot.
 
     Raises:
-        DataError: A photo is missing that is to stand beside its boxes, or whose size is needed;
-            or none is left to write.
+        DataError: A photo is missing that is to stand beside its boxes, or whose size is needed; or
+            is named twice or elsewhere; or none is left to write. Nothing is written then that a
+            name of a photo leads to outside of ``path``.
     """
-    annotations = _measured(annotations, root)
+    annotations = measured(annotations, root)
     holds = FORMS[form].holds
     images, boxes = annotations.images, annotations.boxes
     extra = [str(column) for column in images if column not in ("file", "width", "height")]
@@ -76,19 +78,31 @@ def write_annotations(annotations: Annotations, path: Path, form: str, root: Pat
         annotations = annotations.sound()
     if annotations.images.empty:
         raise DataError("there is no photo to write the boxes of")
-    FORMS[form].write(annotations, path, root)
+    try:
+        FORMS[form].write(annotations, path, root)
+    except UnicodeEncodeError as error:  # bytes that are no UTF-8, as old cards have in names
+        text = error.object[max(error.start - 20, 0) : error.end + 20]
+        raise DataError(f"{text!a} is not text in UTF-8: rename it") from None
+    if form == "csv":  # which may have any column
+        return []
     return [column for column in said if column not in holds]
 
 
-def _measured(annotations: Annotations, root: Path) -> Annotations:
-    """The same with every photo's size: by the photo, where it is not known."""
+def measured(annotations: Annotations, root: Path) -> Annotations:
+    """The same with every photo's size: by the photo, where it is not known.
+
+    Raises:
+        DataError: A photo is missing whose size is needed, or is named twice or elsewhere.
+    """
+    check_names(annotations)
     found = Collector(root)
     for record, boxes in annotations.records():
-        if record["width"] or record.get("failure") is not None:
+        if (record["width"] and record["height"]) or record.get("failure") is not None:
             row = found.image(**record)
         else:
             said = {k: v for k, v in record.items() if k not in ("file", "width", "height")}
             row = found.measured(record["file"], **said)
         found.boxes.extend(box._replace(image=row) for box in boxes)
     found.classes.update(dict.fromkeys(annotations.classes))
-    return found.done()
+    done = found.done()
+    return replace(annotations, images=done.images, boxes=done.boxes, classes=done.classes)

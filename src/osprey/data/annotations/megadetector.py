@@ -7,8 +7,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from osprey.data.annotations.parsing import a_score, four_numbers, line_of, read_json
+from osprey.data.annotations.parsing import line_of, read_json
 from osprey.data.annotations.table import IMAGE_FIELDS, Annotations, BoxRow, Collector
+from osprey.data.annotations.values import a_ranking, a_score, four_numbers
 from osprey.errors import DataError
 
 VERSION = "1.6"
@@ -33,6 +34,8 @@ def read(path: Path, root: Path) -> Annotations:
     found.classes.update(dict.fromkeys(map(str, categories.values())))
     species = content.get("classification_categories")
     species = species if isinstance(species, dict) else {}
+    found.species.update(dict.fromkeys(map(str, species.values())))
+    found.info = content["info"] if isinstance(content.get("info"), dict) else {}
     for number, item in enumerate(names):
         if not isinstance(item, dict) or not str(item.get("file", "")).strip():
             raise DataError(f"'{path}': entry {number} of 'images' has no 'file'")
@@ -72,25 +75,20 @@ def _take(
             raise DataError(f"category '{category}' is not among the categories ({known})")
         box = four_numbers(detection.get("bbox"), "bbox")
         score = a_score(detection.get("conf"), "conf")
-        named = _named(detection.get("classifications"), species)
-        found.fraction(row, str(categories[category]), box, score, named)
-
-
-def _named(ranked: Any, species: dict[str, Any]) -> list[Any] | None:
-    if ranked is None:
-        return None
-    try:
-        return [[str(species.get(str(key), key)), float(p)] for key, p in ranked]
-    except (TypeError, ValueError, OverflowError):
-        raise DataError("classifications are not [[id, confidence], ...]") from None
+        names = a_ranking(detection.get("classifications"), "classifications", species)
+        found.fraction(row, str(categories[category]), box, score, names)
 
 
 def write(annotations: Annotations, path: Path, root: Path) -> None:
-    """Write one file; a box that nobody scored has a confidence of 1."""
+    """Write one file; a box that nobody scored has a confidence of 1.
+
+    The categories are all that are known, whether or not a box has them.
+    """
     categories = {str(n): name for n, name in enumerate(annotations.classes, start=1)}
     records = annotations.records()
     ranked = [box.classifications or [] for _, boxes in records for box in boxes]
-    names = sorted({str(name) for ranks in ranked for name, _ in ranks})
+    named = sorted({str(name) for ranks in ranked for name, _ in ranks})
+    names = dict.fromkeys([*annotations.species, *named])
     species = {name: str(number) for number, name in enumerate(names, start=1)}
     of_name = {name: key for key, name in categories.items()}
     images = []
@@ -106,7 +104,9 @@ def write(annotations: Annotations, path: Path, root: Path) -> None:
         else:
             entry["detections"] = [_detection(box, record, of_name, species) for box in boxes]
         images.append(entry)
-    content: dict[str, Any] = {"info": {"format_version": VERSION, "detector": "unknown"}}
+    version = {"format_version": VERSION}
+    info = version | {"detector": "unknown"} | annotations.info | version
+    content: dict[str, Any] = {"info": info}
     content["detection_categories"] = categories
     if species:
         content["classification_categories"] = {key: name for name, key in species.items()}
@@ -125,5 +125,6 @@ def _detection(
         "bbox": [round(value, 8) for value in fractions],
     }
     if box.classifications is not None:
-        entry["classifications"] = [[species[str(name)], p] for name, p in box.classifications]
+        ranked = sorted(box.classifications, key=lambda pair: -pair[1])  # as the format wants
+        entry["classifications"] = [[species[str(name)], p] for name, p in ranked]
     return entry

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pandas as pd
 
+from osprey.data.annotations.table import Annotations
 from osprey.data.box_column import Box
 from osprey.data.manifest import Manifest
 
@@ -40,9 +42,36 @@ def mend_boxes(manifest: Manifest, notices: list[str]) -> tuple[Manifest, pd.Dat
         mended.append(kept)
     touched = pd.DataFrame(rows, columns=list(COLUMNS))
     if rows:
-        counts = ", ".join(f"{n} {what}" for what, n in Counter(touched["what"]).most_common())
-        notices.append(f"boxes mended, listed in boxes_mended.csv: {counts}")
+        notices.append(counted(touched, "boxes_mended.csv"))
     return manifest.with_boxes(mended), touched
+
+
+def mend_annotations(annotations: Annotations) -> tuple[Annotations, pd.DataFrame]:
+    """Mend boxes before there is a manifest; those on photos of unknown size are left alone.
+
+    Returns:
+        The annotations, and one row for each box that was touched, as `mend_boxes` has them.
+    """
+    rows: list[tuple[object, ...]] = []
+    photos = annotations.images[["file", "width", "height"]].to_numpy().tolist()
+    kept: list[bool] = []
+    boxes: list[Box] = []
+    for row in annotations.box_rows():
+        (file, width, height), box = photos[row.image], (row.label, row.x, row.y, row.w, row.h)
+        new, what = _mended(box, width, height) if width and height else (box, "")
+        if what:
+            rows.append((file, *box, what))
+        kept.append(new is not None)
+        boxes.append(new or box)
+    sides = {side: [box[place] for box in boxes] for place, side in enumerate("xywh", start=1)}
+    table = annotations.boxes.assign(**sides)[pd.Series(kept, dtype=bool)].reset_index(drop=True)
+    return replace(annotations, boxes=table), pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def counted(touched: pd.DataFrame, file: str) -> str:
+    """One line on the boxes that were touched, which ``file`` lists."""
+    counts = ", ".join(f"{n} {what}" for what, n in Counter(touched["what"]).most_common())
+    return f"boxes mended, listed in {file}: {counts}"
 
 
 def _mended(box: Box, width: int, height: int) -> tuple[Box | None, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +49,20 @@ def read_json(path: Path) -> tuple[dict[str, Any], str]:
         raise DataError(f"'{path}': malformed JSON (nested too deeply)") from None
     if not isinstance(content, dict):
         raise DataError(f"'{path}' line 1: expected a JSON object {{...}}")
+    _check_whole(content, text, path)
     return content, text
+
+
+def _check_whole(content: object, text: str, path: Path) -> None:
+    """Refuse escapes that stand for one half of a character: no text that could be written."""
+    if not re.search(r"\\u[dD][89a-fA-F]", text):
+        return
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start])[1:-1]
+        line = line_with(text.lower(), half)
+        raise DataError(f"'{path}' line {line}: {half} is half a character") from None
 
 
 def line_of(text: str, key: str, value: object) -> int:
@@ -72,8 +84,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         DataError: It is malformed; the line says where.
     """
+    text = read_text(path)
     try:
-        content = yaml.load(read_text(path), Loader=yaml.BaseLoader)  # plain data only
+        content = yaml.load(text, Loader=yaml.BaseLoader)  # plain data only
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
@@ -81,6 +94,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise DataError(f"'{path}'{line}: malformed YAML ({why})") from None
     if not isinstance(content, dict):
         raise DataError(f"'{path}' line 1: expected 'key: value' lines")
+    _check_whole(list(content.items()), text, path)
     return content
 
 
@@ -142,34 +156,3 @@ def read_xml(path: Path) -> Node:
     except (OSError, LookupError, ValueError) as error:
         raise DataError(f"'{path}' cannot be read as XML ({error})") from None
     return top.below[0]
-
-
-def four_numbers(values: Any, where: str) -> tuple[float, float, float, float]:
-    """A box's four numbers, given as numbers or as text.
-
-    Raises:
-        DataError: They are not four, or not finite numbers.
-    """
-    try:
-        numbers = [float(value) for value in values]
-    except (TypeError, ValueError, OverflowError):
-        numbers = []
-    if len(numbers) != 4 or not all(math.isfinite(v) and abs(v) < 1e9 for v in numbers):
-        raise DataError(f"{where}: a box needs four numbers, not {str(values)!r:.60}")
-    first, second, third, fourth = numbers
-    return first, second, third, fourth
-
-
-def a_score(value: Any, where: str) -> float:
-    """A detector's confidence, 0 to 1.
-
-    Raises:
-        DataError: It is something else.
-    """
-    try:
-        score = float(value)
-    except (TypeError, ValueError, OverflowError):
-        score = math.nan
-    if not 0 <= score <= 1:
-        raise DataError(f"{where}: a score lies between 0 and 1, not {str(value)!r:.40}")
-    return score

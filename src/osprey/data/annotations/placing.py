@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from osprey.errors import DataError
@@ -13,19 +14,53 @@ def place_photo(photo: Path, target: Path) -> None:
     """Let a photo stand at ``target`` too: as a link, or a copy where links cannot be made.
 
     Raises:
-        DataError: There is no such photo.
+        DataError: There is no such photo, or something stands at ``target``: writing there could
+            go through a link to another photo.
     """
     if not photo.is_file():
-        raise DataError(f"there is no photo '{photo}': name the folder of photos with --images")
+        raise DataError(
+            f"there is no photo {str(photo)!r}: name the folder of photos with --images"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(target):
+        raise DataError(f"'{target}' is there already")
     try:
         target.symlink_to(photo.resolve())
-    except OSError:
+    except FileExistsError:
+        raise DataError(f"'{target}' is there already") from None
+    except OSError:  # no links on this file system
         shutil.copy2(photo, target)
 
 
+def check_places(places: Iterable[tuple[str, Sequence[PurePosixPath]]]) -> None:
+    """Refuse photos that would stand in each other's place, before anything is written.
+
+    Args:
+        places: Each photo's name and all that is to be written for it.
+
+    Raises:
+        DataError: Two photos need the same file, or one's file is another's folder.
+    """
+    taken: dict[PurePosixPath, str] = {}
+    for file, targets in places:
+        for target in targets:
+            if target in taken:
+                raise DataError(
+                    f"'{taken[target]}' and '{file}' would both be written to '{target}': "
+                    "rename one of them"
+                )
+            taken[target] = file
+    for target, file in taken.items():
+        for above in target.parents:
+            if above in taken:
+                raise DataError(
+                    f"'{taken[above]}' would be written to '{above}', which is a folder for "
+                    f"'{file}': rename one of them"
+                )
+
+
 def check_stems(files: Iterable[str]) -> None:
-    """Refuse photos that would share one annotation file.
+    """Refuse photos that share one annotation file.
 
     Raises:
         DataError: Two differ in nothing but their ending.
@@ -36,3 +71,18 @@ def check_stems(files: Iterable[str]) -> None:
         if stem in seen:
             raise DataError(f"'{seen[stem]}' and '{file}' would share one annotation file")
         seen[stem] = file
+
+
+def below(photo: str | Path, root: Path) -> str:
+    """A photo's name relative to ``root``; links are not followed.
+
+    Raises:
+        DataError: It lies elsewhere.
+    """
+    absolute, top = os.path.abspath(photo), os.path.abspath(root)
+    if not absolute.startswith(top.rstrip(os.sep) + os.sep):
+        raise DataError(
+            f"'{photo}' does not lie under '{root}': set data.root (osprey convert: --images) to a "
+            "folder above"
+        )
+    return Path(absolute).relative_to(top).as_posix()

@@ -56,6 +56,8 @@ class Annotations:
         classes: Every class name the source lists, in its order.
         notices: What was left out or filled in when it was read.
         sources: The files that name the photos, where they are few.
+        species: Every class name that ``classifications`` may hold, where the source lists them.
+        info: Who made the boxes, as MegaDetector's ``info`` says it: ``detector``, ``classifier``.
     """
 
     images: pd.DataFrame
@@ -63,6 +65,8 @@ class Annotations:
     classes: list[str]
     notices: list[str] = field(default_factory=list)
     sources: list[Path] = field(default_factory=list)
+    species: list[str] = field(default_factory=list)
+    info: dict[str, Any] = field(default_factory=dict)
 
     def box_rows(self) -> list[BoxRow]:
         """The boxes in order."""
@@ -101,6 +105,8 @@ class Collector:
     classes: dict[str, None] = field(default_factory=dict)  # in order, each once
     notices: list[str] = field(default_factory=list)
     sources: list[Path] = field(default_factory=list)
+    species: dict[str, None] = field(default_factory=dict)  # in order, each once
+    info: dict[str, Any] = field(default_factory=dict)
 
     def image(self, file: str, width: int = 0, height: int = 0, **said: Any) -> int:
         """Take up a photo; returns its row number."""
@@ -123,7 +129,7 @@ class Collector:
             DataError: There is no such photo under the root.
         """
         if not os.path.isfile(self.root / file):  # which takes any name
-            raise DataError(f"there is no photo '{file}' under '{self.root}'")
+            raise DataError(f"there is no photo {file!r} under '{self.root}'")
         try:
             return self.image(file, *image_size(self.root / file), **said)
         except UnreadableImage as error:
@@ -159,7 +165,8 @@ class Collector:
         boxes["classifications"] = boxes["classifications"].astype(object)
         boxes = boxes.astype(dict.fromkeys(("x", "y", "w", "h", "score"), float) | {"image": int})
         found = dict.fromkeys([*self.classes, *sorted(set(boxes["label"]) - set(self.classes))])
-        return Annotations(images, boxes, list(found), self.notices, self.sources)
+        known = list(found), self.notices, self.sources, list(self.species), self.info
+        return Annotations(images, boxes, *known)
 
 
 def _typed(value: Any, kind: type, name: str, file: str) -> Any:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
-from osprey.data.annotations.parsing import read_lines
+from osprey.data.annotations.names import check_names, where_named
 from osprey.data.annotations.table import Annotations
 from osprey.data.box_column import Box
 from osprey.data.manifest import Manifest, complete
@@ -32,12 +30,13 @@ def to_manifest(annotations: Annotations, root: Path, source: str, notices: list
         notices: Lines worth telling the user are appended here.
 
     Raises:
-        DataError: A photo is missing, named twice, or was annotated at another shape.
+        DataError: A photo is missing, named twice or elsewhere, or was annotated at another shape.
     """
     images = annotations.images
     if images.empty:
         raise DataError(f"'{source}' names no photos")
-    _check_names(annotations, root)
+    check_names(annotations)
+    _check_there(annotations, root)
     sizes = _sizes(root, images["file"].tolist())
     sound = _sound(annotations, root, sizes, notices)
     scales = _scales(images, sizes, sound, notices)
@@ -55,37 +54,15 @@ def to_manifest(annotations: Annotations, root: Path, source: str, notices: list
     return complete(manifest.table, root, f"'{source}'")
 
 
-def _check_names(annotations: Annotations, root: Path) -> None:
+def _check_there(annotations: Annotations, root: Path) -> None:
     files = annotations.images["file"]
-    twice = files[files.duplicated()]
-    if len(twice):
-        where = _where(annotations, twice.iloc[0])
-        raise DataError(f"{where}'{twice.iloc[0]}' is listed twice ({len(twice)} such photos)")
-    outside = [f for f in files if f.startswith("/") or ".." in f.split("/")]
-    if outside:
-        raise DataError(
-            f"{_where(annotations, outside[0])}'{outside[0]}' is not a path under data.root"
-        )
     missing = [f for f in files[~annotations.failed()] if not os.path.isfile(root / f)]
     if missing:
+        where = where_named(annotations, missing[0])
         raise DataError(
-            f"{_where(annotations, missing[0])}there is no photo '{missing[0]}' under '{root}' "
+            f"{where}there is no photo {missing[0]!r} under '{root}' "
             f"({len(missing)} of {len(files)} are missing); is data.root right?"
         )
-
-
-def _where(annotations: Annotations, file: str) -> str:
-    """File and line that name a photo, for an error."""
-    name = PurePosixPath(file).name
-    written = f"{re.escape(name)}|{re.escape(json.dumps(name)[1:-1])}"
-    pattern = re.compile(rf"(?<![\w.-])({written})(?!\w)")
-    for source in annotations.sources:
-        if source.suffix == ".parquet":
-            continue
-        for number, line in enumerate(read_lines(source), start=1):
-            if pattern.search(line):
-                return f"'{source}' line {number}: "
-    return ""
 
 
 def _sizes(root: Path, files: Sequence[str]) -> list[tuple[int, int] | None]:

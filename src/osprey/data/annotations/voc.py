@@ -5,18 +5,22 @@ A box reaches from ``xmin, ymin`` up to ``xmax, ymax``: its width is their diffe
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.sax.saxutils import escape
 
-from osprey.data.annotations.parsing import four_numbers, read_lines, read_xml
-from osprey.data.annotations.placing import check_stems, place_photo
+from osprey.data.annotations.parsing import read_lines, read_xml
+from osprey.data.annotations.placing import below, check_places, check_stems, place_photo
 from osprey.data.annotations.table import Annotations, BoxRow, Collector
+from osprey.data.annotations.values import four_numbers
 from osprey.data.manifest import SPLIT_NAMES
 from osprey.data.readers import walk_photos
 from osprey.errors import DataError
 
 _PHOTOS, _XML, _LISTS = "JPEGImages", "Annotations", "ImageSets/Main"
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # even escaped
 _LISTED_AS = {"trainval": "train", **SPLIT_NAMES}
 
 
@@ -36,7 +40,8 @@ def read(path: Path, root: Path) -> Annotations:
     found_photos = list(walk_photos(photo_folder))
     check_stems(photo.relative_to(photo_folder).as_posix() for photo in found_photos)
     photos = {_stem(photo.relative_to(photo_folder)): photo for photo in found_photos}
-    files = {_stem(xml.relative_to(xml_folder)): xml for xml in sorted(xml_folder.rglob("*.xml"))}
+    found_xml = [xml for xml in sorted(xml_folder.rglob("*.xml")) if not xml.is_dir()]
+    files = {_stem(xml.relative_to(xml_folder)): xml for xml in found_xml}
     if not files:
         raise DataError(f"no XML files in '{xml_folder}': is data.root the folder with '{_XML}'?")
     splits = _listed(path / _LISTS, photos) if (path / _LISTS).is_dir() else {}
@@ -46,8 +51,8 @@ def read(path: Path, root: Path) -> Annotations:
         if stem not in photos:
             photos[stem] = _named_in(xml, photo_folder)
     for stem, photo in photos.items():
-        name = photo.relative_to(root).as_posix()
-        split = splits.get(stem) or ("" if splits else _split_above(photo.relative_to(path)))
+        name = below(photo, root)
+        split = splits.get(stem) or ("" if splits else _split_above(photo, path))
         if stem in files:
             _take(found, files[stem], name, split)
         else:
@@ -65,8 +70,9 @@ def _stem(path: Path) -> str:
     return path.with_suffix("").as_posix()
 
 
-def _split_above(path: Path) -> str:
-    return SPLIT_NAMES.get(path.parts[0].lower(), "") if len(path.parts) > 1 else ""
+def _split_above(photo: Path, path: Path) -> str:
+    parts = Path(os.path.relpath(photo, path)).parts
+    return SPLIT_NAMES.get(parts[0].lower(), "") if len(parts) > 1 else ""
 
 
 def _listed(folder: Path, photos: dict[str, Path]) -> dict[str, str]:
@@ -129,21 +135,23 @@ def _is_number(text: str) -> bool:
 
 def write(annotations: Annotations, path: Path, root: Path) -> None:
     """Write the three folders; the photos stand in theirs as links."""
-    check_stems(annotations.images["file"])
+    records = annotations.records()
+    names = [PurePosixPath(record["file"].removeprefix(f"{_PHOTOS}/")) for record, _ in records]
+    places = [(_PHOTOS / name, (_XML / name).with_suffix(".xml")) for name in names]
+    check_places((record["file"], two) for (record, _), two in zip(records, places, strict=True))
     lists: dict[str, list[str]] = {}
     (path / _XML).mkdir(parents=True)
-    for record, boxes in annotations.records():
-        name = PurePosixPath(record["file"].removeprefix(f"{_PHOTOS}/"))
-        place_photo(root / record["file"], path / _PHOTOS / name)
-        xml = (path / _XML / name).with_suffix(".xml")
+    for (record, boxes), name, two in zip(records, names, places, strict=True):
+        place_photo(root / record["file"], path / two[0])
+        xml = path / two[1]
         xml.parent.mkdir(parents=True, exist_ok=True)
         xml.write_text(_xml(record, name, boxes), encoding="utf-8")
         if record.get("split"):
             lists.setdefault(record["split"], []).append(name.with_suffix("").as_posix())
     if lists:
         (path / _LISTS).mkdir(parents=True)
-    for split, names in lists.items():
-        text = "".join(f"{name}\n" for name in names)
+    for split, stems in lists.items():
+        text = "".join(f"{stem}\n" for stem in stems)
         (path / _LISTS / f"{split}.txt").write_text(text, encoding="utf-8")
 
 
@@ -156,4 +164,7 @@ def _xml(record: dict[str, Any], name: PurePosixPath, boxes: list[BoxRow]) -> st
         lines += ["  <object>", f"    <name>{escape(box.label)}</name>", "    <bndbox>"]
         lines += [f"      <{key}>{round(v, 4)}</{key}>" for key, v in corners.items()]
         lines += ["    </bndbox>", "  </object>"]
-    return "\n".join([*lines, "</annotation>", ""])
+    text = "\n".join([*lines, "</annotation>", ""])
+    if _NOT_XML.search(text):
+        raise DataError(f"{record['file']!r}: a control character in its name or labels, not XML")
+    return text

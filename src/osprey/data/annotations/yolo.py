@@ -9,16 +9,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from osprey.data.annotations.parsing import (
-    a_score,
-    four_numbers,
-    line_with,
-    read_lines,
-    read_text,
-    read_yaml,
-)
-from osprey.data.annotations.placing import check_stems
+from osprey.data.annotations.parsing import line_with, read_lines, read_text, read_yaml
+from osprey.data.annotations.placing import below, check_stems
 from osprey.data.annotations.table import Annotations, Collector
+from osprey.data.annotations.values import a_score, four_numbers
 from osprey.data.manifest import SPLIT_NAMES
 from osprey.data.readers import walk_photos
 from osprey.errors import DataError
@@ -45,7 +39,7 @@ def read(path: Path, root: Path) -> Annotations:
     photos = _photos(content, file)
     check_stems(photos)
     for photo, split in photos.items():
-        name = _below(photo, root)
+        name = below(photo, root)
         row = found.measured(name, split=split)
         boxes = _boxes_of(photo)
         if boxes.is_file():
@@ -128,13 +122,6 @@ def _listed(file: Path) -> list[Path]:
     return photos
 
 
-def _below(photo: str, root: Path) -> str:
-    absolute = os.path.abspath(root)
-    if not photo.startswith(absolute.rstrip(os.sep) + os.sep):
-        raise DataError(f"'{photo}' does not lie under '{root}': set data.root to a folder above")
-    return Path(photo).relative_to(absolute).as_posix()
-
-
 def _boxes_of(photo: str) -> Path:
     """The text file of a photo: under ``labels`` for one under ``images``, else beside it."""
     parts = list(Path(photo).parts)
@@ -153,7 +140,8 @@ def _take(found: Collector, row: int, file: Path, names: dict[int, str]) -> None
         where = f"'{file}' line {number}"
         if len(words) not in (5, 6):  # the sixth is a detector's confidence
             raise DataError(f"{where}: {len(words)} numbers where a box has 5: class x y w h")
-        if not words[0].isdecimal() or int(words[0]) not in names:
+        is_known = words[0].isdecimal() and len(words[0]) < 10 and int(words[0]) in names
+        if not is_known:
             known = ", ".join(f"{n} {name}" for n, name in list(names.items())[:10])
             raise DataError(f"{where}: class {words[0]} is not among the names ({known})")
         x, y, w, h = four_numbers(words[1:5], where)
@@ -165,6 +153,6 @@ def _check_orphans(photos: dict[str, str]) -> None:
     """Refuse boxes without a photo."""
     wanted = {_boxes_of(photo) for photo in photos}
     for folder in sorted({file.parent for file in wanted}):
-        for file in sorted(folder.glob("*.txt")):
+        for file in filter(Path.is_file, sorted(folder.glob("*.txt"))):
             if file not in wanted and file.name not in _NOT_BOXES and "labels" in file.parts:
                 raise DataError(f"'{file}' line 1: there is no photo for these boxes")

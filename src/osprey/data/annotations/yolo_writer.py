@@ -7,28 +7,36 @@ from typing import Any
 
 import yaml
 
-from osprey.data.annotations.placing import check_stems, place_photo
+from osprey.data.annotations.placing import check_places, place_photo
 from osprey.data.annotations.table import Annotations, BoxRow
 from osprey.data.manifest import SPLITS
 
 
 def write(annotations: Annotations, path: Path, root: Path) -> None:
     """Write the set; the photos stand in it as links, those of no split in two splits at once."""
-    check_stems(annotations.images["file"])
     numbers = {name: number for number, name in enumerate(annotations.classes)}
+    records = annotations.records()
+    places = [_places(record) for record, _ in records]
+    check_places((record["file"], two) for (record, _), two in zip(records, places, strict=True))
     folders: dict[str, str] = {}
-    for record, boxes in annotations.records():
-        split = record.get("split") or ""
-        folder = split or "unsplit"
-        folders[split] = f"images/{folder}"
-        name = PurePosixPath(
-            record["file"].removeprefix(f"images/{folder}/").removeprefix("JPEGImages/")
-        )
-        place_photo(root / record["file"], path / "images" / folder / name)
-        file = (path / "labels" / folder / name).with_suffix(".txt")
-        file.parent.mkdir(parents=True, exist_ok=True)
+    for (record, boxes), (photo, text) in zip(records, places, strict=True):
+        folders[record.get("split") or ""] = "/".join(photo.parts[:2])
+        place_photo(root / record["file"], path / photo)
+        (path / text).parent.mkdir(parents=True, exist_ok=True)
         lines = [f"{numbers[box.label]} {_fractions(box, record)}\n" for box in boxes]
-        file.write_text("".join(lines), encoding="utf-8")
+        (path / text).write_text("".join(lines), encoding="utf-8")
+    (path / "data.yaml").write_text(_yaml(folders, numbers), encoding="utf-8")
+
+
+def _places(record: dict[str, Any]) -> tuple[PurePosixPath, PurePosixPath]:
+    """Where a photo and its boxes go, in the folder that is written."""
+    folder = record.get("split") or "unsplit"
+    name = record["file"].removeprefix(f"images/{folder}/").removeprefix("JPEGImages/")
+    text = PurePosixPath("labels", folder, name).with_suffix(".txt")
+    return PurePosixPath("images", folder, name), text
+
+
+def _yaml(folders: dict[str, str], numbers: dict[str, int]) -> str:
     of_none = [folders[""]] if "" in folders else []
     places: dict[str, Any] = {}
     for split in SPLITS:
@@ -36,8 +44,7 @@ def write(annotations: Annotations, path: Path, root: Path) -> None:
         if own or (of_none and split != "test"):
             places[split] = [*own, *(of_none if split != "test" else [])]
     content = {"path": ".", **places, "names": {n: name for name, n in numbers.items()}}
-    text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
-    (path / "data.yaml").write_text(text, encoding="utf-8")
+    return str(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
 
 
 def _fractions(box: BoxRow, record: dict[str, Any]) -> str:
