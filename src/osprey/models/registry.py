@@ -17,6 +17,7 @@ from osprey.errors import ConfigError, nearest
 from osprey.models.detection.detector import Detector
 from osprey.models.detection.spec import check_detector, detector_input
 from osprey.models.ensemble import OPTIONS, Ensemble, member_specs
+from osprey.models.pointwise import without_strides
 from osprey.models.simple_cnn import SimpleCNN
 from osprey.models.spec import IMAGENET
 from osprey.models.spec import InputSettings as InputSettings
@@ -120,7 +121,7 @@ def build(spec: ModelSpec, num_classes: int) -> nn.Module:
     """
     check_spec(spec)
     try:
-        return _FACTORIES[spec.factory][0](spec, num_classes)
+        model = _FACTORIES[spec.factory][0](spec, num_classes)
     except ConfigError:
         raise
     except Exception as error:  # whatever a network's own code raises for a value it cannot take
@@ -128,6 +129,8 @@ def build(spec: ModelSpec, num_classes: int) -> nn.Module:
         raise ConfigError(
             f"model '{spec.name}' does not take {dict(spec.options)}: {first}"
         ) from None
+    without_strides(model)
+    return model
 
 
 def input_settings(spec: ModelSpec) -> InputSettings:
