@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from PIL import Image, TiffImagePlugin
@@ -12,6 +14,16 @@ from osprey.imaging.orientation import exif_orientation
 
 _WIDTH_TAG, _HEIGHT_TAG, _ORIENTATION_TAG = 0x0100, 0x0101, 0x0112
 _TURNED = (5, 6, 7, 8)  # orientations that lie on their side
+_LARGE = 32_000_000  # pixels
+_alone = threading.Lock()
+
+
+def turn(width: int, height: int) -> AbstractContextManager[object]:
+    """Within it a photo of that size may be decoded beside others.
+
+    Large ones take hundreds of megabytes each, so they are decoded one at a time.
+    """
+    return _alone if width * height > _LARGE else nullcontext()
 
 
 def image_size(path: Path) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from osprey.imaging import read_image
 from osprey.imaging.cropping import cut
+from osprey.imaging.size import turn
 from osprey.training.detecting.predictor import BoxPrediction, BoxPredictor
 from osprey.training.predict import Predictor
 
@@ -116,8 +117,9 @@ class TwoStep:
                 return []
             side = self.classifier.preprocess.decode_side
             return [self.classifier.preprocess(read_image(Path(prediction.file), min_side=side))]
-        full = read_image(Path(prediction.file)) if pixels is None else pixels
-        return [
-            self.classifier.preprocess(cut(full, box, self.margin))
-            for box in prediction.detections.boxes
-        ]
+        with turn(prediction.width, prediction.height):
+            full = read_image(Path(prediction.file)) if pixels is None else pixels
+            return [
+                self.classifier.preprocess(cut(full, box, self.margin))
+                for box in prediction.detections.boxes
+            ]
