@@ -420,6 +420,10 @@ def test_mistakes(
         (given_folder, "x", "--run", classifier): (
             f"--run: run '{classifier}' is a classifier, not a detector"
         ),
+        (given_folder, "x", "--margin", "wide"): (
+            "argument --margin: 'wide' is not a number from 0 to 10; 'osprey crop --help' tells "
+            "what there is"
+        ),
         (given_folder, "x", "--label_file", "tabel.csv"): (
             "--label_file: there is no 'tabel.csv'; did you mean 'table.csv'?"
         ),

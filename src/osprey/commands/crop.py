@@ -16,7 +16,7 @@ from osprey.commands.predicting.inputs import (
     photos_below,
     run_of_task,
 )
-from osprey.commands.predicting.options import fraction, number
+from osprey.commands.predicting.options import Parser, fraction, number
 from osprey.data.crop_book import CropBook
 from osprey.data.crop_labels import Labels
 from osprey.errors import UserError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="osprey crop",
         description="Cut every subject found out of its photo. Started again after a stop, it goes "
         "on where it was.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import NoReturn
 
 from osprey.commands.predicting.inputs import folder_to_write
 from osprey.config.validate import TTA
@@ -14,12 +15,21 @@ FORMATS = {
     "detection": ("json", "megadetector", "coco", "csv"),
 }
 FORMATS["two steps"] = FORMATS["detection"]
+_ENDINGS = (".csv", ".json")
 _ALL_FORMATS = tuple(dict.fromkeys(form for forms in FORMATS.values() for form in forms))
+
+
+class Parser(argparse.ArgumentParser):
+    """A command line whose mistakes are told in one line, without all that there is."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong; argparse calls this."""
+        raise UserError(f"{message}; '{self.prog} --help' tells what there is")
 
 
 def parser() -> argparse.ArgumentParser:
     """Everything that may be asked."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="osprey predict",
         description="Name or find what is on a photo, or on every photo of a folder.",
     )
@@ -112,6 +122,11 @@ def check(arguments: argparse.Namespace, task: str) -> None:
         )
     if arguments.format in ("coco", "megadetector") and Path(arguments.output).suffix != ".json":
         raise UserError(f"--format {arguments.format} is a file ending in .json")
+    if arguments.output and not arguments.format and Path(arguments.output).suffix not in _ENDINGS:
+        raise UserError(
+            f"--output: '{arguments.output}' ends in none of {', '.join(_ENDINGS)}: name another, "
+            f"or add --format ({', '.join(forms)})"
+        )
     if arguments.save_dir is not None:
         folder_to_write(arguments.save_dir, "--save-dir")
     if task == "classification":

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from osprey.errors import CheckpointError, UnreadableImage
-from osprey.imaging import Preprocess, image_size, read_image
+from osprey.imaging import JPEG_SUFFIXES, Preprocess, image_size, read_image
 from osprey.imaging.boxes import Detections
 from osprey.imaging.size import turn
 from osprey.models.checkpoint import load_model
@@ -171,7 +172,8 @@ class BoxPredictor:
     def _open(self, file: Path) -> Opened | str:
         try:
             width, height = image_size(file)
-            with turn(width, height):
+            scaled = file.suffix.lower() in JPEG_SUFFIXES  # a fraction of its size is decoded
+            with nullcontext() if scaled else turn(width, height):
                 photo = read_image(file, min_side=self.preprocess.decode_side)
                 pixels = self.preprocess(photo)
         except UnreadableImage as error:
