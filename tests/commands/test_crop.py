@@ -201,6 +201,17 @@ def test_the_next_command_keeps_the_crops_of_a_photo_together(
     assert words[-2:] == ["data.file=plain/manifest.csv", "data.group=source"]
 
 
+def test_a_photo_with_two_labels_is_told(folder: Path, given_folder: Path, crop: Crop) -> None:
+    label_file(given_folder)
+    with Path("labels.csv").open("a") as file:
+        file.writelines(f"train/cod/p{n}.jpg,other\n" for n in (1, 3, 5))
+    result = crop("out", "--label_file", "labels.csv", "--min_score", 0)
+    assert result.err.endswith(
+        "3 photos have several rows in the label file, and so have their crops: training takes one "
+        "label a crop\n"
+    )
+
+
 def test_no_detection_is_no_class(folder: Path, crop: Crop, given_folder: Path) -> None:
     for photo in (given_folder / "train").rglob("p*.jpg"):
         target = given_folder / photo.parent.name / photo.name

@@ -43,6 +43,14 @@ def say_next(book: CropBook, labels: Labels) -> None:
         table, kept = "labels.csv", [row for row in kept if row["label"]]
         if "group" in labels.columns:  # of photos, as the crops of one are; data=table heeds it
             group = []
+    twice = {row["source"] for row in kept if len(labels.rows.get(row["source"], ())) > 1}
+    if twice:
+        print(
+            f"{len(twice)} photos have several rows in the label file, and so have their crops: "
+            "training takes one label a crop",
+            file=sys.stderr,
+        )
+        return
     bare = sum(not row["label"] for row in kept)
     if bare:
         print(
