@@ -63,14 +63,13 @@ def main() -> list[Row]:
         labels = Labels(None)
 
         def crop() -> float:
-            book = CropBook(folder / f"crops{next(outputs)}", {})
-            cropper = Cropper(root, photos, labels, book, Wish(0.1, False, "skip"))
-            started = time.perf_counter()
-            cropper.run(predictor)
-            book.close()
-            book.tables(labels)
-            rate = len(photos) / (time.perf_counter() - started)
-            assert book.count("crop") > PHOTOS / 4
+            with CropBook(folder / f"crops{next(outputs)}", {}) as book:
+                cropper = Cropper(root, photos, labels, book, Wish(0.1, False, "skip"))
+                started = time.perf_counter()
+                cropper.run(predictor)
+                book.tables(labels)
+                rate = len(photos) / (time.perf_counter() - started)
+            assert len(book.of("crop")) > PHOTOS / 4
             return rate
 
         def detect() -> float:

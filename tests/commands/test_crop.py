@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
+import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from conftest import Result, only_run
+from conftest import TINY, Result, environment, only_run
 from hypothesis import given
 from hypothesis import strategies as st
 
+from osprey.config.schema import DataConfig
+from osprey.data.crop_book import CropBook
 from osprey.data.naming import unique_stems
+from osprey.data.readers import read_folder
+from osprey.errors import UnreadableImage
 from osprey.imaging.cropping import cut
-from osprey.training.detecting.cropper import Cropper
+from osprey.training.detecting import cropper
 from osprey.training.detecting.predictor import BoxPredictor
 
 
@@ -98,7 +107,11 @@ def test_every_subject_is_cut_out(folder: Path, given_folder: Path, crop: Crop) 
     assert empty and {row["status"] for row in empty} == {"skipped"}
     assert len({row["source"] for row in rows + empty}) == 7
     assert f"{len(empty)} with nothing found, left out: out/no_detection.csv\n" in result.err
-    assert "1 could not be read, first: " in result.err
+    (failure,) = rows_of(Path("out/failures.csv"))
+    assert failure["source"] == "train/cod/cut.jpg"
+    assert failure["failure"].startswith(f"{given_folder}/train/cod/cut.jpg: truncated JPEG")
+    told = f"1 could not be read: out/failures.csv, first: {failure['failure']}\n"
+    assert told in result.err
     assert contents(given_folder) == before, "the input is never written to"
     pictures = {p.relative_to("out").as_posix() for p in Path("out").rglob("*.jpg")}
     assert pictures == {row["path"] for row in rows}
@@ -124,72 +137,256 @@ def test_one_per_image_keep_and_move(folder: Path, given_folder: Path, crop: Cro
         assert Path("moved", row["path"]).is_file() and (given_folder / row["source"]).is_file()
 
 
+def label_file(given_folder: Path, *columns: str) -> list[dict[str, str]]:
+    """Write labels.csv with further columns; returns its rows."""
+    names = sorted(p.relative_to(given_folder).as_posix() for p in given_folder.rglob("p*.jpg"))
+    head = ["path", "label", *columns]
+    rows = [
+        dict(zip(head, [name, f"kind {n % 2}", *(f"{c}{n}" for c in columns)], strict=True))
+        for n, name in enumerate(names)
+    ]
+    with Path("labels.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, head)
+        writer.writeheader()
+        writer.writerows(rows)
+    return rows
+
+
 def test_the_label_file_comes_out_with_a_row_a_crop(
     folder: Path, given_folder: Path, crop: Crop
 ) -> None:
-    names = sorted(p.relative_to(given_folder).as_posix() for p in given_folder.rglob("p*.jpg"))
-    with Path("labels.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "label", "boat", "split"])
-        writer.writerows([name, f"kind {n % 2}", f"b{n}", "val"] for n, name in enumerate(names))
+    given = {row["path"]: row for row in label_file(given_folder, "boat")}
     result = crop("out", "--label_file", "labels.csv")
     assert result.code == 0
     assert "2 photos are not in 'labels.csv': no label" in result.err
-    given = {row["path"]: row for row in rows_of(Path("labels.csv"))}
     crops = [row for row in rows_of(Path("out/manifest.csv")) if row["source"] in given]
     labels = rows_of(Path("out/labels.csv"))
     assert [row["path"] for row in labels] == [row["path"] for row in crops]
-    for row, source in zip(labels, crops, strict=True):
-        assert row == {**given[source["source"]], "path": row["path"]}
-        assert (source["label"], source["split"]) == (row["label"], "val")
+    for row, made in zip(labels, crops, strict=True):
+        assert row == {**given[made["source"]], "path": row["path"], "source": made["source"]}
+        assert made["label"] == row["label"]
 
 
-class _Killed(Exception):
+def next_command(result: Result) -> list[str]:
+    before, _, command = result.err.partition("next:\n  osprey ")
+    assert command, before
+    return shlex.split(command)
+
+
+def test_the_next_command_keeps_the_crops_of_a_photo_together(
+    folder: Path,
+    given_folder: Path,
+    crop: Crop,
+    osprey,  # type: ignore[no-untyped-def]
+) -> None:
+    rows = label_file(given_folder)
+    words = next_command(crop("my out", "--label_file", "labels.csv", "--min_score", 0))
+    assert words == [
+        *("train", "data=table", "data.root=my out", "data.file=my out/labels.csv"),
+        "data.group=source",
+    ]
+    assert osprey(*words, *TINY, "paths.runs=trained", "trainer.max_epochs=1").code == 0
+    trained = rows_of(next(Path("trained").glob("*/2*/manifest.csv")))
+    splits = {(row["source"], row["split"]) for row in trained}
+    assert len(splits) == len(rows) < len(trained), "many crops a photo, one split"
+
+    label_file(given_folder, "source", "group")
+    words = next_command(crop("grouped", "--label_file", "labels.csv"))
+    assert words[-1] == "data.file=grouped/labels.csv", "the table has groups of photos"
+    label_file(given_folder, "source")
+    words = next_command(crop("sourced", "--label_file", "labels.csv"))
+    assert words[-1] == "data.group=source_photo", "the table's own column stays"
+    assert {row["source"][:6] for row in rows_of(Path("sourced/labels.csv"))} == {"source"}
+    words = next_command(crop("plain"))
+    assert words[-2:] == ["data.file=plain/manifest.csv", "data.group=source"]
+
+
+def test_a_photo_with_two_labels_is_told(folder: Path, given_folder: Path, crop: Crop) -> None:
+    label_file(given_folder)
+    with Path("labels.csv").open("a") as file:
+        file.writelines(f"train/cod/p{n}.jpg,other\n" for n in (1, 3, 5))
+    result = crop("out", "--label_file", "labels.csv", "--min_score", 0)
+    assert result.err.endswith(
+        "3 photos have several rows in the label file, and so have their crops: training takes one "
+        "label a crop\n"
+    )
+
+
+def test_no_detection_is_no_class(folder: Path, crop: Crop, given_folder: Path) -> None:
+    for photo in (given_folder / "train").rglob("p*.jpg"):
+        target = given_folder / photo.parent.name / photo.name
+        target.parent.mkdir(exist_ok=True)
+        photo.rename(target)
+    shutil.rmtree(given_folder / "train")
+    result = crop("out", "--no_detection", "move")
+    assert ", put into no_detection/, which no table of crops names: out/no_" in result.err
+    assert len(list(Path("out/no_detection").rglob("*.jpg"))) == 3
+    config, notices = DataConfig(name="folder", root="out"), list[str]()
+    assert read_folder(config, notices).classes == ["cod", "tuna"]
+    assert notices[0] == (
+        "'out' holds crops; those of one photo may come into different splits: train with "
+        "data=table data.root=out data.file=out/manifest.csv data.group=source"
+    )
+
+
+def test_crops_without_labels(folder: Path, given_folder: Path, crop: Crop) -> None:
+    for photo in list(given_folder.rglob("p*.jpg")):
+        photo.rename(given_folder / photo.name)
+    shutil.rmtree(given_folder / "train")
+    result = crop("out")
+    assert result.code == 0
+    count = len(rows_of(Path("out/manifest.csv")))
+    assert result.err.endswith(
+        f"{count} crops have no label: put photos into class folders, or give --label_file, to "
+        "train on them\n"
+    )
+
+
+class _Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("torn", ["", "train/cod/p1_9.jpg,train/co"])
+@pytest.mark.parametrize("torn", ["", '[{"source": "train/tuna/p5.jp', "[]\n"])
 def test_killed_and_started_again(
     torn: str, folder: Path, crop: Crop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert crop("whole", "--all").code == 0
-    done = {"left": 4}
-    original = Cropper._crop
+    left = [2]
+    original = cropper.write_jpeg
 
-    def dying(self: Cropper, *args: Any) -> Any:
-        if not done["left"]:
+    def dying(*args: Any) -> None:
+        original(*args)
+        left[0] -= 1
+        if left[0] < 0:
             raise _Killed
-        done["left"] -= 1
-        return original(self, *args)
 
-    monkeypatch.setattr(Cropper, "_crop", dying)
-    monkeypatch.setattr("osprey.training.detecting.cropper._IN_HAND", 1)
+    monkeypatch.setattr(cropper, "write_jpeg", dying)
     with pytest.raises(_Killed):
-        crop("out")
-    monkeypatch.setattr(Cropper, "_crop", original)
+        crop("out", "--all")
+    monkeypatch.setattr(cropper, "write_jpeg", original)
     assert not Path("out/manifest.csv").exists()
-    journal = Path("out/journal.csv")
+    journal = Path("out/journal.jsonl")
+    complete = [json.loads(line) for line in journal.read_text().splitlines()]
+    pictures = {p.relative_to("out").as_posix() for p in Path("out").rglob("*.jpg")}
+    entered = {row["path"] for rows in complete for row in rows if row["status"] == "crop"}
+    assert entered < pictures, "all that is entered is written"
+    done = sum(rows[0]["status"] != "failure" for rows in complete)
     with journal.open("a") as file:
         file.write(torn)
-    complete = len({row["source"] for row in rows_of(journal)} - {"train/co"})
-    half_written = next(Path("out").rglob("*.jpg"), None)
-    if half_written is not None:  # as left by a kill before the rename
-        shutil.copy(half_written, half_written.with_name(f".{half_written.name}.part"))
+    half_written = next(Path("out").rglob("*.jpg"))  # as left by a kill before the rename
+    shutil.copy(half_written, half_written.with_name(f".{half_written.name}.part"))
 
-    result = crop("out")
+    result = crop("out", "--all")
     assert result.code == 0, result.err
-    assert complete > 1
-    assert f"{complete - 1} photos were done before\n" in result.err, "the last is done again"
+    assert f"{done} photos were done before, {7 - done} are left\n" in result.err
     # Other photos share the batch now, which may change a score's last digit.
-    exact = ("path", "source", "label", "status", "width", "height")
-    for table in ("manifest.csv", "no_detection.csv", "journal.csv"):
+    exact = ("path", "source", "label", "status", "width", "height", "failure")
+    for table in ("manifest.csv", "no_detection.csv", "failures.csv"):
         mine, whole = (rows_of(Path(name, table)) for name in ("out", "whole"))
         kept = [column for column in exact if column in whole[0]]
         assert [[row[c] for c in kept] for row in mine] == [[row[c] for c in kept] for row in whole]
     names = {name for name in contents(Path("out")) if name.endswith(".jpg")}
     assert names == {name for name in contents(Path("whole")) if name.endswith(".jpg")}
     assert all(cv2.imread(str(Path("out", name))) is not None for name in names)
-    assert not list(Path("out").rglob(".*"))
+
+
+def test_a_finished_folder_and_failures_are_told_without_torch(
+    folder: Path, given_folder: Path, crop: Crop, between: float
+) -> None:
+    assert crop("out").code == 0
+    tables = contents(Path("out"))
+    del tables["journal.jsonl"]  # what failed again comes last
+    code = (
+        "import sys; from osprey.commands import main; code = main(sys.argv[1:]); "
+        "sys.exit(100 if 'torch' in sys.modules else code)"
+    )
+    words = ["crop", "--input_folder", str(given_folder), "--output_folder", "out"]
+    again = subprocess.run(
+        [sys.executable, "-c", code, *words, "--min_score", str(between), "--strict"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert (again.returncode, again.stdout) == (1, ""), again.stderr
+    lines = again.stderr.splitlines()
+    assert lines[0] == "nothing to do: 7 photos were done before"
+    assert lines[3].startswith("1 could not be read: out/failures.csv, first: ")
+    assert {name: data for name, data in contents(Path("out")).items() if name in tables} == tables
+
+    large = given_folder / "train" / "cod" / "large.jpg"
+    shutil.copy(large, given_folder / "train" / "cod" / "cut.jpg")
+    mended = crop("out", "--strict")
+    assert mended.code == 0 and mended.err.startswith("7 photos were done before, 1 are left\n")
+    assert rows_of(Path("out/failures.csv")) == []
+    journal = Path("out/journal.jsonl").read_text().splitlines()
+    assert len(journal) == 8 and len({json.loads(line)[0]["source"] for line in journal}) == 8
+
+
+def test_a_photo_taken_away_meanwhile_fails_alone(
+    folder: Path, given_folder: Path, crop: Crop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(path: Path) -> Any:
+        raise UnreadableImage(f"{path}: no such file")
+
+    monkeypatch.setattr(cropper, "read_image", gone)
+    monkeypatch.setattr("osprey.training.detecting.predictor._KEPT", 0)
+    result = crop("out")
+    assert result.code == 0
+    empty = rows_of(Path("out/no_detection.csv"))
+    assert empty and rows_of(Path("out/manifest.csv")) == []
+    assert len(rows_of(Path("out/failures.csv"))) == 8 - len(empty) > 1
+
+
+def test_one_command_at_a_time(folder: Path, crop: Crop) -> None:
+    with CropBook(Path("out"), {}):
+        result = crop("out")
+    assert (result.code, result.err) == (
+        2,
+        "osprey crop: --output_folder: another process is cropping into 'out'\n",
+    )
+
+
+def test_a_full_disk_is_one_line(folder: Path, crop: Crop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cropper, "write_jpeg", full)
+    result = crop("out")
+    assert result.code == 2
+    assert result.err.endswith(
+        "osprey crop: --output_folder: cannot write to 'out' (No space left on device); the same "
+        "command goes on when that is mended\n"
+    )
+
+
+def test_odd_names(folder: Path, given_folder: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    photo = (given_folder / "train" / "cod" / "p1.jpg").read_bytes()
+    odd = Path("odd")
+    names = [
+        "a b.jpg",
+        "Größe.jpg",
+        "🐟#1%20.jpg",
+        "new\nline.jpg",
+        'it\'s, "q".jpg',
+        "s\u2028.jpg",
+    ]
+    names.append("x" * 251 + ".jpg")
+    for name in names:
+        (odd / "cod").mkdir(parents=True, exist_ok=True)
+        (odd / "cod" / name).write_bytes(photo)
+    with suppress(OSError):  # a file system that takes text alone
+        Path(os.fsdecode(b"odd/cod/f\xff.jpg")).write_bytes(photo)
+        names.append("f\\udcff.jpg")
+    words = ("--input_folder", odd, "--output_folder", "out", "--min_score", 0, "--one_per_image")
+    for _ in range(2):
+        assert osprey("crop", *words).code == 0
+        rows = rows_of(Path("out/manifest.csv"))
+        assert {row["source"] for row in rows} == {
+            f"cod/{name}" for name in names if len(name) < 250
+        }
+        assert all(Path("out", row["path"]).is_file() for row in rows)
+        (failure,) = rows_of(Path("out/failures.csv"))
+        assert failure["failure"].endswith(".jpg: its name is too long to add to; shorten it")
 
 
 def test_mistakes(
@@ -203,11 +400,26 @@ def test_mistakes(
     Path("full").mkdir()
     Path("full/thesis.txt").touch()
     Path("table.csv").write_text("file,label\n")
+    Path("link").symlink_to(given_folder / "train")
+    elsewhere = folder / "elsewhere" / "deep"
+    elsewhere.mkdir(parents=True)
+    shutil.copy(given_folder / "train" / "cod" / "p1.jpg", elsewhere)
+    Path("linking").mkdir()
+    Path("linking/card").symlink_to(elsewhere)
+    Path("pointing").mkdir()
+    Path("pointing/p1.jpg").symlink_to(elsewhere / "p1.jpg")
+
+    def inside(out: Path | str, given: Path | str = given_folder) -> str:
+        return (
+            f"--output_folder: '{out}' lies in '{given}', which is only read; name another folder"
+        )
+
     cases = {
-        (given_folder, given_folder / "out"): (
-            f"--output_folder: '{given_folder}/out' lies in '{given_folder}', which is only read; "
-            "name another folder"
-        ),
+        (given_folder, given_folder / "out"): inside(given_folder / "out"),
+        (given_folder, given_folder): inside(given_folder),
+        (given_folder, "link/out"): inside("link/out"),
+        ("linking", elsewhere / "out"): inside(elsewhere / "out", "linking"),
+        ("pointing", elsewhere): inside(elsewhere, "pointing"),
         ("photo", "x"): "--input_folder: there is no folder 'photo'; did you mean 'photos'?",
         (given_folder, "o", "--margin", "0.3"): (
             "--output_folder: 'o' was begun with margin 0.1, not 0.3: repeat that, or crop into "
@@ -218,6 +430,10 @@ def test_mistakes(
         ),
         (given_folder, "x", "--run", classifier): (
             f"--run: run '{classifier}' is a classifier, not a detector"
+        ),
+        (given_folder, "x", "--margin", "wide"): (
+            "argument --margin: 'wide' is not a number from 0 to 10; 'osprey crop --help' tells "
+            "what there is"
         ),
         (given_folder, "x", "--label_file", "tabel.csv"): (
             "--label_file: there is no 'tabel.csv'; did you mean 'table.csv'?"

@@ -13,6 +13,7 @@ import pytest
 from conftest import only_run
 
 from osprey.data.annotations import read_annotations
+from osprey.errors import UnreadableImage
 from osprey.training.detecting.predictor import BoxPrediction, BoxPredictor
 
 
@@ -154,6 +155,68 @@ def test_pictures_beside_the_photos_take_none_of_their_names(
     assert {path: path.read_bytes() for path in before} == before
 
 
+def test_a_linked_photo_is_not_written_over(folder: Path, inbox: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    before = (inbox / "a.jpg").read_bytes()
+    Path("links").mkdir()
+    Path("links/a.jpg").symlink_to(inbox / "a.jpg")
+    assert osprey("predict", "--image", "links/a.jpg", "--save-dir", inbox).code == 0
+    assert (inbox / "a.jpg").read_bytes() == before and (inbox / "a_boxes.jpg").is_file()
+
+
+def test_pictures_never_come_among_the_photos_of_a_folder(
+    folder: Path,
+    inbox: Path,
+    osprey,  # type: ignore[no-untyped-def]
+) -> None:
+    Path("link").symlink_to(inbox / "sub")
+    Path("half").mkdir()
+    Path("half/sub").symlink_to(inbox / "sub")
+    Path("other").mkdir()
+    Path("other/a.jpg").symlink_to(inbox / "a.jpg")
+    before = sorted(inbox.rglob("*"))
+    for given, target, told in (
+        (inbox, inbox, inbox),
+        (inbox, inbox / "new" / "deep", inbox / "new" / "deep"),
+        (inbox, "link", "link"),
+        (inbox, "half", "half/sub"),
+        ("other", inbox, inbox),
+    ):
+        result = osprey("predict", "--folder", given, "--output", "o.json", "--save-dir", target)
+        assert (result.code, result.err) == (
+            2,
+            f"osprey predict: --save-dir: '{told}' lies in '{given}', which is only read; name "
+            "another folder\n",
+        )
+    assert sorted(inbox.rglob("*")) == before and not Path("o.json").exists()
+
+
+def test_a_photo_taken_away_before_it_is_drawn_fails_alone(
+    folder: Path,
+    inbox: Path,
+    osprey,  # type: ignore[no-untyped-def]
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def gone(path: Path) -> np.ndarray:
+        raise UnreadableImage(f"{path}: no such file")
+
+    monkeypatch.setattr("osprey.training.detecting.predictor._KEPT", 0)
+    monkeypatch.setattr("osprey.commands.predicting.pictures.read_image", gone)
+    result = osprey("predict", "--folder", inbox / "sub", "--output", "o.json", "--save-dir", "out")
+    assert result.code == 0, result.err
+    (image,) = json.loads(Path("o.json").read_text(encoding="utf-8"))["images"]
+    assert image["detections"] is None and image["failure"].endswith("Größe.jpg: no such file")
+
+
+def test_large_photos_do_not_wait_decoded(detector: Path, tmp_path: Path) -> None:
+    best = only_run(detector) / "checkpoints" / "best.ckpt"
+    files = [tmp_path / "small.png", tmp_path / "large.png"]
+    for file, side in zip(files, (90, 1001), strict=True):
+        cv2.imwrite(str(file), np.zeros((side, side, 3), np.uint8))
+    kept = [pixels for _, pixels in BoxPredictor(best).predict_opened(files)]
+    assert kept[0] is not None and kept[0].shape == (90, 90, 3)
+    assert kept[1] is None
+
+
 def test_classification_folders_can_be_strict(
     trained: Path,
     inbox: Path,
@@ -186,6 +249,21 @@ def test_mistakes(
         ),
         ("--folder", str(inbox), "--output", "o.csv", "--format", "coco"): (
             "--format coco is a file ending in .json"
+        ),
+        ("--folder", str(inbox), "--format", "coco"): (
+            "--folder needs --output FILE to write its table to"
+        ),
+        ("--folder", str(inbox), "--output", "o.xlsx"): (
+            "--output: 'o.xlsx' ends in none of .csv, .json: name another, or add --format "
+            "(json, megadetector, coco, csv)"
+        ),
+        ("--folder", str(inbox), "--output", photo, "--format", "csv"): (
+            f"--output: '{photo}' is a picture's name; name a table such as o.csv"
+        ),
+        ("--image", photo, "--save-dir", "file/out"): "--save-dir: cannot write to 'file/out'",
+        ("--image", photo, "--min-score", "half"): (
+            "argument --min-score/--min_score: 'half' is not a number from 0 to 1; 'osprey predict "
+            "--help' tells what there is"
         ),
         ("--image", photo, "--min-score", "0.5", "--run", str(classifier)): (
             "--min-score goes with a detector's run"

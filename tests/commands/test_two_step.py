@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import only_run
 
+from osprey.errors import UnreadableImage
 from osprey.imaging import read_image
 from osprey.imaging.boxes import Detections
 from osprey.imaging.cropping import cut
@@ -90,6 +91,26 @@ def test_folder(folder: Path, photos: Path, osprey) -> None:  # type: ignore[no-
     with Path("r.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["prediction"] for row in rows if not row["failure"]} == {"blue"}
+
+
+def test_a_photo_taken_away_between_the_steps_fails_alone(
+    folder: Path,
+    photos: Path,
+    osprey,  # type: ignore[no-untyped-def]
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def gone(path: Path) -> np.ndarray:
+        if path.name == "blue_03.png":
+            raise UnreadableImage(f"{path}: no such file")
+        return read_image(path)
+
+    monkeypatch.setattr("osprey.training.detecting.predictor._KEPT", 0)
+    monkeypatch.setattr("osprey.training.detecting.two_step.read_image", gone)
+    words = ("predict", "--folder", photos / "blue", *STEPS, "--min-score", "0")
+    assert osprey(*words, "--output", "r.json", "--strict").code == 1
+    images = json.loads(Path("r.json").read_text())["images"]
+    failed = [image for image in images if image["detections"] is None]
+    assert [image["file"] for image in failed] == ["blue_03.png"] and len(images) == 12
 
 
 def test_the_photos_label_weighs_boxes_by_their_score() -> None:

@@ -47,3 +47,10 @@ def test_names_can_be_told_apart(new: bool, monkeypatch: pytest.MonkeyPatch) -> 
     assert all(tag.max() > 200 and tag.min() == 0 for tag in tags)
     assert tags[0].shape != tags[1].shape or (tags[0] != tags[1]).any()
     assert tags[2].shape[1] > 1.5 * tags[0].shape[1]
+
+
+def test_the_surest_lies_on_top() -> None:
+    photo = np.full((100, 100, 3), 90, np.uint8)
+    boxes = np.array([[20, 20, 70, 70]] * 2, np.float32)
+    drawn = draw_boxes(photo, boxes, ["sure", "not"], [0, 1])
+    assert tuple(drawn[69, 40]) == drawing.COLOURS[0]

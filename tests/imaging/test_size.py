@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from conftest import real_data
 from PIL import Image
 
 from osprey.errors import UnreadableImage
-from osprey.imaging import image_size, read_image
+from osprey.imaging import image_size, read_image, size
 
 
 def agrees(path: Path) -> tuple[int, int]:
@@ -54,3 +57,23 @@ def test_awkward_photos() -> None:
             agrees(path)
         except UnreadableImage:
             assert "truncated" in path.name or "corrupt" in path.name
+
+
+def test_photos_being_decoded_stay_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(size, "_AT_ONCE", 10)
+    now, most, lock = [0], [0], Lock()
+
+    def decode(pixels: int) -> None:
+        with size.turn(pixels, 1):
+            with lock:
+                now[0] += pixels
+                most[0] = max(most[0], now[0])
+            time.sleep(0.001)  # lets the others in, where that is allowed
+            with lock:
+                now[0] -= pixels
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(decode, [3, 5, 2, 4, 6, 1, 8, 3, 2, 5, 4, 10] * 3))
+    assert most[0] <= 10 and now[0] == 0
+    with size.turn(1000, 1000):  # larger than all there is: alone
+        pass

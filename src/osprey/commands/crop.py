@@ -7,18 +7,26 @@ import hashlib
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from osprey.commands.predicting.inputs import folder_to_write, photos_below, run_of_task
-from osprey.commands.predicting.options import fraction
+from osprey.commands.crop_telling import EMPTY_PHOTOS, say, say_next
+from osprey.commands.predicting.inputs import (
+    folder_to_write,
+    outside,
+    photos_below,
+    run_of_task,
+)
+from osprey.commands.predicting.options import Parser, fraction, number
 from osprey.data.crop_book import CropBook
 from osprey.data.crop_labels import Labels
 from osprey.errors import UserError
 
-_EMPTY = {"skip": "left out", "keep": "kept whole", "move": "put into no_detection/"}
+if TYPE_CHECKING:
+    from osprey.training.detecting.cropper import Cropper
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="osprey crop",
         description="Cut every subject found out of its photo. Started again after a stop, it goes "
         "on where it was.",
@@ -43,24 +51,27 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="a box counts from this score on (default: the run's own threshold of each class)",
     )
-    number = parser.add_mutually_exclusive_group()
-    number.add_argument("--one_per_image", action="store_true", help="only the surest subject")
-    number.add_argument("--all", action="store_true", help="every subject (this is the default)")
+    count = parser.add_mutually_exclusive_group()
+    count.add_argument("--one_per_image", action="store_true", help="only the surest subject")
+    count.add_argument("--all", action="store_true", help="every subject (this is the default)")
     parser.add_argument(
         "--no_detection",
-        choices=_EMPTY,
+        choices=EMPTY_PHOTOS,
         default="skip",
         help="photos in which nothing is found: skip them (default), keep them whole among the "
         "crops, or put copies into no_detection/; no_detection.csv lists them in any case",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit code 1 if a photo cannot be read; failures.csv lists them in any case, and the "
+        "next start tries them again",
     )
     return parser
 
 
 def _margin(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 10:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 10")
-    return value
+    return number(text, 10)
 
 
 def create_fish_images() -> int:
@@ -76,32 +87,50 @@ def main(argv: list[str]) -> int:
     photos = photos_below(arguments.input_folder, "--input_folder")
     root = Path(arguments.input_folder).expanduser()
     output = folder_to_write(arguments.output_folder, "--output_folder")
-    if output.resolve().is_relative_to(root.resolve()):
-        raise UserError(
-            f"--output_folder: '{output}' lies in '{root}', which is only read; name another folder"
-        )
+    outside([output], root, photos, "--output_folder")
     labels = Labels(Path(arguments.label_file) if arguments.label_file else None)
     run = run_of_task(arguments.run, Path(arguments.runs), "detection", "--run")
-    book = CropBook(output, _settings(arguments, run.best))
 
     from osprey.training.detecting.cropper import Cropper, Wish
-    from osprey.training.detecting.predictor import BoxPredictor
-    from osprey.training.devices import pick_device
 
     wish = Wish(arguments.margin, arguments.one_per_image, arguments.no_detection)
-    cropper = Cropper(root, photos, labels, book, wish)
-    started = time.perf_counter()
-    try:
+    with CropBook(output, _settings(arguments, run.best)) as book:
+        cropper = Cropper(root, photos, labels, book, wish)
         if cropper.todo:
-            cropper.run(BoxPredictor(run.best, pick_device("auto"), arguments.min_score))
-    finally:
-        book.close()
-    book.tables(labels)
-    _say(arguments, book, len(cropper.todo) / (time.perf_counter() - started))
+            _crop(cropper, run.best, arguments.min_score)
+        else:
+            print(f"nothing to do: {book.before} photos were done before", file=sys.stderr)
+        book.tables(labels)
+    say(arguments.no_detection, book)
     strange = labels.missing(map(cropper.source, photos))
     if strange:
         print(f"{strange} photos are not in '{arguments.label_file}': no label", file=sys.stderr)
-    return 0
+    say_next(book, labels)
+    return 1 if arguments.strict and book.of("failure") else 0
+
+
+def _crop(cropper: Cropper, checkpoint: Path, min_score: float | None) -> None:
+    """Crop what is left, and say how fast that went."""
+    from osprey.training.detecting.predictor import BoxPredictor
+    from osprey.training.devices import pick_device
+
+    book, count = cropper.book, len(cropper.todo)
+    if book.before:
+        print(f"{book.before} photos were done before, {count} are left", file=sys.stderr)
+    started = time.perf_counter()
+    try:
+        cropper.run(BoxPredictor(checkpoint, pick_device("auto"), min_score))
+    except KeyboardInterrupt:
+        done = len(book.done) - book.before
+        print(f"{done} of {count} are done; the same command goes on", file=sys.stderr)
+        raise
+    except OSError as error:
+        raise UserError(
+            f"--output_folder: cannot write to '{book.folder}' ({error.strerror}); the same "
+            "command goes on when that is mended"
+        ) from None
+    rate = count / (time.perf_counter() - started)
+    print(f"{count} photos, {rate:.0f} a second", file=sys.stderr)
 
 
 def _settings(arguments: argparse.Namespace, checkpoint: Path) -> dict[str, object]:
@@ -121,22 +150,3 @@ def _settings(arguments: argparse.Namespace, checkpoint: Path) -> dict[str, obje
 def _digest(file: Path) -> str:
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()[:12]
-
-
-def _say(arguments: argparse.Namespace, book: CropBook, rate: float) -> None:
-    if book.before:
-        print(f"{book.before} photos were done before", file=sys.stderr)
-    print(
-        f"{len(book.done)} photos, {rate:.0f} a second; {book.count('crop')} crops: {book.folder}",
-        file=sys.stderr,
-    )
-    empty = book.count("skipped", "whole", "moved")
-    if empty:
-        print(
-            f"{empty} with nothing found, {_EMPTY[arguments.no_detection]}: "
-            f"{book.folder / 'no_detection.csv'}",
-            file=sys.stderr,
-        )
-    failed = [row["failure"] for row in book.rows if row["status"] == "failure"]
-    if failed:
-        print(f"{len(failed)} could not be read, first: {failed[0]}", file=sys.stderr)

@@ -48,7 +48,12 @@ def _two_steps(arguments: argparse.Namespace) -> int:
 
 
 def _photos(arguments: argparse.Namespace) -> list[Path]:
-    """The photos asked about."""
+    """The photos asked about; pictures of them that cannot be written are refused at once."""
     if arguments.image:
         return [existing_photo(arguments.image)]
-    return photos_of(arguments.folder, arguments.output)
+    photos = photos_of(arguments.folder, arguments.output)
+    if arguments.save_dir:
+        from osprey.commands.predicting.pictures import Pictures
+
+        Pictures(Path(arguments.save_dir), photos, Path(arguments.folder).expanduser())
+    return photos

@@ -5,20 +5,26 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from osprey.data.crop_labels import Labels
+from osprey.data.holding import LOCK, held
+from osprey.data.readers import CROP_SETTINGS
 from osprey.errors import DataError, UserError
 
-JOURNAL, SETTINGS = "journal.csv", "crop.json"
+JOURNAL = "journal.jsonl"
 COLUMNS = (
     *("path", "source", "split", "label", "status", "detected", "score"),
-    *("x", "y", "w", "h", "width", "height", "failure"),
+    *("x", "y", "w", "h", "width", "height"),
 )
-_OF_CROPS = COLUMNS[:-1]
 _OF_EMPTY = ("source", "label", "status", "path", "width", "height")
+_OF_FAILURES = ("source", "failure")
+EMPTY = ("skipped", "whole", "moved")
 Row = dict[str, Any]
 
 
@@ -26,92 +32,133 @@ class CropBook:
     """The output folder's record: one row a crop, and one a photo without any.
 
     ``status`` is ``crop``; of photos in which nothing was found ``skipped``, ``whole`` or
-    ``moved``; ``failure`` where the photo cannot be read.
+    ``moved``; ``failure`` where the photo cannot be read. A context in which no other process
+    crops into the folder.
 
     Args:
         folder: The output folder, new, empty, or begun with the same settings.
         settings: Everything that the crops depend on, as plain data.
 
+    Attributes:
+        rows: A photo's rows lie together; photos in the order in which they were done.
+        done: Names of the photos that are done.
+        failed: Names of photos that could not be read at the last start.
+
     Raises:
-        UserError: The folder holds something else.
+        UserError: The folder holds something else, or another process crops into it.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
         self.folder = folder
-        self._begin(settings)
-        self.rows = self._resumed()
-        self.done = {row["source"] for row in self.rows}
-        self.before = len(self.done)
-        _write(folder / JOURNAL, COLUMNS, self.rows)
-        self.file = (folder / JOURNAL).open("a", newline="", encoding="utf-8")
-        self.writer = csv.DictWriter(self.file, COLUMNS, restval="", lineterminator="\n")
+        with ExitStack() as stack:
+            self._make(stack)
+            self._begin(settings)
+            photos = self._resumed()
+            good = {source: rows for source, rows in photos.items() if not _failed(rows)}
+            self.failed = photos.keys() - good.keys()
+            self.rows = [row for rows in good.values() for row in rows]
+            self.done = set(good)
+            self.before = len(good)
+            _write_lines(folder / JOURNAL, good.values())
+            self.file = stack.enter_context((folder / JOURNAL).open("a", encoding="utf-8"))
+            self.adding = threading.Lock()
+            self.open = stack.pop_all()
 
-    def _begin(self, settings: Mapping[str, Any]) -> None:
-        known = self.folder / SETTINGS
-        if known.is_file():
-            try:
-                before = json.loads(known.read_text(encoding="utf-8"))
-            except ValueError:
-                raise DataError(f"'{known}' is damaged: crop into another folder") from None
-            for key, value in settings.items():
-                if before.get(key) != value:
-                    raise UserError(
-                        f"--output_folder: '{self.folder}' was begun with {key} "
-                        f"{before.get(key)!r}, not {value!r}: repeat that, or crop into another"
-                    )
-            return
-        if self.folder.is_dir() and any(self.folder.iterdir()):
+    def __enter__(self) -> CropBook:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.open.close()
+
+    def _make(self, stack: ExitStack) -> None:
+        """Make the folder and hold it; nothing is written into one that holds something else."""
+        ours = {LOCK, f".{CROP_SETTINGS}.part"}
+        begun = (self.folder / CROP_SETTINGS).is_file()
+        if self.folder.is_dir() and not begun and {p.name for p in self.folder.iterdir()} - ours:
             raise UserError(
                 f"--output_folder: '{self.folder}' holds something else: name a new or empty folder"
             )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            partial = known.with_name(f".{known.name}.part")
-            partial.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
-            os.replace(partial, known)
+            why = f"--output_folder: another process is cropping into '{self.folder}'"
+            stack.enter_context(held(self.folder, why))
         except OSError as error:
             raise UserError(
                 f"--output_folder: cannot write to '{self.folder}' ({error.strerror})"
             ) from None
 
-    def _resumed(self) -> list[Row]:
-        """Rows of an earlier start, less those of its last photo, which may be incomplete."""
+    def _begin(self, settings: Mapping[str, Any]) -> None:
+        known = self.folder / CROP_SETTINGS
+        if not known.is_file():
+            partial = known.with_name(f".{known.name}.part")
+            partial.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+            os.replace(partial, known)
+            return
         try:
-            text = (self.folder / JOURNAL).read_bytes().decode("utf-8", "replace")
+            before = dict(json.loads(known.read_text(encoding="utf-8")))
+        except (ValueError, TypeError):
+            raise DataError(f"'{known}' is damaged: crop into another folder") from None
+        for key, value in settings.items():
+            if before.get(key) != value:
+                raise UserError(
+                    f"--output_folder: '{self.folder}' was begun with {key} "
+                    f"{before.get(key)!r}, not {value!r}: repeat that, or crop into another"
+                )
+
+    def _resumed(self) -> dict[str, list[Row]]:
+        """Each photo's rows of an earlier start; a line that a kill cut off counts for nothing."""
+        try:
+            lines = (self.folder / JOURNAL).read_bytes().split(b"\n")
         except FileNotFoundError:
-            return []
-        rows = [row for row in csv.DictReader(text.splitlines(keepends=True)) if row.get("source")]
-        if rows and not text.endswith("\n"):
-            rows.pop()
-        last = rows[-1]["source"] if rows else None
-        return [
-            {key: row.get(key) or "" for key in COLUMNS} for row in rows if row["source"] != last
-        ]
+            return {}
+        photos: dict[str, list[Row]] = {}
+        for line in lines:
+            try:
+                rows = json.loads(line)
+                photos[rows[0]["source"]] = rows
+            except (ValueError, LookupError, TypeError):
+                continue
+        return photos
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Take up one photo: all its crops are written already."""
-        self.writer.writerows(rows)
-        self.file.flush()
-        self.rows += rows
-        self.done.add(rows[0]["source"])
+        """Take up one photo, from any thread: all its crops are written already."""
+        with self.adding:
+            self.file.write(json.dumps(rows) + "\n")
+            self.file.flush()
+            self.rows += rows
+            self.done.add(rows[0]["source"])
 
-    def close(self) -> None:
-        """Let go of the journal."""
-        self.file.close()
-
-    def count(self, *status: str) -> int:
-        """How many rows have one of these."""
-        return sum(row["status"] in status for row in self.rows)
+    def of(self, *status: str) -> list[Row]:
+        """The rows that have one of these, photos in the order of their names."""
+        chosen = [row for row in self.rows if row["status"] in status]
+        return sorted(chosen, key=lambda row: str(row["source"]))
 
     def tables(self, labels: Labels) -> None:
-        """Write manifest.csv, no_detection.csv, and labels.csv where there is a label file."""
-        kept = [row for row in self.rows if row["status"] in ("crop", "whole")]
-        empty = [row for row in self.rows if row["status"] in ("skipped", "whole", "moved")]
-        _write(self.folder / "manifest.csv", _OF_CROPS, kept)
-        _write(self.folder / "no_detection.csv", _OF_EMPTY, empty)
+        """Write manifest.csv, no_detection.csv, failures.csv, and labels.csv as `labels` has it."""
+        kept = self.of("crop", "whole")
+        _write(self.folder / "manifest.csv", COLUMNS, kept)
+        _write(self.folder / "no_detection.csv", _OF_EMPTY, self.of(*EMPTY))
+        _write(self.folder / "failures.csv", _OF_FAILURES, self.of("failure"))
         if labels.columns:
             pairs = [(row["path"], row["source"]) for row in kept]
-            _write(self.folder / "labels.csv", labels.columns, labels.of_crops(pairs))
+            columns = [*labels.columns, labels.source]
+            _write(self.folder / "labels.csv", columns, labels.of_crops(pairs))
+
+
+def _failed(rows: Sequence[Row]) -> bool:
+    return any(row["status"] == "failure" for row in rows)
+
+
+def _write_lines(path: Path, photos: Iterable[Sequence[Row]]) -> None:
+    partial = path.with_name(f".{path.name}.part")
+    with partial.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(rows) + "\n" for rows in photos)
+    os.replace(partial, path)
 
 
 def _write(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:

@@ -17,6 +17,10 @@ class Labels:
     Args:
         file: A table with ``path`` and ``label`` and anything more; None: the class folders tell.
 
+    Attributes:
+        columns: The table's; empty where there is none.
+        source: The column that names the photo of a crop: crops of one photo stay together.
+
     Raises:
         DataError: The table is missing, no table, or without those columns.
     """
@@ -24,6 +28,7 @@ class Labels:
     def __init__(self, file: Path | None) -> None:
         self.rows: dict[str, list[dict[str, Any]]] = {}
         self.columns: list[str] = []
+        self.source = "source"
         if file is None:
             return
         if not file.is_file():
@@ -35,6 +40,7 @@ class Labels:
             if column not in self.columns:
                 have = ", ".join(self.columns)
                 raise DataError(f"--label_file: '{file}' has no column '{column}' (it has: {have})")
+        self.source = "source_photo" if "source" in self.columns else "source"
         for record in table.to_dict("records"):
             row = {str(key): value for key, value in record.items()}
             self.rows.setdefault(PurePosixPath(row["path"]).as_posix(), []).append(row)
@@ -50,9 +56,11 @@ class Labels:
         return (parts[depth] if len(parts) > depth + 1 else ""), split
 
     def of_crops(self, crops: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
-        """The label file's rows, one a crop, for (crop, source) pairs; all else stays."""
+        """The label file's rows and `source`, one a crop, for (crop, source) pairs."""
         return [
-            {**row, "path": crop} for crop, source in crops for row in self.rows.get(source, [])
+            {**row, "path": crop, self.source: source}
+            for crop, source in crops
+            for row in self.rows.get(source, [])
         ]
 
     def missing(self, sources: Iterable[str]) -> int:

@@ -14,6 +14,9 @@ from osprey.data.manifest import SPLIT_NAMES, Manifest, complete
 from osprey.errors import DataError, nearest
 from osprey.imaging import IMAGE_SUFFIXES
 
+# Files of a folder that `osprey crop` wrote.
+CROP_SETTINGS, NO_DETECTION = "crop.json", "no_detection"
+
 
 def read_manifest(config: DataConfig, notices: list[str]) -> Manifest:
     """Read the data set that ``config`` names.
@@ -73,6 +76,12 @@ def read_folder(config: DataConfig, notices: list[str]) -> Manifest:
     tops = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
     split_tops = [p for p in tops if p.name.lower() in SPLIT_NAMES]
     depth = 1 if split_tops else 0
+    crops = (root / CROP_SETTINGS).is_file()
+    if crops and not split_tops:
+        notices.append(
+            f"'{root}' holds crops; those of one photo may come into different splits: train with "
+            f"data=table data.root={root} data.file={root / 'manifest.csv'} data.group=source"
+        )
     if split_tops:
         passed = [p.name for p in tops if p not in split_tops]
         if passed:
@@ -84,6 +93,8 @@ def read_folder(config: DataConfig, notices: list[str]) -> Manifest:
     for top in split_tops or [root]:
         for photo in walk_photos(top, skipped):
             parts = photo.relative_to(root).parts
+            if crops and parts[0] == NO_DETECTION:
+                continue
             if any("\udc80" <= letter <= "\udcff" for letter in "".join(parts)):
                 unwritable.append(photo)  # bytes that are no text fit into no table and no report
                 continue

@@ -6,6 +6,7 @@ format, goes through Pillow. A file either decodes completely or raises `Unreada
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import stat
@@ -33,8 +34,9 @@ from osprey.errors import UnreadableImage
 from osprey.imaging.complaints import one_line, reason
 from osprey.imaging.orientation import jpeg_orientation, upright
 
-IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".bmp", ".dib"}
+JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"})
+IMAGE_SUFFIXES = JPEG_SUFFIXES | frozenset(
+    {".png", ".apng", ".webp", ".bmp", ".dib"}
     | {".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"}
 )
 MAX_PIXELS = 178_956_970  # Where Pillow, too, calls a picture a decompression bomb.
@@ -152,11 +154,11 @@ def _decode_with_pillow(data: bytes, min_side: int, label: str) -> NDArray[np.ui
         image.load()
         if is_jpeg:
             return upright(_to_rgb(image, label, "JPEG"), jpeg_orientation(data))
-        try:
-            turned = ImageOps.exif_transpose(image)
-        except Exception:
-            turned = image  # Damaged EXIF; the pixels are sound.
-        return _to_rgb(turned, label, image.format)
+        kind = image.format
+        # In place: a large picture and its copies take gigabytes.
+        with contextlib.suppress(Exception):  # Damaged EXIF; the pixels are sound.
+            ImageOps.exif_transpose(image, in_place=True)
+        return _to_rgb(image, label, kind)
 
 
 def _to_rgb(image: Image.Image, label: str, kind: str | None) -> NDArray[np.uint8]:
@@ -174,4 +176,5 @@ def _to_rgb(image: Image.Image, label: str, kind: str | None) -> NDArray[np.uint
         colour = image.convert("RGBA")
         paper = Image.new("RGBA", colour.size, "white")
         image = Image.alpha_composite(paper, colour)
-    return cast("NDArray[np.uint8]", np.array(image.convert("RGB"), dtype=np.uint8, order="C"))
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
+    return cast("NDArray[np.uint8]", np.array(rgb, dtype=np.uint8, order="C"))

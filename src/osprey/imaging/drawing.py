@@ -39,12 +39,14 @@ def draw_boxes(
     side = min(photo.shape[:2])
     line, letters = max(1, round(side / 250)), max(10, round(side / 28))
     corners = np.round(boxes).astype(int).tolist()
-    for (x, y, right, bottom), number in zip(corners, ids, strict=True):
+    # The first, which are the surest of what was found, come last and lie on top.
+    each = list(zip(corners, texts, ids, strict=True))[::-1]
+    for (x, y, right, bottom), _, number in each:
         low, high = (x, y), (max(x, right - 1), max(y, bottom - 1))
         # A dark rim sets the line off from a bright background.
         cv2.rectangle(picture, low, high, (0, 0, 0), line + 2)
         cv2.rectangle(picture, low, high, COLOURS[number % len(COLOURS)], line)
-    for (x, y, _, bottom), text, number in zip(corners, texts, ids, strict=True):
+    for (x, y, _, bottom), text, number in each:
         tag = _tag(text, letters, COLOURS[number % len(COLOURS)])
         above = y - tag.shape[0]
         _paste(picture, tag, x, above if above >= 0 else min(y, bottom - tag.shape[0]))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image, TiffImagePlugin
@@ -12,6 +15,24 @@ from osprey.imaging.orientation import exif_orientation
 
 _WIDTH_TAG, _HEIGHT_TAG, _ORIENTATION_TAG = 0x0100, 0x0101, 0x0112
 _TURNED = (5, 6, 7, 8)  # orientations that lie on their side
+_AT_ONCE = 128_000_000  # pixels; a decoder takes up to ten bytes for each
+_room = threading.Condition()
+_taken = [0]
+
+
+@contextmanager
+def turn(width: int, height: int) -> Iterator[None]:
+    """Within it a photo of that size may be decoded whole; waits while others need the memory."""
+    pixels = min(width * height, _AT_ONCE)
+    with _room:
+        _room.wait_for(lambda: _taken[0] + pixels <= _AT_ONCE)
+        _taken[0] += pixels
+    try:
+        yield
+    finally:
+        with _room:
+            _taken[0] -= pixels
+            _room.notify_all()
 
 
 def image_size(path: Path) -> tuple[int, int]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from osprey.config.compose import explain, typed
 from osprey.config.schema import TrainConfig
 from osprey.config.stamp import new_stamp
+from osprey.data.holding import held
 from osprey.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -121,24 +121,13 @@ class RunFolder:
         table = pd.read_csv(self.path / "manifest.csv", dtype=str, keep_default_na=False)
         return complete(table, Path(root), str(self.path / "manifest.csv"))
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> AbstractContextManager[None]:
         """Hold the run for this process alone; the system lets go when the process ends.
 
         Raises:
             UserError: Another process is training it.
         """
-        try:
-            import fcntl
-        except ImportError:  # Windows: two processes on one run are not told apart
-            yield
-            return
-        with (self.path / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UserError(f"run '{self.path}' is being trained by another process") from None
-            yield
+        return held(self.path, f"run '{self.path}' is being trained by another process")
 
     def discard_if_empty(self) -> None:
         """Remove the folder of a run that was refused before it had learnt anything."""

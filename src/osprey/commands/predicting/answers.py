@@ -107,10 +107,15 @@ def _drawn(
     answers: Iterator[Answer],
 ) -> Iterator[Answer]:
     """The answers, each with its picture written where pictures are wanted."""
+    from osprey.training.detecting.predictor import BoxPrediction
+
     folder = Path(arguments.folder).expanduser() if arguments.folder else None
     pictures = Pictures(Path(arguments.save_dir), photos, folder) if arguments.save_dir else None
     for photo, answer in zip(photos, answers, strict=True):
         found = answer.prediction.detections
         if pictures is not None and found is not None:
-            pictures.draw(photo, found, answer.texts(classes), answer.pixels)
+            try:
+                pictures.draw(photo, found, answer.texts(classes), answer.pixels)
+            except UnreadableImage as error:  # taken away since
+                answer = Answer(BoxPrediction(str(photo), 0, 0, None, str(error)), None)
         yield answer

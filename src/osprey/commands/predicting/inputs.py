@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from osprey.data.readers import existing_folder, walk_photos
 from osprey.errors import DataError, UserError, nearest
+from osprey.imaging import IMAGE_SUFFIXES
 from osprey.training.run_folder import RunFolder, find_run
 
 _NAMES = {"classification": "a classifier", "detection": "a detector"}
@@ -56,10 +59,10 @@ def photos_below(folder: str, option: str = "--folder") -> list[Path]:
     return photos
 
 
-def photos_of(folder: str, output: str | None) -> list[Path]:
+def photos_of(folder: str, output: str) -> list[Path]:
     """The photos of ``--folder``, whose table can be written to ``--output``."""
-    if not output:
-        raise UserError("--folder needs --output FILE to write its table to")
+    if Path(output).suffix.lower() in IMAGE_SUFFIXES:
+        raise UserError(f"--output: '{output}' is a picture's name; name a table such as o.csv")
     existing_folder(folder, "--folder")
     target = Path(output)
     if target.is_dir():
@@ -70,8 +73,35 @@ def photos_of(folder: str, output: str | None) -> list[Path]:
 
 
 def folder_to_write(name: str, option: str) -> Path:
-    """A folder that is there, or can be made."""
-    path = Path(name)
+    """A folder that can be written to, or made."""
+    path = Path(name).expanduser()
     if path.exists() and not path.is_dir():
         raise UserError(f"{option}: '{name}' is a file; name a folder")
+    there = next(p for p in (path, *path.absolute().parents) if p.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{option}: cannot write to '{name}'")
     return path
+
+
+def outside(targets: Iterable[Path], folder: Path, photos: Sequence[Path], option: str) -> None:
+    """Refuse to write among the photos of ``folder``, wherever links lead.
+
+    Args:
+        targets: Folders to write to.
+        folder: The folder of the photos.
+        photos: All of them.
+        option: What the targets were given as.
+
+    Raises:
+        UserError: A target is that folder, lies in it, or is where a linked photo lies.
+    """
+    parents = {photo.parent for photo in photos}
+    walked = {above for parent in parents for above in (parent, *parent.parents)}
+    read = {above.resolve() for above in walked if above.is_relative_to(folder)}
+    linked = {photo.resolve().parent for photo in photos if photo.is_symlink()}
+    for target in targets:
+        written = target.resolve()
+        if written in linked or not read.isdisjoint((written, *written.parents)):
+            raise UserError(
+                f"{option}: '{target}' lies in '{folder}', which is only read; name another folder"
+            )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+from typing import NoReturn
 
 from osprey.commands.predicting.inputs import folder_to_write
 from osprey.config.validate import TTA
@@ -13,12 +15,21 @@ FORMATS = {
     "detection": ("json", "megadetector", "coco", "csv"),
 }
 FORMATS["two steps"] = FORMATS["detection"]
+_ENDINGS = (".csv", ".json")
 _ALL_FORMATS = tuple(dict.fromkeys(form for forms in FORMATS.values() for form in forms))
+
+
+class Parser(argparse.ArgumentParser):
+    """A command line whose mistakes are told in one line, without all that there is."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong; argparse calls this."""
+        raise UserError(f"{message}; '{self.prog} --help' tells what there is")
 
 
 def parser() -> argparse.ArgumentParser:
     """Everything that may be asked."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="osprey predict",
         description="Name or find what is on a photo, or on every photo of a folder.",
     )
@@ -73,9 +84,17 @@ def parser() -> argparse.ArgumentParser:
 
 def fraction(text: str) -> float:
     """A number from 0 to 1, for argparse."""
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
+    return number(text, 1)
+
+
+def number(text: str, most: float) -> float:
+    """A number from 0 to ``most``, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= most:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0 to {most:g}")
     return value
 
 
@@ -87,6 +106,8 @@ def check(arguments: argparse.Namespace, task: str) -> None:
     """
     if not arguments.folder and (arguments.output or arguments.format):
         raise UserError("--output and --format go with --folder")
+    if arguments.folder and not arguments.output:
+        raise UserError("--folder needs --output FILE to write its table to")
     if not arguments.folder and arguments.strict:
         raise UserError("--strict goes with --folder: alone, what cannot be read is an error")
     if arguments.realtime and not arguments.video:
@@ -99,8 +120,13 @@ def check(arguments: argparse.Namespace, task: str) -> None:
         raise UserError(
             f"--format {arguments.format} is not for {task} (one of {', '.join(forms)})"
         )
-    if arguments.format in ("coco", "megadetector") and not arguments.output.endswith(".json"):
+    if arguments.format in ("coco", "megadetector") and Path(arguments.output).suffix != ".json":
         raise UserError(f"--format {arguments.format} is a file ending in .json")
+    if arguments.output and not arguments.format and Path(arguments.output).suffix not in _ENDINGS:
+        raise UserError(
+            f"--output: '{arguments.output}' ends in none of {', '.join(_ENDINGS)}: name another, "
+            f"or add --format ({', '.join(forms)})"
+        )
     if arguments.save_dir is not None:
         folder_to_write(arguments.save_dir, "--save-dir")
     if task == "classification":

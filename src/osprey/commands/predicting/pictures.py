@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from osprey.commands.predicting.inputs import outside
 from osprey.data.naming import unique_stems
+from osprey.errors import UserError
 from osprey.imaging import read_image
 from osprey.imaging.boxes import Detections
 from osprey.imaging.drawing import draw_boxes
@@ -22,17 +24,24 @@ class Pictures:
         target: The folder to write to.
         photos: All photos.
         root: The folder they come from; None: one photo, whose folder is not kept.
+
+    Raises:
+        UserError: Pictures would come to lie among the photos of that folder.
     """
 
     def __init__(self, target: Path, photos: Sequence[Path], root: Path | None) -> None:
-        above = photos[0].parent if root is None else root
-        # Where the photos lie, a picture takes none of their names.
-        inside = target.resolve().is_relative_to(above.resolve())
-        ending = "_boxes.jpg" if inside else ".jpg"
+        one = photos[0]
+        # Where the photo lies, its picture does not take its name.
+        beside = root is None and target.resolve() in (one.parent.resolve(), one.resolve().parent)
+        ending = "_boxes.jpg" if beside else ".jpg"
+        above = one.parent if root is None else root
         self.files = {
             photo: target / name.relative_to(above).with_name(f"{name.name}{ending}")
             for photo, name in unique_stems(photos).items()
         }
+        if root is not None:
+            folders = {file.parent for file in self.files.values()}
+            outside([target, *sorted(folders)], root, photos, "--save-dir")
 
     def draw(
         self,
@@ -50,4 +59,10 @@ class Pictures:
             pixels: The photo, where it is decoded already.
         """
         full = read_image(photo) if pixels is None else pixels
-        write_jpeg(self.files[photo], draw_boxes(full, found.boxes, texts, found.labels.tolist()))
+        picture = draw_boxes(full, found.boxes, texts, found.labels.tolist())
+        try:
+            write_jpeg(self.files[photo], picture)
+        except OSError as error:
+            raise UserError(
+                f"--save-dir: cannot write '{self.files[photo]}' ({error.strerror})"
+            ) from None

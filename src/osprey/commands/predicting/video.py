@@ -62,7 +62,7 @@ def _target(arguments: argparse.Namespace) -> Path | None:
     if arguments.camera is not None:
         return folder / f"camera{arguments.camera}"
     source = Path(arguments.video)
-    beside = source.resolve().parent == folder.resolve()
+    beside = folder.resolve() in (source.resolve().parent, source.parent.resolve())
     return folder / (f"{source.stem}_boxes" if beside else source.stem)
 
 

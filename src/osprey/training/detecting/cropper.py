@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections import deque
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +18,16 @@ from numpy.typing import NDArray
 from osprey.data.crop_book import CropBook, Row
 from osprey.data.crop_labels import Labels
 from osprey.data.naming import unique_stems
+from osprey.errors import UnreadableImage
 from osprey.imaging import read_image
 from osprey.imaging.cropping import cut
 from osprey.imaging.encode import write_jpeg
-from osprey.training.detecting.predictor import BoxPrediction, BoxPredictor
+from osprey.imaging.size import turn
 
-_IN_HAND = 64  # photos whose crops are being written
+if TYPE_CHECKING:  # a folder that is finished is told so without torch
+    from osprey.training.detecting.predictor import BoxPrediction, BoxPredictor
+
+_IN_HAND = 32  # photos whose crops are being written
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,8 @@ class Cropper:
 
     Args:
         root: The photos' folder, which is only read.
-        photos: All of them, also those done already: names depend on each other.
+        photos: All of them, also those done already: names depend on each other. Those that could
+            not be read before are tried again.
         labels: Of the photos.
         book: The record of the output folder.
         wish: How to crop.
@@ -54,25 +61,35 @@ class Cropper:
         self, root: Path, photos: Sequence[Path], labels: Labels, book: CropBook, wish: Wish
     ) -> None:
         self.root, self.labels, self.book, self.wish = root, labels, book, wish
-        self.stems = {p: name.relative_to(root) for p, name in unique_stems(photos).items()}
-        self.taken = {stem.as_posix().casefold() for stem in self.stems.values()}
-        self.todo = [photo for photo in photos if self.source(photo) not in book.done]
+        self.stems = {photo: self.source(name) for photo, name in unique_stems(photos).items()}
+        self.taken = {stem.casefold() for stem in self.stems.values()}
+        self.todo = [p for p in photos if self.source(p) not in book.done and self._to_ask(p)]
 
     def source(self, photo: Path) -> str:
-        """A photo's name in the tables; bytes that are no UTF-8 are escaped."""
-        return _text(photo.relative_to(self.root))
+        """A photo's name in the tables, and of what is made of it."""
+        return _text(photo.relative_to(self.root).as_posix())
+
+    def _to_ask(self, photo: Path) -> bool:
+        """Whether the detector is to see a photo; one still unreadable is taken up as that."""
+        source = self.source(photo)
+        if source in self.book.failed:
+            try:
+                read_image(photo)
+            except UnreadableImage as error:
+                self._fail(photo, str(error))
+        return source not in self.book.done
 
     def run(self, predictor: BoxPredictor) -> None:
-        """Crop every photo that is not in the book, in order."""
-        coming: deque[Future[list[Row]]] = deque()
+        """Crop every photo that is not in the book."""
+        coming: deque[Future[None]] = deque()
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             answers = predictor.predict_opened(self.todo)
             for photo, (prediction, pixels) in zip(self.todo, answers, strict=True):
                 if len(coming) >= _IN_HAND:
-                    self.book.add(coming.popleft().result())
+                    coming.popleft().result()
                 coming.append(pool.submit(self._crop, photo, prediction, pixels, predictor.classes))
             while coming:
-                self.book.add(coming.popleft().result())
+                coming.popleft().result()
 
     def _crop(
         self,
@@ -80,36 +97,59 @@ class Cropper:
         prediction: BoxPrediction,
         pixels: NDArray[np.uint8] | None,
         classes: Sequence[str],
+    ) -> None:
+        """Write one photo's crops, then enter them into the book."""
+        try:
+            rows = self._write(photo, prediction, pixels, classes)
+        except UnreadableImage as error:  # also if it was taken away since
+            return self._fail(photo, str(error))
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            return self._fail(photo, f"{photo}: its name is too long to add to; shorten it")
+        self.book.add(rows)
+
+    def _write(
+        self,
+        photo: Path,
+        prediction: BoxPrediction,
+        pixels: NDArray[np.uint8] | None,
+        classes: Sequence[str],
     ) -> list[Row]:
-        """Write one photo's crops; returns their rows."""
-        source = self.source(photo)
-        label, split = self.labels.of(source)
-        common: Row = {"source": source, "label": label, "split": split}
+        """Write the crops; returns their rows."""
         if prediction.detections is None:
-            why = (prediction.failure or "").encode("utf-8", "backslashreplace").decode()
-            return [{**common, "status": "failure", "failure": why}]
-        common |= {"width": prediction.width, "height": prediction.height}
+            raise UnreadableImage(prediction.failure)
+        size = {"width": prediction.width, "height": prediction.height}
+        common = {**self._about(photo), **size}
         boxes = prediction.boxes(classes)[: 1 if self.wish.one else None]
         if not boxes:
             return [common | self._empty(photo)]
-        full = read_image(photo) if pixels is None else pixels
         rows = []
-        for number, (box, found) in enumerate(
-            zip(prediction.detections.boxes, boxes, strict=False)
-        ):
-            stem = self.stems[photo]
-            name = stem.with_name(f"{stem.name}_{number}.jpg")
-            write_jpeg(self.book.folder / name, cut(full, box, self.wish.margin))
-            where = dict(zip("xywh", found["box"], strict=True))
-            told = {"detected": found["label"], "score": found["score"], **where}
-            rows.append({**common, "path": _text(name), "status": "crop", **told})
+        with turn(**size):
+            full = read_image(photo) if pixels is None else pixels
+            for number, (box, found) in enumerate(
+                zip(prediction.detections.boxes, boxes, strict=False)
+            ):
+                name = f"{self.stems[photo]}_{number}.jpg"
+                write_jpeg(self.book.folder / name, cut(full, box, self.wish.margin))
+                where = dict(zip("xywh", found["box"], strict=True))
+                told = {"detected": found["label"], "score": found["score"], **where}
+                rows.append({**common, "path": name, "status": "crop", **told})
         return rows
+
+    def _about(self, photo: Path) -> Row:
+        source = self.source(photo)
+        label, split = self.labels.of(source)
+        return {"source": source, "label": label, "split": split}
+
+    def _fail(self, photo: Path, why: str) -> None:
+        self.book.add([{**self._about(photo), "status": "failure", "failure": _text(why)}])
 
     def _empty(self, photo: Path) -> Row:
         """Do as wished with a photo in which nothing was found."""
         if self.wish.empty == "skip":
             return {"status": "skipped"}
-        name = photo.relative_to(self.root)
+        name = Path(self.source(photo))
         if self.wish.empty == "move":
             name = "no_detection" / name
         elif self._is_like_a_crop(name):
@@ -119,7 +159,8 @@ class Cropper:
         partial = target.with_name(f".{target.name}.part")
         shutil.copyfile(photo, partial)
         os.replace(partial, target)
-        return {"status": "moved" if self.wish.empty == "move" else "whole", "path": _text(name)}
+        status = "moved" if self.wish.empty == "move" else "whole"
+        return {"status": status, "path": name.as_posix()}
 
     def _is_like_a_crop(self, name: Path) -> bool:
         """Whether the crop of another photo may have this name."""
@@ -128,5 +169,6 @@ class Cropper:
         return number.isdigit() and other.as_posix().casefold() in self.taken
 
 
-def _text(path: Path) -> str:
-    return path.as_posix().encode("utf-8", "backslashreplace").decode()
+def _text(name: str) -> str:
+    """Bytes that are no UTF-8, as old cards have them in names, are written with escapes."""
+    return name.encode("utf-8", "backslashreplace").decode()

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,13 +17,15 @@ import torch
 from numpy.typing import NDArray
 
 from osprey.errors import CheckpointError, UnreadableImage
-from osprey.imaging import Preprocess, image_size, read_image
+from osprey.imaging import JPEG_SUFFIXES, Preprocess, image_size, read_image
 from osprey.imaging.boxes import Detections
+from osprey.imaging.size import turn
 from osprey.models.checkpoint import load_model
 from osprey.tasks.detection import on_photos
 
 _UNCHOSEN = 0.5  # the threshold of a checkpoint for which none was chosen on validation
 _AHEAD = 2  # batches decoded while the network is at work
+_KEPT = 1_000_000  # pixels of a photo that waits decoded; a larger one is decoded again
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Opened:
         pixels: uint8 [S, S, 3], the detector's input.
         width: Of the photo as shown.
         height: Likewise.
-        photo: The photo at its full size, where decoding it so cost nothing more.
+        photo: The photo at its full size, where it was decoded so and is small enough to keep.
     """
 
     pixels: NDArray[np.uint8]
@@ -169,8 +172,11 @@ class BoxPredictor:
     def _open(self, file: Path) -> Opened | str:
         try:
             width, height = image_size(file)
-            photo = read_image(file, min_side=self.preprocess.decode_side)
+            scaled = file.suffix.lower() in JPEG_SUFFIXES  # a fraction of its size is decoded
+            with nullcontext() if scaled else turn(width, height):
+                photo = read_image(file, min_side=self.preprocess.decode_side)
+                pixels = self.preprocess(photo)
         except UnreadableImage as error:
             return str(error)
-        whole = photo.shape[:2] == (height, width)
-        return Opened(self.preprocess(photo), width, height, photo if whole else None)
+        kept = photo.shape[:2] == (height, width) and width * height <= _KEPT
+        return Opened(pixels, width, height, photo if kept else None)

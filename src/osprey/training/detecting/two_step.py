@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osprey.data.box_column import NOTHING
+from osprey.errors import UnreadableImage
 from osprey.imaging import read_image
 from osprey.imaging.cropping import cut
+from osprey.imaging.size import turn
 from osprey.training.detecting.predictor import BoxPrediction, BoxPredictor
 from osprey.training.predict import Predictor
 
@@ -91,7 +93,8 @@ class TwoStep:
         found = self.detector.predict_opened(files)
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             while chunk := list(islice(found, _AT_ONCE)):
-                pieces = list(pool.map(self._pieces, chunk))
+                opened = list(pool.map(self._pieces, chunk))
+                pieces = [[] if isinstance(item, str) else item for item in opened]
                 flat = [piece for photo in pieces for piece in photo]
                 answers = [
                     self.classifier.probabilities(np.stack(flat[at : at + _AT_ONCE]))
@@ -101,14 +104,24 @@ class TwoStep:
                 rows = np.concatenate([empty, *answers])
                 ends = np.cumsum([len(photo) for photo in pieces])
                 parts = np.split(rows, ends[:-1])
-                for (prediction, pixels), part in zip(chunk, parts, strict=True):
+                for (prediction, pixels), item, part in zip(chunk, opened, parts, strict=True):
+                    if isinstance(item, str):
+                        prediction, pixels = BoxPrediction(prediction.file, 0, 0, None, item), None
                     yield Recognised(prediction, part), pixels
 
     def _pieces(
         self, found: tuple[BoxPrediction, NDArray[np.uint8] | None]
+    ) -> list[NDArray[np.uint8]] | str:
+        """The classifier's inputs of one photo, or why it cannot be read any more."""
+        try:
+            return self._inputs(*found)
+        except UnreadableImage as error:
+            return str(error)
+
+    def _inputs(
+        self, prediction: BoxPrediction, pixels: NDArray[np.uint8] | None
     ) -> list[NDArray[np.uint8]]:
-        """The classifier's inputs of one photo: its boxes, or by choice the whole."""
-        prediction, pixels = found
+        """Its boxes, or by choice the whole."""
         if prediction.detections is None:
             return []
         if not len(prediction.detections):
@@ -116,8 +129,9 @@ class TwoStep:
                 return []
             side = self.classifier.preprocess.decode_side
             return [self.classifier.preprocess(read_image(Path(prediction.file), min_side=side))]
-        full = read_image(Path(prediction.file)) if pixels is None else pixels
-        return [
-            self.classifier.preprocess(cut(full, box, self.margin))
-            for box in prediction.detections.boxes
-        ]
+        with turn(prediction.width, prediction.height):
+            full = read_image(Path(prediction.file)) if pixels is None else pixels
+            return [
+                self.classifier.preprocess(cut(full, box, self.margin))
+                for box in prediction.detections.boxes
+            ]
