@@ -20,8 +20,8 @@ from common import Row, compare, finish
 
 from osprey.data.crop_book import CropBook
 from osprey.data.crop_labels import Labels
+from osprey.data.folders import walk_photos
 from osprey.data.harbour import render_harbour
-from osprey.data.readers import walk_photos
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import FACTS_KEY, Facts, write_checkpoint
 from osprey.models.registry import build

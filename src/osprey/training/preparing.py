@@ -11,9 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 from osprey.config.compose import recipe_settings, typed
 from osprey.config.schema import TrainConfig
 from osprey.config.validate import validate
+from osprey.data.folders import existing_folder
 from osprey.data.manifest import Manifest
 from osprey.data.prepare import Prepared, prepare
-from osprey.data.readers import existing_folder
 from osprey.errors import DataError
 from osprey.training.combining.members import find_members, inherit_members
 from osprey.training.console import describe_data

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from osprey.data.readers import existing_folder, walk_photos
+from osprey.data.folders import existing_folder, walk_photos
 from osprey.errors import DataError, UserError, nearest
 from osprey.imaging import IMAGE_SUFFIXES
 from osprey.training.run_folder import RunFolder, find_run

@@ -11,8 +11,8 @@ from osprey.data.annotations import box_table
 from osprey.data.annotations.forms import read_annotations
 from osprey.data.annotations.table import Annotations
 from osprey.data.annotations.to_manifest import to_manifest
+from osprey.data.folders import existing_folder, walk_photos
 from osprey.data.manifest import Manifest, complete
-from osprey.data.readers import existing_folder, walk_photos
 
 _WITH_PHOTOS = ("voc", "yolo")  # forms whose readers start from the photos
 

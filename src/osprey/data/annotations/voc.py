@@ -15,8 +15,8 @@ from osprey.data.annotations.parsing import read_lines, read_xml
 from osprey.data.annotations.placing import below, check_places, check_stems, place_photo
 from osprey.data.annotations.table import Annotations, BoxRow, Collector
 from osprey.data.annotations.values import four_numbers
+from osprey.data.folders import walk_photos
 from osprey.data.manifest import SPLIT_NAMES
-from osprey.data.readers import walk_photos
 from osprey.errors import DataError
 
 _PHOTOS, _XML, _LISTS = "JPEGImages", "Annotations", "ImageSets/Main"

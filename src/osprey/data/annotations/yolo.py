@@ -13,8 +13,8 @@ from osprey.data.annotations.parsing import line_with, read_lines, read_text, re
 from osprey.data.annotations.placing import below, check_stems
 from osprey.data.annotations.table import Annotations, Collector
 from osprey.data.annotations.values import a_score, four_numbers
+from osprey.data.folders import walk_photos
 from osprey.data.manifest import SPLIT_NAMES
-from osprey.data.readers import walk_photos
 from osprey.errors import DataError
 
 _NOT_BOXES = ("classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt")
