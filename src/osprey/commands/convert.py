@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from osprey.commands.command_line import Parser
 from osprey.data.annotations import FORMS, Annotations, read_annotations, write_annotations
 from osprey.data.annotations.forms import measured
 from osprey.data.annotations.mend import counted, mend_annotations
@@ -25,7 +26,7 @@ _WITH_PHOTOS = ("voc", "yolo")  # forms that are a folder with the photos in it
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="osprey convert",
         description="Write boxes on photos in another form. The photos stay where they are: "
         "voc and yolo, which want them beside the boxes, get links.",

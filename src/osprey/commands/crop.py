@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from osprey.commands.command_line import Parser, fraction, number
 from osprey.commands.crop_telling import EMPTY_PHOTOS, say, say_next
 from osprey.commands.predicting.inputs import (
     folder_to_write,
@@ -16,7 +17,6 @@ from osprey.commands.predicting.inputs import (
     photos_below,
     run_of_task,
 )
-from osprey.commands.predicting.options import Parser, fraction, number
 from osprey.data.crop_book import CropBook
 from osprey.data.crop_labels import Labels
 from osprey.errors import UserError

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-
+from osprey.commands.command_line import Parser
 from osprey.errors import ConfigError, nearest
 
 _MEASURED = 60  # beyond this many names, building each to count its MACs takes minutes
@@ -11,7 +10,7 @@ _MEASURED = 60  # beyond this many names, building each to count its MACs takes 
 
 def main(argv: list[str]) -> int:
     """List models whose name matches a pattern."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="osprey models",
         description="List models with parameters, MACs and input size. Any of them trains with "
         "'osprey train model=timm model.name=NAME', a detector with 'task=detection model=NAME'.",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+from osprey.commands.command_line import Parser
 from osprey.errors import UserError
 from osprey.reports import build_report
 from osprey.training.run_folder import find_run
@@ -12,7 +12,7 @@ from osprey.training.run_folder import find_run
 
 def main(argv: list[str]) -> int:
     """Write the report and print where it lies."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="osprey report",
         description="Write a finished run's report again, from its run folder alone.",
     )

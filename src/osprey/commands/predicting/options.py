@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import NoReturn
 
+from osprey.commands.command_line import Parser, fraction
 from osprey.commands.predicting.inputs import folder_to_write
 from osprey.config.validate import TTA
 from osprey.errors import UserError
@@ -17,14 +17,6 @@ FORMATS = {
 FORMATS["two steps"] = FORMATS["detection"]
 _ENDINGS = (".csv", ".json")
 _ALL_FORMATS = tuple(dict.fromkeys(form for forms in FORMATS.values() for form in forms))
-
-
-class Parser(argparse.ArgumentParser):
-    """A command line whose mistakes are told in one line, without all that there is."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong; argparse calls this."""
-        raise UserError(f"{message}; '{self.prog} --help' tells what there is")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,22 +72,6 @@ def parser() -> argparse.ArgumentParser:
         help="the classifier is asked of the whole photo where no box is found",
     )
     return parser
-
-
-def fraction(text: str) -> float:
-    """A number from 0 to 1, for argparse."""
-    return number(text, 1)
-
-
-def number(text: str, most: float) -> float:
-    """A number from 0 to ``most``, for argparse."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= most:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0 to {most:g}")
-    return value
 
 
 def check(arguments: argparse.Namespace, task: str) -> None:

@@ -1,0 +1,38 @@
+"""Command lines of options: mistakes in one line, and kinds of values."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import NoReturn
+
+from osprey.errors import UserError, nearest
+
+
+class Parser(argparse.ArgumentParser):
+    """A command line whose mistakes are told in one line, without all that there is."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong; argparse calls this."""
+        strange = re.match(r"unrecognized arguments: (\S+)", message)
+        if strange:
+            word, _, _ = strange[1].partition("=")
+            kind = "option" if word.startswith("-") else "place for"
+            message = f"there is no {kind} '{word}'{nearest(word, self._option_string_actions)}"
+        raise UserError(f"{message.removesuffix('?')}; '{self.prog} --help' tells what there is")
+
+
+def fraction(text: str) -> float:
+    """A number from 0 to 1, for argparse."""
+    return number(text, 1)
+
+
+def number(text: str, most: float) -> float:
+    """A number from 0 to ``most``, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= most:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0 to {most:g}")
+    return value
