@@ -400,6 +400,7 @@ def test_mistakes(
     Path("full").mkdir()
     Path("full/thesis.txt").touch()
     Path("table.csv").write_text("file,label\n")
+    Path("others.csv").write_text("path,label\ncod/p1.jpg,cod\n")
     Path("link").symlink_to(given_folder / "train")
     elsewhere = folder / "elsewhere" / "deep"
     elsewhere.mkdir(parents=True)
@@ -440,6 +441,10 @@ def test_mistakes(
         ),
         (given_folder, "x", "--label_file", "table.csv"): (
             "--label_file: 'table.csv' has no column 'path' (it has: file, label)"
+        ),
+        (given_folder, "x", "--label_file", "others.csv"): (
+            "--label_file names none of the photos: it has 'cod/p1.jpg', and below --input_folder "
+            "there is 'train/cod/cut.jpg'; name the folder that its paths are relative to"
         ),
         (given_folder, "x", "--runs", trained / "runs"): (
             f"there is no finished run of task=detection under '{trained / 'runs'}': train one "

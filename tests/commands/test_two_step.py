@@ -159,3 +159,6 @@ def test_eval_beside_one_step(folder: Path, osprey) -> None:  # type: ignore[no-
         "osprey eval: full_image_fallback is of two steps: name a detector's run with "
         "detector=RUN\n"
     )
+    result = osprey(*words, "min_score=1")
+    assert result.code == 0, result.err
+    assert "test    nothing found on 5 photos: all wrong; if a class means that " in result.out

@@ -89,6 +89,7 @@ def main(argv: list[str]) -> int:
     output = folder_to_write(arguments.output_folder, "--output_folder")
     outside([output], root, photos, "--output_folder")
     labels = Labels(Path(arguments.label_file) if arguments.label_file else None)
+    labels.check([photo.relative_to(root).as_posix() for photo in photos])
     run = run_of_task(arguments.run, Path(arguments.runs), "detection", "--run")
 
     from osprey.training.detecting.cropper import Cropper, Wish

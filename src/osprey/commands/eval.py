@@ -87,7 +87,7 @@ def _two_step(config: EvalConfig, detector: str) -> None:
 
     device = pick_device(config.accelerator)
     steps = TwoStep(
-        BoxPredictor(where.best, device),
+        BoxPredictor(where.best, device, config.min_score),
         Predictor(what.best, device, config.tta),
         fallback=config.full_image_fallback,
     )
@@ -96,6 +96,7 @@ def _two_step(config: EvalConfig, detector: str) -> None:
     (what.path / "evaluations").mkdir(exist_ok=True)
     figures = compare(steps, one_step, part, config.nothing, what.path / f"{name}.csv")
     runs_of = {"detector": where, "classifier": what, "one_step_classifier": whole}
+    figures |= {"min_score": config.min_score}
     figures |= {key: str(run.path) for key, run in runs_of.items()}
     what.write_json(f"{name}.json", figures)
     print_comparison(figures, config.data.split)

@@ -206,6 +206,7 @@ class EvalConfig:
     data: EvalDataConfig = MISSING
     detector: str | None = None
     one_step: str | None = None
+    min_score: float | None = None
     full_image_fallback: bool = MISSING
     nothing: str | None = None
     batch_size: int | None = None

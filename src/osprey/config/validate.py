@@ -225,8 +225,14 @@ def validate_eval(config: EvalConfig) -> None:
     check_choice("accelerator", config.accelerator, CHOICES["trainer.accelerator"])
     for key in ("batch_size", "num_workers"):
         check_range(key, getattr(config, key), *RANGES[f"data.{key}"])
-    if config.detector is None and (config.one_step is not None or config.full_image_fallback):
-        given = "one_step" if config.one_step is not None else "full_image_fallback"
-        raise ConfigError(f"{given} is of two steps: name a detector's run with detector=RUN")
+    check_range("min_score", config.min_score, 0, 1)
+    of_two = {
+        "one_step": config.one_step is not None,
+        "min_score": config.min_score is not None,
+        "full_image_fallback": config.full_image_fallback,
+        "nothing": config.nothing is not None,
+    }
+    for key in (key for key, given in of_two.items() if given and config.detector is None):
+        raise ConfigError(f"{key} is of two steps: name a detector's run with detector=RUN")
     if config.detector is not None and config.checkpoint != "best":
         raise ConfigError("two steps are tested with checkpoint=best")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -62,6 +62,19 @@ class Labels:
             for crop, source in crops
             for row in self.rows.get(source, [])
         ]
+
+    def check(self, sources: Sequence[str]) -> None:
+        """Refuse a label file of other photos.
+
+        Raises:
+            DataError: It names none of ``sources``.
+        """
+        if self.rows and self.missing(sources) == len(sources):
+            raise DataError(
+                f"--label_file names none of the photos: it has '{next(iter(self.rows))}', and "
+                f"below --input_folder there is '{sources[0]}'; name the folder that its paths "
+                "are relative to"
+            )
 
     def missing(self, sources: Iterable[str]) -> int:
         """How many photos of ``sources`` the label file does not name."""
