@@ -31,3 +31,13 @@ def test_the_head_is_scikit_learns(weighted: bool) -> None:
     assert ours - ours.mean(1, keepdims=True) == pytest.approx(
         theirs - theirs.mean(1, keepdims=True), abs=5e-3
     )
+
+
+def test_it_does_not_matter_where_it_begins() -> None:
+    torch.manual_seed(0)
+    targets = torch.randint(0, 3, (60,))
+    features = 5 * torch.randn(60, 6) + targets[:, None]
+    strong = fit_linear(features, targets, 3, 0.3)
+    fresh, begun = (fit_linear(features, targets, 3, 0.01, start=start) for start in (None, strong))
+    for one, other in zip(fresh, begun, strict=True):
+        torch.testing.assert_close(one, other, rtol=0.02, atol=2e-3)

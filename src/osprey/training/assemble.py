@@ -22,6 +22,7 @@ from osprey.models.transfer import build_from_run
 from osprey.models.weights import build_pretrained
 from osprey.tasks.base import Task
 from osprey.training.console import say
+from osprey.training.devices import pick_device
 from osprey.training.kinds import kind_of
 from osprey.training.run_folder import RunFolder
 
@@ -62,6 +63,7 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         UserError: An unknown model, weights that do not fit or cannot be had, a policy that
             cannot be built.
     """
+    pick_device(config.trainer.accelerator)  # made ready before anything large is allocated
     spec = ModelSpec(config.model.factory, config.model.name, dict(config.model.options or {}))
     spec = with_backbone(spec, config.model.backbone)
     preprocess = make_preprocess(config.data, input_settings(spec))

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from osprey.config.schema import TrainConfig
 from osprey.errors import ConfigError
+from osprey.training.allocator import keep_freed_memory
 
 if TYPE_CHECKING:
     import torch
 
 
 def pick_device(accelerator: str) -> torch.device:
-    """The device that ``accelerator`` (auto, cpu, gpu, mps) means here.
+    """The device that ``accelerator`` (auto, cpu, gpu, mps) means here, made ready for networks.
 
     Raises:
         ConfigError: It is asked for by name and not there.
@@ -25,6 +26,7 @@ def pick_device(accelerator: str) -> torch.device:
     for name, kind in (("gpu", "cuda"), ("mps", "mps")):
         if there[name] and accelerator in ("auto", name):
             return torch.device(kind)
+    keep_freed_memory()
     return torch.device("cpu")
 
 

@@ -6,12 +6,14 @@ not (Kumar et al. 2022). Features are computed once, so this costs one pass over
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from osprey.data.sampler import sampling_probabilities
@@ -21,7 +23,8 @@ from osprey.tasks.classification import Classification
 from osprey.training.console import say
 from osprey.training.probe.features import Features, FeatureStore
 
-_L2 = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)  # strengths tried; validation chooses
+_L2 = (3e-1, 1e-1, 3e-2, 1e-2, 3e-3, 1e-3)  # strengths tried, from the strongest on
+Head = tuple[Tensor, Tensor]  # weight [K, C], bias [K]
 _STEPS = 300  # of the solver, at most
 
 
@@ -50,8 +53,9 @@ def fit_head(
 ) -> None:
     """Fit the network's last layer by logistic regression on its own features, in place.
 
-    The L2 strength is the one with the lowest log loss on the validation split. Every process of
-    a distributed run computes the same head from the same data.
+    The L2 strength is the one with the lowest log loss on the validation split; weaker ones are
+    tried, each from the last one's head, until one is worse. Every process of a distributed run
+    computes the same head from the same data.
 
     Args:
         task: Holds the network.
@@ -68,22 +72,27 @@ def fit_head(
     values, targets = (torch.cat([getattr(f, key) for f in seen]) for key in ("values", "targets"))
     weights = _weights(task, seen[0], sampler).repeat(views)
     val = store.features("val")
-    fitted = [fit_linear(values, targets, head.out_features, l2, weights) for l2 in _L2]
-    scores = [val.values @ weight.T + bias for weight, bias in fitted]
-    losses = [float(nn.functional.cross_entropy(logits, val.targets)) for logits in scores]
-    chosen = losses.index(min(losses))
-    weight, bias = fitted[chosen]
+    fitted: Head | None = None
+    best, chosen, accuracy = math.inf, 0.0, 0.0
+    weight, bias = head.weight.detach(), head.bias.detach()
+    for l2 in _L2:
+        fitted = fit_linear(values, targets, head.out_features, l2, weights, start=fitted)
+        logits = val.values @ fitted[0].T + fitted[1]
+        loss = float(nn.functional.cross_entropy(logits, val.targets))
+        if loss >= best:
+            break
+        (weight, bias), best, chosen = fitted, loss, l2
+        accuracy = float((logits.argmax(1) == val.targets).float().mean())
     with torch.no_grad():
         head.weight.copy_(weight)
         head.bias.copy_(bias)
     if task.ema is not None:
         task.ema.module.load_state_dict(task.model.state_dict())
-    accuracy = (scores[chosen].argmax(1) == val.targets).float().mean()
     if verbose:
         looks = f" of {views} views a photo" if views > 1 else ""
         say(
             f"head    fitted on {head.in_features} frozen features{looks}: "
-            f"val top-1 {accuracy:.3f} (L2 {_L2[chosen]:g})"
+            f"val top-1 {accuracy:.3f} (L2 {chosen:g})"
         )
 
 
@@ -102,7 +111,8 @@ def fit_linear(
     num_classes: int,
     l2: float,
     weights: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
+    start: Head | None = None,
+) -> Head:
     """Multinomial logistic regression by L-BFGS.
 
     Args:
@@ -111,9 +121,10 @@ def fit_linear(
         num_classes: Outputs K.
         l2: Strength of the penalty on the weights of standardised features.
         weights: float32 [N], what each sample counts; None for all the same.
+        start: A head to begin with, such as that of another strength; None for zeros.
 
     Returns:
-        Weight [K, C] and bias [K] for the features as they are.
+        The head for the features as they are.
     """
     mean, std = features.mean(0), features.std(0).clamp_min(1e-6)
     inputs = (features - mean) / std
@@ -128,17 +139,21 @@ def fit_linear(
         slope = torch.cat([error.T @ inputs + l2 * weight, error.sum(0)[:, None]], dim=1)
         return float(loss), slope.double().numpy().ravel()
 
+    begun = torch.zeros(num_classes, inputs.shape[1] + 1)
+    if start is not None:
+        begun = torch.cat([start[0] * std, (start[1] + start[0] @ mean)[:, None]], dim=1)
     # SciPy's solver: torch's spends nine tenths of the time on dot products, which are slow where
-    # threads have to be woken for each.
-    start = np.zeros(num_classes * (inputs.shape[1] + 1))
+    # threads have to be woken for each; SciPy's own are told not to, or they wait for torch's.
     options: dict[str, Any] = {"maxiter": _STEPS, "ftol": 1e-9, "gtol": 1e-6}
-    found = minimize(loss_and_slope, start, jac=True, method="L-BFGS-B", options=options)  # type: ignore[call-overload]
+    with threadpool_limits(1, user_api="blas"):
+        first = begun.double().numpy().ravel()
+        found = minimize(loss_and_slope, first, jac=True, method="L-BFGS-B", options=options)  # type: ignore[call-overload]
     weight, bias = _unpacked(found.x, num_classes)
     scaled = weight / std
     return scaled, bias - scaled @ mean
 
 
-def _unpacked(flat: NDArray[np.float64], num_classes: int) -> tuple[Tensor, Tensor]:
+def _unpacked(flat: NDArray[np.float64], num_classes: int) -> Head:
     """Weight [K, C] and bias [K]: the last column is the bias."""
     table = torch.from_numpy(flat).float().view(num_classes, -1)
     return table[:, :-1], table[:, -1]
