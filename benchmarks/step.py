@@ -91,7 +91,7 @@ def bare_loop(config: TrainConfig, name: str, size: int, steps: int) -> Callable
     return turn
 
 
-def main(steps: int = 5, turns: int = 3) -> list[Row]:
+def main(steps: int = 8, turns: int = 4) -> list[Row]:
     root = real_data("clothing")
     quieten()
     config = train_config(
