@@ -7,15 +7,26 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import TIMES, TINY, make_photos, only_run, osprey_process, run_process
+
+from osprey.models.registry import ModelSpec, build
 
 # Statistics of half a batch differ from those of the whole, and so do the draws of dropout.
 WORDS = [
     *TINY,
     "augmentation=light",
-    "model.freeze_batchnorm=true",
     "+model.options.drop_rate=0.0",
 ]
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> list[str]:
+    """Settings of training in which BatchNorm holds the statistics of given weights."""
+    spec = ModelSpec("simple_cnn", "simple_cnn", {"width": 4})
+    torch.save(build(spec, 3).state_dict(), tmp_path / "weights.pth")
+    held = [f"model.pretrained={tmp_path / 'weights.pth'}", "model.freeze_batchnorm=true"]
+    return ["train", *WORDS, *held]
 
 
 def metrics(folder: Path) -> list[dict[str, float]]:
@@ -25,9 +36,9 @@ def metrics(folder: Path) -> list[dict[str, float]]:
         ]
 
 
-def test_ddp_sim_equals_one_process(tmp_path: Path) -> None:
+def test_ddp_sim_equals_one_process(tmp_path: Path, words: list[str]) -> None:
     photos = make_photos(tmp_path / "photos", per_class=15)  # 7 to validate: odd on purpose
-    words = ["train", "data=folder", f"data.root={photos}", *WORDS, "callbacks.averaging=swa"]
+    words += ["data=folder", f"data.root={photos}", "callbacks.averaging=swa"]
     found = []
     for more in ([], ["trainer=ddp_sim", "data.cache=ram"]):
         folder = tmp_path / f"work{len(more)}"
@@ -46,20 +57,20 @@ def test_ddp_sim_equals_one_process(tmp_path: Path) -> None:
             assert row[key] == pytest.approx(value, abs=1e-4), key
 
 
-def test_a_mistake_in_a_process_is_one_line(tmp_path: Path, photos: Path) -> None:
-    words = [*WORDS, "trainer=ddp_sim", "optimizer.lr=1e30", "optimizer=sgd"]
+def test_a_mistake_in_a_process_is_one_line(tmp_path: Path, photos: Path, words: list[str]) -> None:
+    words += ["trainer=ddp_sim", "optimizer.lr=1e30", "optimizer=sgd"]
     words += ["trainer.gradient_clip=null", "optimizer.weight_decay=0.5"]
-    result = run_process(["train", "data=folder", f"data.root={photos}", *words], tmp_path)
+    result = run_process([*words, "data=folder", f"data.root={photos}"], tmp_path)
     assert result.code == 2
     assert result.err.startswith("osprey train: the training loss became nan in epoch ")
     assert result.err.count("\n") == 1
 
 
 @pytest.mark.slow
-def test_sigterm_stops_all_processes_and_saves(tmp_path: Path) -> None:
+def test_sigterm_stops_all_processes_and_saves(tmp_path: Path, words: list[str]) -> None:
     photos = make_photos(tmp_path / "photos", per_class=60)
-    words = [*WORDS, "trainer=ddp_sim", "trainer.max_epochs=500", "data.batch_size=4"]
-    process = osprey_process(["train", "data=folder", f"data.root={photos}", *words], tmp_path)
+    words += ["trainer=ddp_sim", "trainer.max_epochs=500", "data.batch_size=4"]
+    process = osprey_process([*words, "data=folder", f"data.root={photos}"], tmp_path)
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("epoch   2/"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -30,6 +30,7 @@ def figures(probabilities: Tensor, target: Tensor, batch: int = 7) -> dict[str, 
 
 
 @given(seed=st.integers(0, 2**31), size=st.integers(1, 80), classes=st.integers(2, 9))
+@example(seed=1457, size=21, classes=8)  # top-1 and top-5 agree in the first batch
 @settings(max_examples=30, deadline=None)
 def test_figures_are_scikit_learn_s(seed: int, size: int, classes: int) -> None:
     p, target = draw(seed, size, classes)

@@ -36,7 +36,9 @@ def scalar_metrics(num_classes: int, prefix: str = "") -> MetricCollection:
     }
     if num_classes > 5:
         metrics["top5"] = MulticlassAccuracy(num_classes, top_k=5, average="micro")
-    return MetricCollection(metrics, prefix=prefix)
+    # Groups of one computation are guessed from the first batch alone: top-1 and top-5 that agree
+    # there would be taken for one.
+    return MetricCollection(metrics, prefix=prefix, compute_groups=False)
 
 
 def per_class_report(probabilities: Tensor, target: Tensor, classes: list[str]) -> dict[str, Any]:
