@@ -79,10 +79,25 @@ def test_eval_on_other_photos_with_boxes(
     content = json.loads((photos / "boxes.json").read_text())
     images, boxes = len(content["images"]), len(content["annotations"])
     assert f"(n={images} photos, {boxes} boxes)" in result.out
-    figures = json.loads((run / "evaluations" / "best-test-squares.json").read_text())
+    (written,) = (run / "evaluations").glob("best-test-squares-*.json")
+    figures = json.loads(written.read_text())
     # The detector was trained on one class, and theirs are merged into it.
     assert [row["label"] for row in figures["per_class"]] == ["fish"]
 
+    content["annotations"] = []
+    content["images"] = content["images"][:4]
+    (photos / "none.json").write_text(json.dumps(content))
+    result = osprey(*words, "data.reader=coco", "data.file=none.json")
+    assert result.code == 0, result.err
+    assert "test    no boxes, so no AP; false alarms on " in result.out
+    assert " of 4 photos (n=4 photos, 0 boxes)" in result.out
+    assert len(list((run / "evaluations").glob("best-test-squares-*.json"))) == 2
+
+    result = osprey("eval", f"run={run}", "data.file=boxes.json")
+    assert (result.code, result.err) == (
+        2,
+        "osprey eval: data.file is of another data set: name its folder with data.root\n",
+    )
     labelled = make_photos(tmp_path / "labelled", 3)
     result = osprey("eval", f"run={run}", f"data.root={labelled}", "data.reader=folder")
     assert (result.code, result.err) == (

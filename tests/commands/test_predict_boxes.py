@@ -187,6 +187,12 @@ def test_pictures_never_come_among_the_photos_of_a_folder(
             f"osprey predict: --save-dir: '{told}' lies in '{given}', which is only read; name "
             "another folder\n",
         )
+    result = osprey("predict", "--folder", inbox, "--output", inbox / "o.json")
+    assert (result.code, result.err) == (
+        2,
+        f"osprey predict: --output: '{inbox}' lies in '{inbox}', which is only read; name another "
+        "folder\n",
+    )
     assert sorted(inbox.rglob("*")) == before and not Path("o.json").exists()
 
 

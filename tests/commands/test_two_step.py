@@ -126,7 +126,9 @@ def test_eval_beside_one_step(folder: Path, osprey) -> None:  # type: ignore[no-
     words = ("eval", "run=names/what", "detector=boxes/where", "accelerator=cpu")
     result = osprey(*words, "nothing=blue", "full_image_fallback=true")
     assert result.code == 0, result.err
-    stem = folder / "runs" / "names" / "what" / "evaluations" / "two-step-where-test"
+    evaluations = folder / "runs" / "names" / "what" / "evaluations"
+    (written,) = evaluations.glob("two-step-where-test-*.json")
+    stem = written.with_suffix("")
     figures = json.loads(stem.with_suffix(".json").read_text())
     one = json.loads((folder / "runs/names/what/summary.json").read_text())["test"]
     assert figures["n"] == one["n"] == 5

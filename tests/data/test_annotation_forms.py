@@ -22,7 +22,7 @@ SIZES = [(64, 48), (48, 64), (31, 17), (100, 100)]
 LABELS = ["RBC", "no", "7", "NA", "two words", 'a "b", c', "Größe & <x>", "魚", "it's"]
 letters = st.characters(exclude_categories=["Cc", "Cs", "Cn", "Co"], exclude_characters="/\\\ufeff")
 stems = st.text(letters, min_size=1, max_size=8).filter(lambda s: s == s.strip() and s[0] != ".")
-folders = st.sampled_from(["", "deck 1/", "a, b/c/", "Säge/"])
+folders = st.sampled_from(["", "deck 1/", "a, b/c/", "Säge/", "images/", "b/images/labels/"])
 share = st.floats(0, 1, width=32)
 
 

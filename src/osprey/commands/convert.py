@@ -83,7 +83,7 @@ def _guessed(source: Path) -> str:
         return "csv"
     if source.suffix.lower() in (".yaml", ".yml") or (source / "data.yaml").is_file():
         return "yolo"
-    if any(source.glob("Annotations/*.xml")):
+    if any(source.glob("Annotations/**/*.xml")):
         return "voc"
     if any(any(source.glob(name)) for name in ("*/_annotations.coco.json", "annotations/*.json")):
         return "coco"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,9 +48,7 @@ def _evaluate(config: EvalConfig) -> None:
 
     pick_device(config.accelerator)
     split = config.data.split
-    elsewhere = f"-{Path(config.data.root).resolve().name}" if config.data.root else ""
-    views = "" if config.tta == "none" else f"-{config.tta}"
-    name = f"{config.checkpoint}-{split}{elsewhere}{views}"
+    name = f"{config.checkpoint}-{split}{_told_apart(config)}"
     predictions = run.path / "evaluations" / f"{name}.csv"
     predictions.parent.mkdir(exist_ok=True)
     kind = kind_of(settings.task.name)
@@ -92,7 +91,7 @@ def _two_step(config: EvalConfig, detector: str) -> None:
         fallback=config.full_image_fallback,
     )
     one_step = Predictor(whole.best, device, config.tta)
-    name = f"evaluations/two-step-{where.path.name}-{config.data.split}"
+    name = f"evaluations/two-step-{where.path.name}-{config.data.split}{_told_apart(config)}"
     (what.path / "evaluations").mkdir(exist_ok=True)
     figures = compare(steps, one_step, part, config.nothing, what.path / f"{name}.csv")
     runs_of = {"detector": where, "classifier": what, "one_step_classifier": whole}
@@ -101,6 +100,18 @@ def _two_step(config: EvalConfig, detector: str) -> None:
     what.write_json(f"{name}.json", figures)
     print_comparison(figures, config.data.split)
     say(f"wrote   {what.path / name}.json and .csv")
+
+
+def _told_apart(config: EvalConfig) -> str:
+    """What names the figures of other data and settings, so that none take another's place."""
+    data = config.data
+    place = data.root and Path(data.root).expanduser().resolve()
+    shown = [place.name if place else "", "" if config.tta == "none" else config.tta]
+    of_two = (config.one_step, config.min_score, config.full_image_fallback, config.nothing)
+    hidden = (str(place or ""), data.reader, data.file, *of_two)
+    if hidden != ("", None, None, None, None, False, None):
+        shown.append(hashlib.sha256(repr(hidden).encode()).hexdigest()[:6])
+    return "".join(f"-{part}" for part in shown if part)
 
 
 def _samples(config: EvalConfig, settings: TrainConfig, run: RunFolder) -> Manifest:

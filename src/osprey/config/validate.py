@@ -226,6 +226,9 @@ def validate_eval(config: EvalConfig) -> None:
     for key in ("batch_size", "num_workers"):
         check_range(key, getattr(config, key), *RANGES[f"data.{key}"])
     check_range("min_score", config.min_score, 0, 1)
+    for key in ("reader", "file"):
+        if getattr(config.data, key) is not None and config.data.root is None:
+            raise ConfigError(f"data.{key} is of another data set: name its folder with data.root")
     of_two = {
         "one_step": config.one_step is not None,
         "min_score": config.min_score is not None,

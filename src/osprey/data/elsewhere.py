@@ -42,10 +42,10 @@ def read_elsewhere(
         kinds = "photos with boxes", "photos of one label each"
         has, needs = kinds if other.is_detection else kinds[::-1]
         raise DataError(f"'{asked.root}' holds {has}, and the run needs {needs}: set data.reader")
-    if trained.single_class is not None:
-        other = as_one_class(other, trained.single_class)
     if trained.classes is not None:
         other = only_classes(other, [name for name in trained.classes if name in other.classes])
+    if trained.single_class is not None:
+        other = as_one_class(other, trained.single_class)
     strange = sorted(set(other.classes) - set(known.classes))
     if strange:
         raise DataError(
@@ -60,6 +60,5 @@ def read_elsewhere(
         other = other.where(~other.table["path"].isin(list(bad)))
     if other.is_detection:
         other, _ = mend_boxes(other, notices)
-    if (other.table["split"] == "").all():
-        other.table["split"] = asked.split
-    return other
+    splits = other.table["split"].replace("", asked.split)
+    return replace(other, table=other.table.assign(split=splits))

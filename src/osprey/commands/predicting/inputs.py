@@ -69,7 +69,9 @@ def photos_of(folder: str, output: str) -> list[Path]:
         raise UserError(f"--output: '{output}' is a folder; name a file")
     if not target.parent.is_dir():
         raise UserError(f"--output: there is no folder '{target.parent}' to write to")
-    return photos_below(folder)
+    photos = photos_below(folder)
+    outside([target.parent], Path(folder).expanduser(), photos, "--output")
+    return photos
 
 
 def folder_to_write(name: str, option: str) -> Path:

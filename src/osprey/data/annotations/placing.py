@@ -86,3 +86,17 @@ def below(photo: str | Path, root: Path) -> str:
             "folder above"
         )
     return Path(absolute).relative_to(top).as_posix()
+
+
+def boxes_of(photo: str) -> Path:
+    """A photo's text file of YOLO's: ``labels`` for the last ``images`` above it, else beside it.
+
+    Args:
+        photo: Its path; the first part, where the set lies, is none of the set's own.
+    """
+    parts = list(Path(photo).parts)
+    for place in range(len(parts) - 2, 0, -1):
+        if parts[place] == "images":
+            parts[place] = "labels"
+            break
+    return Path(*parts).with_suffix(".txt")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from osprey.data.annotations.parsing import line_with, read_lines, read_text, read_yaml
-from osprey.data.annotations.placing import below, check_stems
+from osprey.data.annotations.placing import below, boxes_of, check_stems
 from osprey.data.annotations.table import Annotations, Collector
 from osprey.data.annotations.values import a_score, four_numbers
 from osprey.data.folders import walk_photos
@@ -41,7 +41,7 @@ def read(path: Path, root: Path) -> Annotations:
     for photo, split in photos.items():
         name = below(photo, root)
         row = found.measured(name, split=split)
-        boxes = _boxes_of(photo)
+        boxes = boxes_of(photo)
         if boxes.is_file():
             _take(found, row, boxes, names)
         else:
@@ -122,16 +122,6 @@ def _listed(file: Path) -> list[Path]:
     return photos
 
 
-def _boxes_of(photo: str) -> Path:
-    """The text file of a photo: under ``labels`` for one under ``images``, else beside it."""
-    parts = list(Path(photo).parts)
-    for place in range(len(parts) - 2, 0, -1):
-        if parts[place] == "images":
-            parts[place] = "labels"
-            break
-    return Path(*parts).with_suffix(".txt")
-
-
 def _take(found: Collector, row: int, file: Path, names: dict[int, str]) -> None:
     for number, line in enumerate(read_lines(file), start=1):
         words = line.split()
@@ -151,7 +141,7 @@ def _take(found: Collector, row: int, file: Path, names: dict[int, str]) -> None
 
 def _check_orphans(photos: dict[str, str]) -> None:
     """Refuse boxes without a photo."""
-    wanted = {_boxes_of(photo) for photo in photos}
+    wanted = {boxes_of(photo) for photo in photos}
     for folder in sorted({file.parent for file in wanted}):
         for file in filter(Path.is_file, sorted(folder.glob("*.txt"))):
             if file not in wanted and file.name not in _NOT_BOXES and "labels" in file.parts:

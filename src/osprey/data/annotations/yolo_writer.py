@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from osprey.data.annotations.placing import check_places, place_photo
+from osprey.data.annotations.placing import boxes_of, check_places, place_photo
 from osprey.data.annotations.table import Annotations, BoxRow
 from osprey.data.manifest import SPLITS
 
@@ -32,8 +32,9 @@ def _places(record: dict[str, Any]) -> tuple[PurePosixPath, PurePosixPath]:
     """Where a photo and its boxes go, in the folder that is written."""
     folder = record.get("split") or "unsplit"
     name = record["file"].removeprefix(f"images/{folder}/").removeprefix("JPEGImages/")
-    text = PurePosixPath("labels", folder, name).with_suffix(".txt")
-    return PurePosixPath("images", folder, name), text
+    photo = PurePosixPath("images", folder, name)
+    text = boxes_of(f"set/{photo}").relative_to("set")
+    return photo, PurePosixPath(text.as_posix())
 
 
 def _yaml(folders: dict[str, str], numbers: dict[str, int]) -> str:

@@ -69,9 +69,14 @@ def metrics_line(figures: Mapping[str, Any]) -> str:
         for name in ("small", "medium", "large")
         if figures[f"ap_{name}"] is not None
     )
+    counts = f"n={figures['n']} photos, {figures['boxes']} boxes"
+    if figures["map"] is None:
+        empty = figures["empty"]
+        alarms = f"false alarms on {empty['with_false_alarm']} of {empty['n']} photos"
+        return f"no boxes, so no AP; {alarms} ({counts})"
     return (
         f"AP50 {figures['ap50']:.3f}, AP75 {figures['ap75']:.3f}, mAP {figures['map']:.3f} "
-        f"({sizes}) (n={figures['n']} photos, {figures['boxes']} boxes)"
+        f"({sizes}) ({counts})"
     )
 
 
