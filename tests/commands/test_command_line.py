@@ -17,7 +17,10 @@ HELP = "--help' tells what there is\n"
             ("report", "--outputs", "x"),
             f"there is no option '--outputs'; did you mean '--output'; 'osprey report {HELP}",
         ),
-        (("models", "resnet*", "vit*"), f"there is no place for 'vit*'; 'osprey models {HELP}"),
+        (
+            ("models", "resnet*", "vit*"),
+            f"there is no place for 'vit*' (names with spaces need quotes); 'osprey models {HELP}",
+        ),
         (
             ("convert", "--to", "csv"),
             "the following arguments are required: --input, --output; 'osprey convert " + HELP,

@@ -17,8 +17,10 @@ class Parser(argparse.ArgumentParser):
         strange = re.match(r"unrecognized arguments: (\S+)", message)
         if strange:
             word, _, _ = strange[1].partition("=")
-            kind = "option" if word.startswith("-") else "place for"
-            message = f"there is no {kind} '{word}'{nearest(word, self._option_string_actions)}"
+            if word.startswith("-"):
+                message = f"there is no option '{word}'{nearest(word, self._option_string_actions)}"
+            else:
+                message = f"there is no place for '{word}' (names with spaces need quotes)"
         raise UserError(f"{message.removesuffix('?')}; '{self.prog} --help' tells what there is")
 
 
