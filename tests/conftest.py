@@ -193,6 +193,14 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def folder(detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder beside the detector's run."""
+    monkeypatch.chdir(tmp_path)
+    os.symlink(detector / "runs", tmp_path / "runs")
+    return tmp_path
+
+
 def real_data(*parts: str) -> Path:
     """A folder of the real data, or a skip that says it is absent."""
     root = Path(os.environ.get("OSPREY_REAL_DATA", REPOSITORY.parent / "shared" / "data"))

@@ -33,13 +33,6 @@ from osprey.training.detecting.predictor import BoxPredictor
 
 
 @pytest.fixture
-def folder(detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    os.symlink(detector / "runs", tmp_path / "runs")
-    return tmp_path
-
-
-@pytest.fixture
 def given_folder(detector: Path, tmp_path: Path) -> Path:
     """Photos in class folders under a split, one unreadable, one enlarged beyond the input."""
     found = sorted((detector / "harbour" / "images").rglob("*.jpg"))[:6]

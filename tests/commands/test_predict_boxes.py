@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -15,14 +14,6 @@ from conftest import only_run
 from osprey.data.annotations import read_annotations
 from osprey.errors import UnreadableImage
 from osprey.training.detecting.predictor import BoxPrediction, BoxPredictor
-
-
-@pytest.fixture
-def folder(detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder beside the detector's run."""
-    monkeypatch.chdir(tmp_path)
-    os.symlink(detector / "runs", tmp_path / "runs")
-    return tmp_path
 
 
 @pytest.fixture

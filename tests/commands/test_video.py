@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -19,13 +18,6 @@ from osprey.imaging.video import Frame, VideoWriter, open_video
 from osprey.training.detecting.watching import Pace
 
 av = pytest.importorskip("av", reason="the extra 'video' is not installed")
-
-
-@pytest.fixture
-def folder(detector: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    os.symlink(detector / "runs", tmp_path / "runs")
-    return tmp_path
 
 
 @pytest.fixture

@@ -1,13 +1,7 @@
 {
   // Figures, confusions and photos of one class or one slice, counted anew from every answer.
   const data = JSON.parse(document.getElementById("samples").textContent);
-  const form = document.getElementById("filter");
-  const byClass = document.getElementById("by-class");
-  const bySlice = document.getElementById("by-slice");
-  const chosen = document.getElementById("chosen");
-  const clear = document.getElementById("clear");
   const body = document.querySelector("#confusions tbody");
-  const cards = [...document.querySelectorAll(".card")];
   const percent = (share) => `${(100 * share).toFixed(1)}%`;
 
   const wilson = (right, n) => {
@@ -17,17 +11,12 @@
     return [Math.max(0, centre - half), Math.min(1, centre + half)];
   };
 
-  const test = () => {
-    const label = byClass.value === "" ? -1 : Number(byClass.value);
-    const [column, code] = (bySlice?.value || "").split(":").map(Number);
-    const codes = bySlice?.value ? data.slices[column].codes : null;
-    return (row) => (label < 0 || data.labels[row] === label) && (!codes || codes[row] === code);
-  };
+  const isIn = ({ label, inside }, row) => (label < 0 || data.labels[row] === label) && inside(row);
 
-  const count = (keep) => {
+  const countUp = (choice) => {
     const found = { n: 0, right: 0, score: 0, pairs: new Map(), of: new Map() };
     for (let row = 0; row < data.labels.length; row += 1) {
-      if (!keep(row)) continue;
+      if (!isIn(choice, row)) continue;
       const label = data.labels[row], answer = data.predicted[row];
       found.n += 1;
       found.score += data.scores[row] / 1000;
@@ -59,24 +48,15 @@
     body.replaceChildren(...(rows.length ? rows : [tableRow(["No mistakes.", "", "", ""])]));
   };
 
-  const update = () => {
-    const keep = test();
-    const found = count(keep);
+  const count = (choice) => {
+    const found = countUp(choice);
     const [low, high] = found.n ? wilson(found.right, found.n) : [0, 1];
-    chosen.textContent = found.n
-      ? `n=${found.n}: top-1 ${percent(found.right / found.n)} (${percent(low)} to ${percent(high)}), mean score ${percent(found.score / found.n)}`
-      : "no photos";
     document.querySelector("[data-of]").textContent = `n=${found.n}`;
     showConfusions(found);
-    for (const card of cards) card.hidden = !keep(Number(card.dataset.row));
-    const none = document.getElementById("no-photos");
-    if (none) none.hidden = cards.some((card) => !card.hidden);
-    clear.hidden = !(byClass.value || bySlice?.value);
+    return found.n
+      ? `n=${found.n}: top-1 ${percent(found.right / found.n)} (${percent(low)} to ${percent(high)}), mean score ${percent(found.score / found.n)}`
+      : "no photos";
   };
 
-  form.addEventListener("change", update);
-  form.addEventListener("reset", () => setTimeout(update));
-  form.addEventListener("submit", (event) => event.preventDefault());
-  form.hidden = false;
-  update();
+  onChoice(data, { count, shows: (card, choice) => isIn(choice, Number(card.dataset.row)) });
 }
