@@ -61,7 +61,7 @@ def main(turns: int = 2) -> list[Row]:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["here"]:
-        from osprey.training.allocator import keep_freed_memory
+        from osprey.system.allocator import keep_freed_memory
 
         keep_freed_memory()
         print(*(rate(*how) for how in BATCHES.values()))

@@ -10,14 +10,14 @@ from hydra import compose, initialize_config_dir
 from osprey.config.compose import CONFIG_DIR, typed
 from osprey.config.schema import TrainConfig
 from osprey.data.dataset import Batch
+from osprey.engine.fit import quieten
 from osprey.imaging import Preprocess
-from osprey.models.checkpoint import Facts
+from osprey.models.checkpoint import CheckpointMetadata
 from osprey.models.registry import ModelSpec, build
-from osprey.tasks.classification import Classification
-from osprey.training.devices import pick_device
-from osprey.training.fit import quieten
-from osprey.training.tuning import autotune
-from osprey.training.tuning.trial import Setting, Trial
+from osprey.system.devices import pick_device
+from osprey.tasks.classification.module import Classification
+from osprey.tuning import autotune
+from osprey.tuning.trial import Setting, Trial
 
 # config, side in pixels, batch, goal
 MODELS = [
@@ -41,7 +41,7 @@ def make_task(config: TrainConfig, size: int) -> Classification:
     """An untrained network in the task that trains it."""
     torch.manual_seed(0)
     spec = ModelSpec(config.model.factory, config.model.name, {})
-    facts = Facts("classification", spec, CLASSES, Preprocess(size=size).to_dict())
+    facts = CheckpointMetadata("classification", spec, CLASSES, Preprocess(size=size).to_dict())
     counts = np.full(len(CLASSES), 100)
     return Classification(build(spec, len(CLASSES)), facts, config, counts)
 

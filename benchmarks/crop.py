@@ -18,16 +18,16 @@ import numpy as np
 import torch
 from common import Row, compare, finish
 
-from osprey.data.crop_book import CropBook
+from osprey.data.crop_journal import CropJournal
 from osprey.data.crop_labels import Labels
 from osprey.data.folders import walk_photos
 from osprey.data.harbour import render_harbour
 from osprey.imaging import Preprocess
-from osprey.models.checkpoint import FACTS_KEY, Facts, write_checkpoint
+from osprey.models.checkpoint import METADATA_KEY, CheckpointMetadata, write_checkpoint
 from osprey.models.registry import build
 from osprey.models.spec import ModelSpec
-from osprey.training.detecting.cropper import Cropper, Wish
-from osprey.training.detecting.predictor import BoxPredictor
+from osprey.pipelines.cropper import CropOptions, Cropper
+from osprey.tasks.detection.predictor import BoxPredictor
 
 PHOTOS = 200
 OPTIONS = {"backbone": "mobilenetv2_100"}
@@ -38,8 +38,8 @@ def untrained(folder: Path, size: int) -> Path:
     torch.manual_seed(0)
     spec = ModelSpec("detector", "ssdlite", OPTIONS)
     state = {f"model.{key}": value for key, value in build(spec, 1).state_dict().items()}
-    facts = Facts("detection", spec, ["fish"], Preprocess(size).to_dict())
-    write_checkpoint({FACTS_KEY: facts.to_dict(), "state_dict": state}, folder / "best.ckpt")
+    facts = CheckpointMetadata("detection", spec, ["fish"], Preprocess(size).to_dict())
+    write_checkpoint({METADATA_KEY: facts.to_dict(), "state_dict": state}, folder / "best.ckpt")
     return folder / "best.ckpt"
 
 
@@ -63,8 +63,8 @@ def main() -> list[Row]:
         labels = Labels(None)
 
         def crop() -> float:
-            with CropBook(folder / f"crops{next(outputs)}", {}) as book:
-                cropper = Cropper(root, photos, labels, book, Wish(0.1, False, "skip"))
+            with CropJournal(folder / f"crops{next(outputs)}", {}) as book:
+                cropper = Cropper(root, photos, labels, book, CropOptions(0.1, False, "skip"))
                 started = time.perf_counter()
                 cropper.run(predictor)
                 book.tables(labels)

@@ -28,10 +28,10 @@ from timm.optim import create_optimizer_v2
 from timm.utils import dispatch_clip_grad
 
 from osprey.config.schema import TrainConfig
-from osprey.training.devices import pick_device
-from osprey.training.fit import quieten
-from osprey.training.tuning import autotune
-from osprey.training.tuning.trial import Setting, Trial
+from osprey.engine.fit import quieten
+from osprey.system.devices import pick_device
+from osprey.tuning import autotune
+from osprey.tuning.trial import Setting, Trial
 
 
 def write_photos(root: Path, count: int) -> None:

@@ -10,7 +10,7 @@ from common import Row, compare, finish
 from faster_coco_eval import COCO, COCOeval_faster
 
 from osprey.imaging.boxes import Detections
-from osprey.tasks.coco import coco_figures
+from osprey.tasks.detection.coco import coco_metrics
 
 PHOTOS, CLASSES = 1000, 10
 
@@ -66,7 +66,7 @@ def main() -> list[Row]:
 
     def ours() -> float:
         started = time.perf_counter()
-        values["ours"] = coco_figures(truth, found, CLASSES).scalars["map"]
+        values["ours"] = coco_metrics(truth, found, CLASSES).scalars["map"]
         return PHOTOS / (time.perf_counter() - started)
 
     def alone() -> float:

@@ -80,13 +80,13 @@ def training(folder: Path, table: Path) -> float:
     )
     highest = 0.0
     try:
-        settled = 0
-        while settled < 8:
+        resolved = 0
+        while resolved < 8:
             time.sleep(1)
             if process.poll() is not None:
                 raise RuntimeError("training ended before it could be measured")
             if len(family(process.pid)) > WORKERS:
-                highest, settled = max(highest, resident(process.pid)), settled + 1
+                highest, resolved = max(highest, resident(process.pid)), resolved + 1
     finally:
         process.kill()
         process.wait()

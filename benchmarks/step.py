@@ -16,13 +16,13 @@ from pytorch_lightning.callbacks import Callback
 
 from osprey.config.schema import TrainConfig
 from osprey.data.prepare import prepare
-from osprey.training.assemble import assemble
-from osprey.training.devices import pick_device
-from osprey.training.fit import quieten
-from osprey.training.run_folder import RunFolder
-from osprey.training.trainer import make_trainer
-from osprey.training.tuning.autotune import defaults, resolve_auto
-from osprey.training.tuning.trial import lay_out
+from osprey.engine.assemble import assemble
+from osprey.engine.fit import quieten
+from osprey.engine.trainer import make_trainer
+from osprey.runs.folder import RunFolder
+from osprey.system.devices import pick_device
+from osprey.tuning.autotune import defaults, resolve_auto
+from osprey.tuning.trial import lay_out
 
 WARM = 3  # steps before the clock starts: workers come up and fill their queues
 

@@ -12,8 +12,8 @@ import numpy as np
 import yaml
 
 from osprey.imaging.boxes import Detections
-from osprey.training.detecting.figures import figures
-from osprey.training.detecting.outputs import BoxOutputs, write_boxes
+from osprey.tasks.detection.metrics import figures
+from osprey.tasks.detection.outputs import BoxOutputs, write_boxes
 
 WIDTH, HEIGHT = 400, 300
 CURVE = [

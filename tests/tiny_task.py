@@ -15,9 +15,9 @@ from torch.utils.data import DataLoader
 
 from osprey.data.dataset import Batch
 from osprey.imaging import Preprocess
-from osprey.models.checkpoint import Facts
+from osprey.models.checkpoint import CheckpointMetadata
 from osprey.models.registry import ModelSpec, build
-from osprey.tasks.classification import Classification
+from osprey.tasks.classification.module import Classification
 
 BATCHES, CLASSES = 3, ["a", "b", "c"]
 PREPROCESS = Preprocess(size=32, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
@@ -31,8 +31,8 @@ def make_task(*overrides: str) -> Classification:
     config = train_config(
         "augmentation=none", "optimizer.lr=0.01", "scheduler.warmup=0", *overrides
     )
-    facts = Facts("classification", spec, CLASSES, PREPROCESS.to_dict())
-    return Classification(build(spec, len(CLASSES)), facts, config, np.array([4, 4, 4]))
+    metadata = CheckpointMetadata("classification", spec, CLASSES, PREPROCESS.to_dict())
+    return Classification(build(spec, len(CLASSES)), metadata, config, np.array([4, 4, 4]))
 
 
 def random_batches(count: int = BATCHES, seed: int = 0) -> list[Batch]:

@@ -11,7 +11,7 @@ import pytest
 from conftest import Result
 from helpers import write_photo
 
-from osprey.data.annotations import read_annotations
+from osprey.data.formats import read_annotations
 
 Command = Callable[..., Result]
 

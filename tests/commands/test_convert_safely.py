@@ -13,7 +13,7 @@ import pytest
 from conftest import Result
 from helpers import write_photo
 
-from osprey.data.annotations import placing, read_annotations
+from osprey.data.formats import placing, read_annotations
 from osprey.errors import DataError
 
 Command = Callable[..., Result]

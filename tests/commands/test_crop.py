@@ -23,13 +23,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osprey.config.schema import DataConfig
-from osprey.data.crop_book import CropBook
+from osprey.data.crop_journal import CropJournal
 from osprey.data.naming import unique_stems
 from osprey.data.readers import read_folder
 from osprey.errors import UnreadableImage
 from osprey.imaging.cropping import cut
-from osprey.training.detecting import cropper
-from osprey.training.detecting.predictor import BoxPredictor
+from osprey.pipelines import cropper
+from osprey.tasks.detection.predictor import BoxPredictor
 
 
 @pytest.fixture
@@ -322,7 +322,7 @@ def test_a_photo_taken_away_meanwhile_fails_alone(
         raise UnreadableImage(f"{path}: no such file")
 
     monkeypatch.setattr(cropper, "read_image", gone)
-    monkeypatch.setattr("osprey.training.detecting.predictor._KEPT", 0)
+    monkeypatch.setattr("osprey.tasks.detection.predictor._KEPT", 0)
     result = crop("out")
     assert result.code == 0
     empty = rows_of(Path("out/no_detection.csv"))
@@ -331,7 +331,7 @@ def test_a_photo_taken_away_meanwhile_fails_alone(
 
 
 def test_one_command_at_a_time(folder: Path, crop: Crop) -> None:
-    with CropBook(Path("out"), {}):
+    with CropJournal(Path("out"), {}):
         result = crop("out")
     assert (result.code, result.err) == (
         2,

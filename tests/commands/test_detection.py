@@ -22,7 +22,7 @@ from conftest import (
     run_process,
 )
 
-from osprey.models.checkpoint import facts_of, read_checkpoint
+from osprey.models.checkpoint import metadata_of, read_checkpoint
 
 FCOS = [
     *("train", "task=detection", "data=harbour_boxes", "model=fcos", *TINY_BOXES),
@@ -46,7 +46,7 @@ def test_a_run_keeps_what_it_found(
     assert {"n", "boxes", "map", "ap50", "ap75", "per_class", "count_error", "empty"} <= set(
         summary["test"]
     )
-    facts = facts_of(read_checkpoint(run / "checkpoints" / "best.ckpt"), run)
+    facts = metadata_of(read_checkpoint(run / "checkpoints" / "best.ckpt"), run)
     assert facts.thresholds == list(summary["thresholds"].values())
     found = pd.read_csv(run / "predictions.csv")
     assert list(found.columns) == ["path", "label", "score", "x", "y", "w", "h"]

@@ -13,10 +13,10 @@ import torch
 from conftest import TINY, make_photos
 from helpers import train_config
 
+from osprey.ensembling.members import find_members
 from osprey.errors import ConfigError
-from osprey.training.combining.members import find_members
-from osprey.training.predict import Predictor
-from osprey.training.run_folder import RunFolder
+from osprey.runs.folder import RunFolder
+from osprey.tasks.classification.predictor import Predictor
 
 RUNS = {
     "first": ["seed=1"],
@@ -82,7 +82,7 @@ def test_the_average_is_the_mean_of_the_predictions(work: Path, several: Path, o
     members = [table(run_of(name) / "predictions.csv") for name in ("first", "second")]
     predictor = Predictor(run / "checkpoints" / "best.ckpt")
     for file, found in zip(files, predictor.predict(files), strict=True):
-        raw = torch.tensor(found.probabilities).double().log() * predictor.facts.temperature
+        raw = torch.tensor(found.probabilities).double().log() * predictor.metadata.temperature
         path = file.relative_to(several / "photos").as_posix()
         own = torch.tensor(
             [[float(m[path][f"p:{c}"]) for c in summary["classes"]] for m in members]

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from osprey.errors import UserError
 from osprey.models.simple_cnn import SimpleCNN
 from osprey.reports.line_chart import line_chart
-from osprey.training.tuning.find_batch import BatchFigure, suggest_batch
-from osprey.training.tuning.find_lr import suggest
+from osprey.tuning.find_batch import BatchFigure, suggest_batch
+from osprey.tuning.find_lr import suggest
 
 RATES = [float(rate) for rate in np.geomspace(1e-6, 1, 100)]
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from conftest import only_run
 
-from osprey.data.annotations import read_annotations
+from osprey.data.formats import read_annotations
 from osprey.errors import UnreadableImage
-from osprey.training.detecting.predictor import BoxPrediction, BoxPredictor
+from osprey.tasks.detection.predictor import BoxPrediction, BoxPredictor
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def test_a_photo_taken_away_before_it_is_drawn_fails_alone(
     def gone(path: Path) -> np.ndarray:
         raise UnreadableImage(f"{path}: no such file")
 
-    monkeypatch.setattr("osprey.training.detecting.predictor._KEPT", 0)
+    monkeypatch.setattr("osprey.tasks.detection.predictor._KEPT", 0)
     monkeypatch.setattr("osprey.commands.predicting.pictures.read_image", gone)
     result = osprey("predict", "--folder", inbox / "sub", "--output", "o.json", "--save-dir", "out")
     assert result.code == 0, result.err

@@ -12,8 +12,8 @@ import pytest
 import torch
 from conftest import TIMES, TINY, make_photos, only_run, osprey_process, run_process
 
-from osprey.training.callbacks import Progress
-from osprey.training.run_folder import RunFolder
+from osprey.engine.callbacks.progress import Progress
+from osprey.runs.folder import RunFolder
 
 WORDS = [
     *TINY,

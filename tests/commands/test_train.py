@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import TINY, make_photos, only_run
 
+from osprey.engine.callbacks.progress import Progress
 from osprey.models.checkpoint import load_model
-from osprey.training.callbacks import Progress
 
 
 def rows(path: Path) -> list[dict[str, str]]:

@@ -15,9 +15,9 @@ from osprey.errors import UnreadableImage
 from osprey.imaging import read_image
 from osprey.imaging.boxes import Detections
 from osprey.imaging.cropping import cut
-from osprey.training.detecting.predictor import BoxPrediction
-from osprey.training.detecting.two_step import Recognised
-from osprey.training.predict import Predictor
+from osprey.pipelines.two_step import Recognised
+from osprey.tasks.classification.predictor import Predictor
+from osprey.tasks.detection.predictor import BoxPrediction
 
 
 @pytest.fixture
@@ -104,8 +104,8 @@ def test_a_photo_taken_away_between_the_steps_fails_alone(
             raise UnreadableImage(f"{path}: no such file")
         return read_image(path)
 
-    monkeypatch.setattr("osprey.training.detecting.predictor._KEPT", 0)
-    monkeypatch.setattr("osprey.training.detecting.two_step.read_image", gone)
+    monkeypatch.setattr("osprey.tasks.detection.predictor._KEPT", 0)
+    monkeypatch.setattr("osprey.pipelines.two_step.read_image", gone)
     words = ("predict", "--folder", photos / "blue", *STEPS, "--min-score", "0")
     assert osprey(*words, "--output", "r.json", "--strict").code == 1
     images = json.loads(Path("r.json").read_text())["images"]

@@ -15,7 +15,7 @@ from conftest import only_run, real_data
 from osprey.errors import UserError
 from osprey.imaging import video
 from osprey.imaging.video import Frame, VideoWriter, open_video
-from osprey.training.detecting.watching import Pace
+from osprey.pipelines.video import Pace
 
 av = pytest.importorskip("av", reason="the extra 'video' is not installed")
 

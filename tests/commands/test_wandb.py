@@ -12,11 +12,12 @@ import pytest
 from conftest import TINY, only_run, run_process
 from helpers import train_config
 
+from osprey.engine import fit, worker
+from osprey.engine.launch import train_run
+from osprey.engine.loggers import build as loggers
+from osprey.engine.loggers import wandb_media
 from osprey.errors import Interrupted, UserError
-from osprey.training import fit, loggers, worker
-from osprey.training.launch import train_run
-from osprey.training.run_folder import RunFolder
-from osprey.training.showing import wandb_media
+from osprey.runs.folder import RunFolder
 
 
 @pytest.mark.slow
@@ -75,7 +76,7 @@ def test_a_run_that_failed_is_ended_as_failed(
             raise error
 
     monkeypatch.setattr(fit, "fit", train)
-    monkeypatch.setattr("osprey.training.finish.finish", lambda *_: {})
+    monkeypatch.setattr("osprey.engine.finalize.finish", lambda *_: {})
     monkeypatch.setattr(RunFolder, "write_text", lambda *_: None)
     folder = RunFolder(only_run(trained))
     monkeypatch.setattr(sys, "argv", ["worker", str(folder.path)])

@@ -14,8 +14,8 @@ from helpers import write_photo
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from osprey.data.annotations import FORMS, Annotations, read_annotations, write_annotations
-from osprey.data.annotations.table import IMAGE_FIELDS, Collector
+from osprey.data.formats import FORMS, Annotations, read_annotations, write_annotations
+from osprey.data.formats.table import IMAGE_FIELDS, Collector
 from osprey.errors import DataError
 
 SIZES = [(64, 48), (48, 64), (31, 17), (100, 100)]

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from osprey.data.annotations.mend import mend_annotations, mend_boxes
-from osprey.data.annotations.table import Collector
 from osprey.data.box_column import Box
+from osprey.data.formats.mend import mend_annotations, mend_boxes
+from osprey.data.formats.table import Collector
 from osprey.data.manifest import Manifest, complete
 from osprey.data.prepare import Prepared, prepare
 from osprey.data.readers import read_manifest

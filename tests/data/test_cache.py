@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from osprey.augmentation import Policy
-from osprey.data import caching, disk_cache, room
+from osprey.data import caching, disk_cache
 from osprey.data.cache import PhotoCache, Source, fill, memory_file
 from osprey.data.datamodule import DataModule
 from osprey.data.disk_cache import DiskCache
@@ -32,6 +32,7 @@ from osprey.data.readers import read_folder
 from osprey.data.stamps import file_stamps
 from osprey.errors import DataError, UnreadableImage
 from osprey.imaging import Preprocess
+from osprey.system import memory as room
 
 SIZES = ((20, 30), (31, 17), (16, 16), (90, 150), (300, 40))
 

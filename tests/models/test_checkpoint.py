@@ -11,11 +11,19 @@ import pytest
 import torch
 
 from osprey.errors import CheckpointError
-from osprey.models.checkpoint import Facts, facts_of, load_model, read_checkpoint, write_checkpoint
+from osprey.models.checkpoint import (
+    CheckpointMetadata,
+    load_model,
+    metadata_of,
+    read_checkpoint,
+    write_checkpoint,
+)
 from osprey.models.registry import ModelSpec, build
 
 SPEC = ModelSpec("simple_cnn", "simple_cnn", {"width": 4})
-FACTS = Facts("classification", SPEC, ["cat", "dog"], {"size": 32, "resize": "squash"}, 1.5)
+FACTS = CheckpointMetadata(
+    "classification", SPEC, ["cat", "dog"], {"size": 32, "resize": "squash"}, 1.5
+)
 
 
 class Bomb:
@@ -28,11 +36,11 @@ class Bomb:
         return os.mkdir, (str(self.trace),)
 
 
-def content(**facts: Any) -> dict[str, Any]:
-    """A good checkpoint, some of its facts replaced."""
+def content(**metadata: Any) -> dict[str, Any]:
+    """A good checkpoint, some of its metadata replaced."""
     model = build(SPEC, 2)
     state = {f"model.{key}": value for key, value in model.state_dict().items()}
-    return {"state_dict": state, "epoch": 3, "osprey": FACTS.to_dict() | facts}
+    return {"state_dict": state, "epoch": 3, "osprey": FACTS.to_dict() | metadata}
 
 
 def refusal(saved: Any, folder: Path) -> str:
@@ -48,14 +56,14 @@ def test_a_round_trip_keeps_network_and_facts(tmp_path: Path) -> None:
     saved = content()
     path = tmp_path / "deep" / "er" / "best.ckpt"
     write_checkpoint(saved, path)
-    model, facts = load_model(path)
-    assert facts == FACTS
+    model, metadata = load_model(path)
+    assert metadata == FACTS
     assert not model.training
     for key, value in model.state_dict().items():
         assert torch.equal(value, saved["state_dict"][f"model.{key}"])
     again = read_checkpoint(path)
     assert again["epoch"] == 3
-    assert facts_of(again, path) == FACTS
+    assert metadata_of(again, path) == FACTS
 
 
 def test_averaged_weights_are_taken_where_there_are_some(tmp_path: Path) -> None:
@@ -183,7 +191,7 @@ def test_what_it_names_must_be_ours(tmp_path: Path, model: dict[str, Any], reaso
 
 
 @pytest.mark.parametrize(
-    "facts",
+    "metadata",
     [
         {"task": 3},
         {"classes": "cat"},
@@ -197,8 +205,8 @@ def test_what_it_names_must_be_ours(tmp_path: Path, model: dict[str, Any], reaso
     ],
     ids=str,
 )
-def test_facts_of_the_wrong_type(tmp_path: Path, facts: dict[str, Any]) -> None:
-    assert refusal(content(**facts), tmp_path) == (
+def test_facts_of_the_wrong_type(tmp_path: Path, metadata: dict[str, Any]) -> None:
+    assert refusal(content(**metadata), tmp_path) == (
         "checkpoint 'X' describes itself in a way Osprey never writes"
     )
 
@@ -208,7 +216,7 @@ def test_facts_that_are_missing(tmp_path: Path, name: str) -> None:
     saved = content()
     del saved["osprey"][name]
     assert refusal(saved, tmp_path) == "checkpoint 'X' lacks part of its description"
-    for nothing in (None, 3, "facts", []):
+    for nothing in (None, 3, "metadata", []):
         assert refusal(saved | {"osprey": nothing}, tmp_path) == (
             "checkpoint 'X' lacks part of its description"
         )

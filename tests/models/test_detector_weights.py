@@ -10,7 +10,7 @@ import timm
 import torch
 
 from osprey.errors import CheckpointError
-from osprey.models.detection import whole
+from osprey.models.detection import torchvision_detectors as whole
 from osprey.models.detection.detector import Detector
 from osprey.models.registry import ModelSpec
 from osprey.models.weights import build_pretrained

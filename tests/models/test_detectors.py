@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from osprey.errors import CheckpointError, ConfigError
-from osprey.models.checkpoint import FACTS_KEY, Facts, load_model, write_checkpoint
+from osprey.models.checkpoint import METADATA_KEY, CheckpointMetadata, load_model, write_checkpoint
 from osprey.models.detection.detector import Detector, Target
 from osprey.models.detection.spec import HEADS, WHOLE, with_backbone
 from osprey.models.folding import fold_batchnorm
@@ -199,16 +199,16 @@ PREPROCESS = {"size": 64, "resize": "squash", "mean": [0.5] * 3, "std": [0.5] * 
 def saved(name: str, classes: list[str], folder: Path) -> tuple[Path, Detector]:
     detector = small(name, len(classes))
     state = {f"model.{key}": value for key, value in detector.state_dict().items()}
-    facts = Facts("detection", spec_of(name), classes, PREPROCESS)
-    write_checkpoint({"state_dict": state, FACTS_KEY: facts.to_dict()}, folder / "best.ckpt")
+    metadata = CheckpointMetadata("detection", spec_of(name), classes, PREPROCESS)
+    write_checkpoint({"state_dict": state, METADATA_KEY: metadata.to_dict()}, folder / "best.ckpt")
     return folder / "best.ckpt", detector.eval()
 
 
 @pytest.mark.parametrize("name", HEADS)
 def test_a_checkpoint_answers_as_before(name: str, tmp_path: Path) -> None:
     path, before = saved(name, ["fish"], tmp_path)
-    after, facts = load_model(path)
-    assert facts.classes == ["fish"]
+    after, metadata = load_model(path)
+    assert metadata.classes == ["fish"]
     photo = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         one, other = before(photo)[0], after(photo)[0]
@@ -218,7 +218,7 @@ def test_a_checkpoint_answers_as_before(name: str, tmp_path: Path) -> None:
 def test_one_class_is_too_few_to_classify(tmp_path: Path) -> None:
     path, _ = saved("fcos", ["fish"], tmp_path)
     content = torch.load(path, weights_only=True)
-    content[FACTS_KEY]["task"] = "classification"
+    content[METADATA_KEY]["task"] = "classification"
     torch.save(content, path)
     with pytest.raises(CheckpointError, match="describes itself in a way Osprey never writes"):
         load_model(path)

@@ -13,33 +13,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from osprey.ensembling.ensemble import join
 from osprey.errors import CheckpointError, ConfigError
 from osprey.imaging import Preprocess
-from osprey.models.checkpoint import Facts, load_model, write_checkpoint
+from osprey.models.checkpoint import CheckpointMetadata, load_model, write_checkpoint
 from osprey.models.ensemble import Ensemble
 from osprey.models.registry import ModelSpec, build, check_spec, input_settings
-from osprey.training.combining.ensemble import join
 
 SPEC = ModelSpec("simple_cnn", "simple_cnn", {"width": 4})
 MEMBER = {**SPEC.to_dict(), "size": 32}
 CLASSES = ["a", "b", "c"]
 
 
-def trained(seed: int, classes: list[str] = CLASSES, **changes: Any) -> tuple[nn.Module, Facts]:
-    """A network that stands for a trained one, and its facts."""
+def trained(
+    seed: int, classes: list[str] = CLASSES, **changes: Any
+) -> tuple[nn.Module, CheckpointMetadata]:
+    """A network that stands for a trained one, and its metadata."""
     torch.manual_seed(seed)
     prepared = {"temperature": 1.0, **changes}
     temperature = prepared.pop("temperature")
     preprocess = Preprocess(**{"size": 32, **prepared})
-    facts = Facts("classification", SPEC, classes, preprocess.to_dict(), temperature)
-    return build(SPEC, len(classes)).eval(), facts
+    metadata = CheckpointMetadata(
+        "classification", SPEC, classes, preprocess.to_dict(), temperature
+    )
+    return build(SPEC, len(classes)).eval(), metadata
 
 
-def answers(model: nn.Module, pixels: torch.Tensor, facts: Facts) -> torch.Tensor:
-    """Tempered probabilities [N, C] of pixels in 0..1, normalised as ``facts`` say."""
-    mean, std = (torch.tensor(facts.preprocess[k]).view(1, 3, 1, 1) for k in ("mean", "std"))
+def answers(model: nn.Module, pixels: torch.Tensor, metadata: CheckpointMetadata) -> torch.Tensor:
+    """Tempered probabilities [N, C] of pixels in 0..1, normalised as ``metadata`` say."""
+    mean, std = (torch.tensor(metadata.preprocess[k]).view(1, 3, 1, 1) for k in ("mean", "std"))
     with torch.no_grad():
-        return (model((pixels - mean) / std) / facts.temperature).softmax(dim=1)
+        return (model((pixels - mean) / std) / metadata.temperature).softmax(dim=1)
 
 
 @quick
@@ -54,23 +58,23 @@ def test_members_answer_as_they_did_alone(
 ) -> None:
     one = trained(seed, temperature=temperature)
     other = trained(seed + 1, classes=order, mean=tuple(mean), std=(0.1, 0.3, 0.5))
-    network, facts = join([one, other], "average")
-    assert facts.classes == CLASSES
+    network, metadata = join([one, other], "average")
+    assert metadata.classes == CLASSES
     pixels = torch.rand(4, 3, 32, 32)
     mine, theirs = answers(*one[:1], pixels, one[1]), answers(*other[:1], pixels, other[1])
     theirs = theirs[:, [order.index(name) for name in CLASSES]]
-    found = answers(network, pixels, facts)
+    found = answers(network, pixels, metadata)
     torch.testing.assert_close(found, (mine + theirs) / 2, rtol=1e-4, atol=1e-5)
 
 
 def test_a_smaller_member_sees_a_smaller_photo(tmp_path: Path) -> None:
-    network, facts = join([trained(0, size=32), trained(1, size=64)], "average")
-    assert facts.preprocess["size"] == 64 and input_settings(facts.model).size == 64
+    network, metadata = join([trained(0, size=32), trained(1, size=64)], "average")
+    assert metadata.preprocess["size"] == 64 and input_settings(metadata.model).size == 64
     seen: list[int] = []
     for member in network.members:
         member.network.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape[-1]))
     plain = torch.full((1, 3, 64, 64), 0.25)
-    found = answers(network, plain, facts)
+    found = answers(network, plain, metadata)
     assert seen == [32, 64] and found.sum() == pytest.approx(1)
 
 
@@ -81,30 +85,30 @@ def test_what_members_must_share() -> None:
 
 @pytest.mark.parametrize("kind", ["average", "weighted", "stacked"])
 def test_a_checkpoint_holds_all_of_it(kind: str, tmp_path: Path) -> None:
-    network, facts = join([trained(0, temperature=2.0), trained(1)], kind)
+    network, metadata = join([trained(0, temperature=2.0), trained(1)], kind)
     state = {f"model.{key}": value for key, value in network.state_dict().items()}
-    write_checkpoint({"osprey": facts.to_dict(), "state_dict": state}, tmp_path / "x.ckpt")
+    write_checkpoint({"osprey": metadata.to_dict(), "state_dict": state}, tmp_path / "x.ckpt")
     again, found = load_model(tmp_path / "x.ckpt")
-    assert isinstance(again, Ensemble) and found == facts
+    assert isinstance(again, Ensemble) and found == metadata
     pixels = torch.rand(2, 3, 32, 32)
-    torch.testing.assert_close(answers(again, pixels, found), answers(network, pixels, facts))
+    torch.testing.assert_close(answers(again, pixels, found), answers(network, pixels, metadata))
 
 
 def test_an_order_out_of_range_is_no_crash(tmp_path: Path) -> None:
-    network, facts = join([trained(0), trained(1)], "average")
+    network, metadata = join([trained(0), trained(1)], "average")
     state = {f"model.{key}": value for key, value in network.state_dict().items()}
     state["model.members.0.order"] = torch.tensor([99, -7, 10**12])
-    write_checkpoint({"osprey": facts.to_dict(), "state_dict": state}, tmp_path / "x.ckpt")
+    write_checkpoint({"osprey": metadata.to_dict(), "state_dict": state}, tmp_path / "x.ckpt")
     model, _ = load_model(tmp_path / "x.ckpt")
-    assert answers(model, torch.rand(1, 3, 32, 32), facts).shape == (1, 3)
+    assert answers(model, torch.rand(1, 3, 32, 32), metadata).shape == (1, 3)
 
 
 def test_a_member_of_no_weight_says_nothing() -> None:
     one, other = trained(0), trained(1)
-    network, facts = join([one, other], "weighted")
+    network, metadata = join([one, other], "weighted")
     network.combine.weights.copy_(torch.tensor([1.0, 0.0]))
     pixels = torch.rand(2, 3, 32, 32)
-    found = answers(network, pixels, facts)
+    found = answers(network, pixels, metadata)
     torch.testing.assert_close(found, answers(one[0], pixels, one[1]))
 
 
@@ -156,8 +160,8 @@ def test_a_strangers_description_is_refused(case: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         build(spec, 3)
     assert str(caught.value).startswith(message)
-    facts = replace(trained(0)[1], model=spec)
-    write_checkpoint({"osprey": facts.to_dict(), "state_dict": {}}, tmp_path / "x.ckpt")
+    metadata = replace(trained(0)[1], model=spec)
+    write_checkpoint({"osprey": metadata.to_dict(), "state_dict": {}}, tmp_path / "x.ckpt")
     with pytest.raises(CheckpointError, match="is refused: "):
         load_model(tmp_path / "x.ckpt")
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from osprey.errors import CheckpointError
-from osprey.models.checkpoint import FACTS_KEY, Facts, write_checkpoint
+from osprey.models.checkpoint import METADATA_KEY, CheckpointMetadata, write_checkpoint
 from osprey.models.registry import ModelSpec, build
 from osprey.models.transfer import build_from_run
 
@@ -26,9 +26,9 @@ PREPROCESS = {
 def donor(tmp_path: Path) -> Path:
     model = build(SPEC, 3)
     state = {f"model.{key}": value for key, value in model.state_dict().items()}
-    facts = Facts("classification", SPEC, ["ant", "bee", "cow"], PREPROCESS)
+    metadata = CheckpointMetadata("classification", SPEC, ["ant", "bee", "cow"], PREPROCESS)
     path = tmp_path / "best.ckpt"
-    write_checkpoint({"state_dict": state, FACTS_KEY: facts.to_dict()}, path)
+    write_checkpoint({"state_dict": state, METADATA_KEY: metadata.to_dict()}, path)
     return path
 
 

@@ -11,13 +11,14 @@ import cv2
 import numpy as np
 import pytest
 from fake_box_run import make_box_run
+from osprey.tasks.detection.report.metadata import DetectorRun, read
 from test_report import HOSTILE, Page
 
 from osprey.errors import UserError
 from osprey.reports import build_report
-from osprey.reports.detection.facts import DetectorRun, read
-from osprey.reports.detection.figures import confusion, mistakes, totals
-from osprey.reports.detection.matching import (
+from osprey.reports.run_record import read_run
+from osprey.tasks.detection.report.figures import confusion, mistakes, totals
+from osprey.tasks.detection.report.matching import (
     BESIDE,
     FAINT,
     MISTAKEN,
@@ -26,8 +27,7 @@ from osprey.reports.detection.matching import (
     BoxTable,
     matched,
 )
-from osprey.reports.detection.worst import worst
-from osprey.reports.facts import read_run
+from osprey.tasks.detection.report.worst import worst
 
 CLASSES = ["cod", "ling", "never seen"]
 SECTIONS = {

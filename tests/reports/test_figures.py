@@ -7,9 +7,11 @@ import pytest
 from helpers import quick
 from hypothesis import given
 from hypothesis import strategies as st
+from osprey.tasks.classification.report.metadata import Predictions
 
-from osprey.reports.classification.facts import Predictions
-from osprey.reports.classification.figures import (
+from osprey.reports.figures import wilson
+from osprey.reports.svg import Axis, tag
+from osprey.tasks.classification.report.figures import (
     confusions,
     coverage,
     macro_f1,
@@ -17,8 +19,6 @@ from osprey.reports.classification.figures import (
     thresholds,
     untempered,
 )
-from osprey.reports.figures import wilson
-from osprey.reports.svg import Axis, tag
 
 
 def predictions(scores: list[float], right: list[bool], split: str = "val") -> Predictions:

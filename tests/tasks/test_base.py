@@ -103,7 +103,7 @@ def test_a_checkpoint_answers_as_validation_did(tmp_path: Path, override: str) -
     trainer.fit(task, batches)
     trainer.save_checkpoint(tmp_path / "x.ckpt")
     model, facts = load_model(tmp_path / "x.ckpt")
-    assert facts == task.facts
+    assert facts == task.metadata
     images = random_batches(1, seed=9)[0]["image"]
     with torch.no_grad():
         pixels = torch.from_numpy(PREPROCESS.normalise(images.numpy()))

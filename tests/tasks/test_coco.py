@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osprey.imaging.boxes import Detections, iou, match
-from osprey.tasks.coco import coco_figures
-from osprey.training.detecting.figures import best_thresholds, figures
-from osprey.training.detecting.outputs import BoxOutputs
+from osprey.tasks.detection.coco import coco_metrics
+from osprey.tasks.detection.metrics import best_thresholds, figures
+from osprey.tasks.detection.outputs import BoxOutputs
 
 
 def photo(*rows: tuple[float, float, float, float, float, int]) -> Detections:
@@ -26,7 +26,7 @@ NOTHING = photo()
 
 
 def test_what_is_all_found_is_perfect() -> None:
-    found = coco_figures([FULL, NOTHING], [FULL, NOTHING], 2)
+    found = coco_metrics([FULL, NOTHING], [FULL, NOTHING], 2)
     assert found.scalars["map"] == found.scalars["ap50"] == pytest.approx(1.0)
     assert found.scalars["ap_small"] == pytest.approx(1.0)
     assert math.isnan(found.scalars["ap_large"])
@@ -42,15 +42,15 @@ def test_photos_with_many_boxes_are_not_mixed_up() -> None:
         boxes = np.concatenate([low, low + 16], axis=1)
         photos.append(Detections(boxes, np.ones(count, np.float32), np.zeros(count, np.int64)))
     sure = [Detections(p.boxes, p.scores / (i + 1), p.labels) for i, p in enumerate(photos)]
-    assert coco_figures(photos, sure, 1).scalars["map"] == pytest.approx(1.0)
+    assert coco_metrics(photos, sure, 1).scalars["map"] == pytest.approx(1.0)
     # Nine surest boxes misplaced: precision 51 / 60 up to the last recall, 51 / 60.
     sure[1] = Detections(photos[1].boxes + 500, np.full(9, 2, np.float32), photos[1].labels)
-    assert coco_figures(photos, sure, 1).scalars["ap50"] == pytest.approx(86 / 101 * 51 / 60)
+    assert coco_metrics(photos, sure, 1).scalars["ap50"] == pytest.approx(86 / 101 * 51 / 60)
 
 
 def test_nothing_found_and_nothing_there() -> None:
-    assert coco_figures([FULL], [NOTHING], 2).scalars["map"] == 0.0
-    assert math.isnan(coco_figures([NOTHING], [FULL], 2).scalars["map"])
+    assert coco_metrics([FULL], [NOTHING], 2).scalars["map"] == 0.0
+    assert math.isnan(coco_metrics([NOTHING], [FULL], 2).scalars["map"])
 
 
 def test_figures_are_those_of_the_peer() -> None:
@@ -68,7 +68,7 @@ def test_figures_are_those_of_the_peer() -> None:
         truth.append(Detections(boxes.astype(np.float32), np.ones(8, np.float32), labels))
         scores = draw.uniform(0, 1, 8).astype(np.float32)
         found.append(Detections(noisy.astype(np.float32), scores, draw.permutation(labels)))
-    ours = coco_figures(truth, found, 3)
+    ours = coco_metrics(truth, found, 3)
     peer = MeanAveragePrecision(
         backend="faster_coco_eval",
         class_metrics=True,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from osprey.tasks.losses import Loss, class_weights
+from osprey.tasks.classification.losses import Loss, class_weights
 
 quick = settings(max_examples=60, deadline=None)
 

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from osprey.tasks.metrics import per_class_report, scalar_metrics
+from osprey.tasks.classification.metrics import per_class_report, scalar_metrics
 
 
 def draw(seed: int, size: int, classes: int) -> tuple[Tensor, Tensor]:

@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from osprey.commands.command_line import Parser
-from osprey.data.annotations import FORMS, Annotations, read_annotations, write_annotations
-from osprey.data.annotations.forms import measured
-from osprey.data.annotations.mend import counted, mend_annotations
-from osprey.data.annotations.parsing import read_text
+from osprey.data.formats import FORMS, Annotations, read_annotations, write_annotations
+from osprey.data.formats.mend import counted, mend_annotations
+from osprey.data.formats.parsing import read_text
+from osprey.data.formats.registry import measured
 from osprey.errors import DataError, UserError
 
 if TYPE_CHECKING:

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from osprey.commands.command_line import Parser, fraction, number
-from osprey.commands.crop_telling import EMPTY_PHOTOS, say, say_next
+from osprey.commands.crop_messages import EMPTY_PHOTOS, say, say_next
 from osprey.commands.predicting.inputs import (
     folder_to_write,
     outside,
     photos_below,
     run_of_task,
 )
-from osprey.data.crop_book import CropBook
+from osprey.data.crop_journal import CropJournal
 from osprey.data.crop_labels import Labels
 from osprey.errors import UserError
 
 if TYPE_CHECKING:
-    from osprey.training.detecting.cropper import Cropper
+    from osprey.pipelines.cropper import Cropper
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,42 +92,42 @@ def main(argv: list[str]) -> int:
     labels.check([photo.relative_to(root).as_posix() for photo in photos])
     run = run_of_task(arguments.run, Path(arguments.runs), "detection", "--run")
 
-    from osprey.training.detecting.cropper import Cropper, Wish
+    from osprey.pipelines.cropper import CropOptions, Cropper
 
-    wish = Wish(arguments.margin, arguments.one_per_image, arguments.no_detection)
-    with CropBook(output, _settings(arguments, run.best)) as book:
-        cropper = Cropper(root, photos, labels, book, wish)
+    options = CropOptions(arguments.margin, arguments.one_per_image, arguments.no_detection)
+    with CropJournal(output, _settings(arguments, run.best)) as journal:
+        cropper = Cropper(root, photos, labels, journal, options)
         if cropper.todo:
             _crop(cropper, run.best, arguments.min_score)
         else:
-            print(f"nothing to do: {book.before} photos were done before", file=sys.stderr)
-        book.tables(labels)
-    say(arguments.no_detection, book)
+            print(f"nothing to do: {journal.before} photos were done before", file=sys.stderr)
+        journal.tables(labels)
+    say(arguments.no_detection, journal)
     strange = labels.missing(map(cropper.source, photos))
     if strange:
         print(f"{strange} photos are not in '{arguments.label_file}': no label", file=sys.stderr)
-    say_next(book, labels)
-    return 1 if arguments.strict and book.of("failure") else 0
+    say_next(journal, labels)
+    return 1 if arguments.strict and journal.of("failure") else 0
 
 
 def _crop(cropper: Cropper, checkpoint: Path, min_score: float | None) -> None:
     """Crop what is left, and say how fast that went."""
-    from osprey.training.detecting.predictor import BoxPredictor
-    from osprey.training.devices import pick_device
+    from osprey.system.devices import pick_device
+    from osprey.tasks.detection.predictor import BoxPredictor
 
-    book, count = cropper.book, len(cropper.todo)
-    if book.before:
-        print(f"{book.before} photos were done before, {count} are left", file=sys.stderr)
+    journal, count = cropper.journal, len(cropper.todo)
+    if journal.before:
+        print(f"{journal.before} photos were done before, {count} are left", file=sys.stderr)
     started = time.perf_counter()
     try:
         cropper.run(BoxPredictor(checkpoint, pick_device("auto"), min_score))
     except KeyboardInterrupt:
-        done = len(book.done) - book.before
+        done = len(journal.done) - journal.before
         print(f"{done} of {count} are done; the same command goes on", file=sys.stderr)
         raise
     except OSError as error:
         raise UserError(
-            f"--output_folder: cannot write to '{book.folder}' ({error.strerror}); the same "
+            f"--output_folder: cannot write to '{journal.folder}' ({error.strerror}); the same "
             "command goes on when that is mended"
         ) from None
     rate = count / (time.perf_counter() - started)

@@ -10,9 +10,9 @@ from osprey.commands.predicting.inputs import run_of_task
 from osprey.config.compose import run_hydra, typed
 from osprey.config.schema import EvalConfig, TrainConfig
 from osprey.config.validate import validate_eval
-from osprey.data.elsewhere import read_elsewhere
+from osprey.data.external_dataset import read_external_dataset
 from osprey.errors import ConfigError, UserError, nearest
-from osprey.training.run_folder import RunFolder, find_run
+from osprey.runs.folder import RunFolder, find_run
 
 if TYPE_CHECKING:
     from osprey.data.manifest import Manifest
@@ -42,9 +42,9 @@ def _evaluate(config: EvalConfig) -> None:
     settings.trainer.accelerator = config.accelerator
     manifest = _samples(config, settings, run)
 
-    from osprey.training.console import say
-    from osprey.training.devices import pick_device
-    from osprey.training.kinds import kind_of
+    from osprey.system.console import say
+    from osprey.system.devices import pick_device
+    from osprey.tasks.registry import kind_of
 
     pick_device(config.accelerator)
     split = config.data.split
@@ -77,12 +77,12 @@ def _two_step(config: EvalConfig, detector: str) -> None:
         raise ConfigError(f"nothing: no photo is labelled '{config.nothing}'{hint}")
     part = samples.split(config.data.split)
 
-    from osprey.training.console import say
-    from osprey.training.detecting.predictor import BoxPredictor
-    from osprey.training.detecting.two_step import TwoStep
-    from osprey.training.detecting.two_step_figures import compare, print_comparison
-    from osprey.training.devices import pick_device
-    from osprey.training.predict import Predictor
+    from osprey.pipelines.two_step import TwoStep
+    from osprey.pipelines.two_step_metrics import compare, print_comparison
+    from osprey.system.console import say
+    from osprey.system.devices import pick_device
+    from osprey.tasks.classification.predictor import Predictor
+    from osprey.tasks.detection.predictor import BoxPredictor
 
     device = pick_device(config.accelerator)
     steps = TwoStep(
@@ -119,12 +119,14 @@ def _samples(config: EvalConfig, settings: TrainConfig, run: RunFolder) -> Manif
     known = run.load_manifest(settings.data.root)
     if config.data.root is None:
         return known
-    from osprey.training.console import say
+    from osprey.system.console import say
 
     notices: list[str] = []
     trained = settings.data
     try:
-        other = read_elsewhere(config.data, trained, known, Path(config.paths.cache), notices)
+        other = read_external_dataset(
+            config.data, trained, known, Path(config.paths.cache), notices
+        )
     finally:
         for notice in notices:
             say(notice)

@@ -12,15 +12,15 @@ from omegaconf import DictConfig
 from osprey.config.compose import run_hydra
 from osprey.config.stamp import new_stamp
 from osprey.errors import ConfigError, UserError, nearest
-from osprey.training.console import say
-from osprey.training.inherit import with_runs_named
+from osprey.runs.donor import with_runs_named
+from osprey.system.console import say
 
 if TYPE_CHECKING:
     import torch
 
     from osprey.config.schema import TrainConfig
     from osprey.data.prepare import Prepared
-    from osprey.training.assemble import Assembly
+    from osprey.engine.assemble import Assembly
 
 _FINDABLE = ("lr", "batch_size")
 _USAGE = """Try out a number on the model, data and settings you would train with.
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
     finder = _find_lr if what == "lr" else _find_batch
 
     def job(cfg: DictConfig, overrides: list[str]) -> None:
-        from osprey.training.preparing import check_and_prepare
+        from osprey.engine.prepare import check_and_prepare
 
         config, prepared = check_and_prepare(cfg, overrides)
         assembly, device = _assemble(config, prepared)
@@ -74,10 +74,10 @@ def main(argv: list[str]) -> int:
 def _assemble(config: TrainConfig, prepared: Prepared) -> tuple[Assembly, torch.device]:
     import pytorch_lightning as pl
 
-    from osprey.training.assemble import assemble
-    from osprey.training.devices import pick_device
-    from osprey.training.fit import begin_head, quieten
-    from osprey.training.tuning.autotune import resolve_auto
+    from osprey.engine.assemble import assemble
+    from osprey.engine.fit import begin_head, quieten
+    from osprey.system.devices import pick_device
+    from osprey.tuning.autotune import resolve_auto
 
     if config.model.factory == "ensemble" or config.trainer.max_epochs == 0:
         raise ConfigError("find needs something to train: an ensemble or a probe has no steps")
@@ -96,7 +96,7 @@ def _find_lr(
     assembly: Assembly, config: TrainConfig, device: torch.device, folder: Path
 ) -> tuple[str, str]:
     from osprey.reports.line_chart import line_chart
-    from osprey.training.tuning.find_lr import HIGH, suggest, sweep_rates
+    from osprey.tuning.find_lr import HIGH, suggest, sweep_rates
 
     sweep = sweep_rates(assembly, config, device)
     rate = suggest(sweep.rates, sweep.smooth)
@@ -121,7 +121,7 @@ def _find_batch(
     assembly: Assembly, config: TrainConfig, device: torch.device, folder: Path
 ) -> tuple[str, str]:
     from osprey.reports.line_chart import line_chart
-    from osprey.training.tuning.find_batch import measure_batches, suggest_batch
+    from osprey.tuning.find_batch import measure_batches, suggest_batch
 
     found, why = measure_batches(assembly, config, device)
     best = suggest_batch(found)

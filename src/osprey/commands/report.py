@@ -7,7 +7,7 @@ from pathlib import Path
 from osprey.commands.command_line import Parser
 from osprey.errors import UserError
 from osprey.reports import build_report
-from osprey.training.run_folder import find_run
+from osprey.runs.folder import find_run
 
 
 def main(argv: list[str]) -> int:

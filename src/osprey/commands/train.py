@@ -14,10 +14,10 @@ from osprey.config.compose import run_hydra
 from osprey.config.schema import TrainConfig
 from osprey.config.validate import validate
 from osprey.errors import ConfigError, Interrupted, UserError, nearest
+from osprey.runs.donor import with_runs_named
+from osprey.runs.folder import RunFolder, find_run
+from osprey.system.console import say, warn
 from osprey.tasks.measures import MEASURES
-from osprey.training.console import say, warn
-from osprey.training.inherit import with_runs_named
-from osprey.training.run_folder import RunFolder, find_run
 
 if TYPE_CHECKING:
     pass
@@ -67,8 +67,8 @@ def _exit_code(action: Callable[[], None]) -> int:
 
 
 def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, Any]]:
-    from osprey.training.environment import describe_environment
-    from osprey.training.preparing import check_and_prepare
+    from osprey.engine.prepare import check_and_prepare
+    from osprey.runs.environment import describe_environment
 
     config, prepared = check_and_prepare(cfg, overrides)
     run = RunFolder.create(Path(config.paths.runs), config.name)
@@ -93,8 +93,8 @@ def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, 
 
 
 def _finish(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
-    from osprey.training.finish import report
-    from osprey.training.launch import train_run
+    from osprey.engine.finalize import report
+    from osprey.engine.launch import train_run
 
     try:
         summary = train_run(run, config)
@@ -120,7 +120,7 @@ def _resume(argv: list[str]) -> None:
     config.resume = word  # pretrained weights are not read again and need not be there
     validate(config)
 
-    from osprey.training.devices import process_count
+    from osprey.engine.devices import process_count
 
     process_count(config)
     with run.held():

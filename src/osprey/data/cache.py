@@ -16,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from osprey.data.room import cores
+from osprey.system.memory import cores
 
 Check = Callable[[], None]
 

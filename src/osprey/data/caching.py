@@ -11,8 +11,8 @@ import numpy as np
 
 from osprey.data.cache import PhotoCache, Source, fill, memory_file
 from osprey.data.disk_cache import DiskCache, usable_folder
-from osprey.data.room import free_disk, free_memory
 from osprey.errors import DataError
+from osprey.system.memory import free_disk, free_memory
 
 _SAMPLE = 64  # photos decoded to learn how large all of them will be
 _MOST = 0.8  # of the room that is free; the rest is left to training and to other programs

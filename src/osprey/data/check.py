@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from osprey.data.room import cores
 from osprey.data.stamps import file_stamps
 from osprey.errors import UnreadableImage
 from osprey.imaging import read_image
+from osprey.system.memory import cores
 
 _VERSION = "2"  # raise it when the decoder's idea of readable changes
 

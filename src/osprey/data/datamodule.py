@@ -28,11 +28,11 @@ from osprey.data.dataset import (
     as_cached,
 )
 from osprey.data.manifest import Manifest
-from osprey.data.room import auto_workers, give_back
 from osprey.data.sampler import EvalBatchSampler, TrainBatchSampler, sampling_probabilities
 from osprey.data.stamps import file_stamps, list_digest
 from osprey.errors import UserError
 from osprey.imaging import Preprocess
+from osprey.system.memory import auto_workers, give_back
 
 
 def _start_worker(_: int) -> None:

@@ -30,7 +30,7 @@ def _rendered_harbour(config: DataConfig) -> Path:
 
 def read_harbour_boxes(config: DataConfig, notices: list[str]) -> Manifest:
     """The embedded set with the boxes round its fish; decks without a fish have none."""
-    from osprey.data.annotations.reading import read_boxes_of
+    from osprey.data.formats.reading import read_boxes_of
 
     manifest = read_harbour(config, notices)
     return read_boxes_of(manifest, manifest.root / "boxes.json")

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from osprey.config.schema import DataConfig
-from osprey.data.annotations.mend import COLUMNS, mend_boxes
 from osprey.data.check import find_unreadable
 from osprey.data.disk_cache import usable_folder
+from osprey.data.formats.mend import COLUMNS, mend_boxes
 from osprey.data.leakage import check_splits
 from osprey.data.manifest import Manifest
 from osprey.data.readers import read_manifest

@@ -170,7 +170,7 @@ def _check_paths(manifest: Manifest, file: Path) -> None:
 
 def read_boxes(config: DataConfig, notices: list[str]) -> Manifest:
     """Photos with boxes, in the form that ``data.reader`` names."""
-    from osprey.data.annotations.reading import read_detection
+    from osprey.data.formats.reading import read_detection
 
     return read_detection(config, notices)
 

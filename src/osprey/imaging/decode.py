@@ -31,7 +31,7 @@ from PIL import (
 )
 
 from osprey.errors import UnreadableImage
-from osprey.imaging.complaints import one_line, reason
+from osprey.imaging.decode_errors import one_line, reason
 from osprey.imaging.orientation import jpeg_orientation, upright
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"})

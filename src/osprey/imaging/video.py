@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from osprey.errors import UnreadableImage, UserError
-from osprey.imaging.complaints import one_line
+from osprey.imaging.decode_errors import one_line
 
 _CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}")}
 _USUAL_RATE = Fraction(25)

@@ -16,12 +16,12 @@ from osprey.errors import CheckpointError, ConfigError
 from osprey.models.folding import fold_batchnorm
 from osprey.models.registry import ModelSpec, build
 
-FACTS_KEY = "osprey"  # where our plain facts stand beside Lightning's own entries
+METADATA_KEY = "osprey"  # where our plain metadata stand beside Lightning's own entries
 FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Facts:
+class CheckpointMetadata:
     """What a checkpoint says of itself besides its tensors.
 
     Attributes:
@@ -73,20 +73,20 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"checkpoint '{path}' is damaged ({reason}): copy it again, or use another of the run"
         ) from None
-    if isinstance(content, dict) and FACTS_KEY in content:
+    if isinstance(content, dict) and METADATA_KEY in content:
         state = content.get("state_dict")
         if isinstance(state, dict) and all(isinstance(key, str) for key in state):
             return content
     raise CheckpointError(f"'{path}' is not a checkpoint of Osprey's")
 
 
-def facts_of(content: Mapping[str, Any], path: Path) -> Facts:
-    """The checkpoint's facts, every one of them checked for its type.
+def metadata_of(content: Mapping[str, Any], path: Path) -> CheckpointMetadata:
+    """The checkpoint's metadata, every one of them checked for its type.
 
     Raises:
         CheckpointError: A fact is missing or not of its type: somebody else wrote this file.
     """
-    raw = content[FACTS_KEY]
+    raw = content[METADATA_KEY]
     try:
         if raw["format"] != FORMAT:
             raise CheckpointError(
@@ -95,24 +95,26 @@ def facts_of(content: Mapping[str, Any], path: Path) -> Facts:
         model = ModelSpec(raw["model"]["factory"], raw["model"]["name"], raw["model"]["options"])
         classes, preprocess, temperature = raw["classes"], raw["preprocess"], raw["temperature"]
         thresholds = raw.get("thresholds")  # earlier checkpoints know none
-        facts = Facts(raw["task"], model, classes, preprocess, temperature, thresholds)
+        metadata = CheckpointMetadata(
+            raw["task"], model, classes, preprocess, temperature, thresholds
+        )
     except (KeyError, TypeError):
         raise CheckpointError(f"checkpoint '{path}' lacks part of its description") from None
     plain = (
-        all(isinstance(v, str) for v in (facts.task, model.factory, model.name))
+        all(isinstance(v, str) for v in (metadata.task, model.factory, model.name))
         and isinstance(model.options, dict)
-        and isinstance(facts.classes, list)
-        and all(isinstance(name, str) for name in facts.classes)
-        and len(set(facts.classes)) == len(facts.classes)
-        and len(facts.classes) >= (1 if facts.task == "detection" else 2)
-        and isinstance(facts.preprocess, dict)
-        and isinstance(facts.temperature, float)
-        and facts.temperature > 0
-        and (thresholds is None or _are_thresholds(thresholds, len(facts.classes)))
+        and isinstance(metadata.classes, list)
+        and all(isinstance(name, str) for name in metadata.classes)
+        and len(set(metadata.classes)) == len(metadata.classes)
+        and len(metadata.classes) >= (1 if metadata.task == "detection" else 2)
+        and isinstance(metadata.preprocess, dict)
+        and isinstance(metadata.temperature, float)
+        and metadata.temperature > 0
+        and (thresholds is None or _are_thresholds(thresholds, len(metadata.classes)))
     )
     if not plain:
         raise CheckpointError(f"checkpoint '{path}' describes itself in a way Osprey never writes")
-    return facts
+    return metadata
 
 
 def _are_thresholds(values: Any, count: int) -> bool:
@@ -124,7 +126,7 @@ def _are_thresholds(values: Any, count: int) -> bool:
     )
 
 
-def load_model(path: Path) -> tuple[nn.Module, Facts]:
+def load_model(path: Path) -> tuple[nn.Module, CheckpointMetadata]:
     """Rebuild the trained network of a checkpoint, in evaluation mode on the CPU.
 
     The averaged weights are taken where the run kept some.
@@ -133,22 +135,24 @@ def load_model(path: Path) -> tuple[nn.Module, Facts]:
         CheckpointError: The file is refused, or its tensors do not fit the network it names.
     """
     content = read_checkpoint(path)
-    facts = facts_of(content, path)
+    metadata = metadata_of(content, path)
     state = content["state_dict"]
     prefix = "ema.module." if any(key.startswith("ema.module.") for key in state) else "model."
     own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     try:
         with torch.device("meta"):  # a stranger's file may name a network larger than memory
-            shapes = _shapes(build(facts.model, len(facts.classes)).state_dict())
+            shapes = _shapes(build(metadata.model, len(metadata.classes)).state_dict())
         fits = shapes == _shapes(own)
-        model = build(facts.model, len(facts.classes)) if fits else None
+        model = build(metadata.model, len(metadata.classes)) if fits else None
     except ConfigError as error:
         raise CheckpointError(f"checkpoint '{path}' is refused: {error}") from None
     if model is None:
-        raise CheckpointError(f"checkpoint '{path}': its tensors do not fit '{facts.model.name}'")
+        raise CheckpointError(
+            f"checkpoint '{path}': its tensors do not fit '{metadata.model.name}'"
+        )
     model.load_state_dict(own)
     fold_batchnorm(model)
-    return model.eval(), facts
+    return model.eval(), metadata
 
 
 def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...] | None]:

@@ -43,7 +43,7 @@ class Member(nn.Module):
         self.register_buffer("temperature", torch.ones(()))
         self.register_buffer("order", torch.arange(num_classes))
 
-    def settle(
+    def align(
         self,
         own: tuple[Sequence[float], Sequence[float]],
         shared: tuple[Sequence[float], Sequence[float]],

@@ -29,17 +29,17 @@ def build_from_run(
     Raises:
         CheckpointError: The checkpoint cannot be read, or is of another network.
     """
-    donor, facts = load_model(checkpoint)
-    if (facts.model.factory, facts.model.name) != (spec.factory, spec.name):
+    donor, metadata = load_model(checkpoint)
+    if (metadata.model.factory, metadata.model.name) != (spec.factory, spec.name):
         raise CheckpointError(
-            f"from: '{checkpoint}' is a {facts.model.name}, not a {spec.name}: "
+            f"from: '{checkpoint}' is a {metadata.model.name}, not a {spec.name}: "
             "leave model=... out, a run brings its own"
         )
     model = build(spec, len(classes))
     own, theirs = model.state_dict(), donor.state_dict()
-    known = [name for name in classes if name in facts.classes]
+    known = [name for name in classes if name in metadata.classes]
     here = torch.tensor([classes.index(name) for name in known], dtype=torch.long)
-    there = torch.tensor([facts.classes.index(name) for name in known], dtype=torch.long)
+    there = torch.tensor([metadata.classes.index(name) for name in known], dtype=torch.long)
     heads = model.class_layers if isinstance(model, Detector) else head_prefixes(model)
     for key, value in theirs.items():
         if key not in own:
@@ -48,7 +48,7 @@ def build_from_run(
             own[key] = value
         elif isinstance(model, Detector) and isinstance(donor, Detector):
             mine = model.by_class(key, own[key], len(classes))
-            his = donor.by_class(key, value, len(facts.classes))
+            his = donor.by_class(key, value, len(metadata.classes))
             if (mine.shape[0], mine.shape[2:]) == (his.shape[0], his.shape[2:]):
                 first = mine.shape[1] - len(classes)  # after the background
                 mine[:, :first] = his[:, :first]
@@ -62,10 +62,10 @@ def build_from_run(
             f"from: the tensors of '{checkpoint}' do not fit '{spec.name}' as configured: "
             "leave model.options and data.size as the run had them"
         ) from None
-    return model, f"weights: {checkpoint}" + _told(classes, facts.classes)
+    return model, f"weights: {checkpoint}" + _describe_head(classes, metadata.classes)
 
 
-def _told(classes: Sequence[str], before: Sequence[str]) -> str:
+def _describe_head(classes: Sequence[str], before: Sequence[str]) -> str:
     """What became of the head, where it does not fit one to one."""
     if list(classes) == list(before):
         return ", head included"

@@ -46,10 +46,10 @@ def load_pretrained(model: nn.Module, spec: ModelSpec, pretrained: bool | str) -
         source = str(pretrained)
     prefixes = head_prefixes(model)
     left = load_strictly(model, state, source, lambda key: key.startswith(prefixes))
-    return told(source, left)
+    return describe_weights(source, left)
 
 
-def told(source: str, left: list[str]) -> str:
+def describe_weights(source: str, left: list[str]) -> str:
     """The line that says where weights came from and what of them was not taken."""
     names = ", ".join(
         left if len(left) <= _NAMED else [*left[:_NAMED], f"{len(left) - _NAMED} more"]

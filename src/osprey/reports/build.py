@@ -10,12 +10,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from osprey.reports.classification.facts import read as read_classifier
-from osprey.reports.classification.sections import sections as classifier_sections
-from osprey.reports.detection.facts import DetectorRun
-from osprey.reports.detection.facts import read as read_detector
-from osprey.reports.detection.sections import sections as detector_sections
-from osprey.reports.facts import damage_in_one_line, read_run
+from osprey.reports.run_record import damage_in_one_line, read_run
+from osprey.tasks.classification.report.facts import read as read_classifier
+from osprey.tasks.classification.report.sections import sections as classifier_sections
+from osprey.tasks.detection.report.facts import DetectorRun
+from osprey.tasks.detection.report.facts import read as read_detector
+from osprey.tasks.detection.report.sections import sections as detector_sections
 
 _PAGE = Path(__file__).with_name("page")
 

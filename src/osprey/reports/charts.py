@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from osprey.reports.facts import Floats
+from osprey.reports.run_record import Floats
 from osprey.reports.svg import (
     BOTTOM,
     HEIGHT,

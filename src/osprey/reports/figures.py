@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from osprey.reports.facts import Ints
+from osprey.reports.run_record import Ints
 
 FEW = 30  # photos below which a slice's figure says little
 _MOST_SLICES = 50  # values of a column that are shown one by one

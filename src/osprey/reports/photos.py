@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from osprey.reports.facts import RunFacts
+from osprey.reports.run_record import RunRecord
 
 
-def batch(run: RunFacts) -> dict[str, Any] | None:
+def batch(run: RunRecord) -> dict[str, Any] | None:
     """The mosaic of training photos and where on it each tile lies, in CSS percentages."""
     layout, picture = run.plot("batch.json"), run.picture("plots/batch.jpg")
     if not layout or picture is None:
@@ -28,7 +28,7 @@ def batch(run: RunFacts) -> dict[str, Any] | None:
     return {"picture": picture, "width": 100 * columns, "tiles": tiles}
 
 
-def gallery(run: RunFacts, kinds: Mapping[str, str]) -> list[dict[str, Any]]:
+def gallery(run: RunRecord, kinds: Mapping[str, str]) -> list[dict[str, Any]]:
     """The photos worth a look, each with its picture; those without are left out.
 
     Args:

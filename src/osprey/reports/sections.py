@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from osprey.reports.charts import curve
-from osprey.reports.facts import RunFacts
+from osprey.reports.run_record import RunRecord
 
 SPLITS = ("train", "val", "test")
 
 
-def shared_sections(run: RunFacts) -> dict[str, Any]:
+def shared_sections(run: RunRecord) -> dict[str, Any]:
     """What the templates ask for of a run of any task."""
     return {
         "name": str(run.summary["name"]),
@@ -29,13 +29,13 @@ def shared_sections(run: RunFacts) -> dict[str, Any]:
     }
 
 
-def _model(run: RunFacts) -> str:
+def _model(run: RunRecord) -> str:
     model = run.config["model"]
     backbone = model.get("backbone")
     return f"{model['name']} on {backbone}" if backbone else str(model["name"])
 
 
-def _trained(run: RunFacts) -> str:
+def _trained(run: RunRecord) -> str:
     """In words, which part of the network moved, from which weights."""
     model = run.config["model"]
     if "ensemble" in run.summary:
@@ -51,7 +51,7 @@ def _trained(run: RunFacts) -> str:
     return f"whole network {start}"
 
 
-def commands(run: RunFacts, use: Mapping[str, list[str]]) -> list[dict[str, str]]:
+def commands(run: RunRecord, use: Mapping[str, list[str]]) -> list[dict[str, str]]:
     """The commands to copy; the run is named as it was, wherever its folder lies now.
 
     Args:
@@ -73,7 +73,7 @@ def commands(run: RunFacts, use: Mapping[str, list[str]]) -> list[dict[str, str]
 
 
 def curves(
-    run: RunFacts, loss: dict[str, tuple[str, str]], scores: dict[str, tuple[str, str]]
+    run: RunRecord, loss: dict[str, tuple[str, str]], scores: dict[str, tuple[str, str]]
 ) -> list[dict[str, Any]]:
     """Loss, validation score and learning rate over the epochs, as far as they were noted.
 
@@ -97,7 +97,7 @@ def curves(
     return drawn
 
 
-def _data(run: RunFacts) -> dict[str, Any]:
+def _data(run: RunRecord) -> dict[str, Any]:
     table = run.manifest
     counts: list[dict[str, Any]] = []
     if not table.empty:
@@ -118,7 +118,7 @@ def _data(run: RunFacts) -> dict[str, Any]:
     }
 
 
-def _environment(run: RunFacts) -> dict[str, Any]:
+def _environment(run: RunRecord) -> dict[str, Any]:
     facts = run.environment
     rows = [
         ("Python", facts.get("python")),

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from osprey.config.schema import TrainConfig
 from osprey.errors import UserError
 from osprey.imaging import Preprocess
-from osprey.models.checkpoint import FACTS_KEY, Facts
+from osprey.models.checkpoint import METADATA_KEY, CheckpointMetadata
 from osprey.models.pixels import Normalise
 from osprey.models.registry import first_stages, head_prefixes
 from osprey.tasks.optim import make_optimizer, make_scheduler
@@ -25,16 +25,16 @@ class Task(pl.LightningModule):
 
     Args:
         model: The network.
-        facts: What its checkpoints will say of it.
+        metadata: What its checkpoints will say of it.
         config: The whole configuration.
     """
 
-    def __init__(self, model: nn.Module, facts: Facts, config: TrainConfig) -> None:
+    def __init__(self, model: nn.Module, metadata: CheckpointMetadata, config: TrainConfig) -> None:
         super().__init__()
         self.model = model
-        self.facts = facts
+        self.metadata = metadata
         self.config = config
-        preprocess = Preprocess.from_dict(facts.preprocess)
+        preprocess = Preprocess.from_dict(metadata.preprocess)
         self.pixels = Normalise(preprocess.mean, preprocess.std)
         self._head = head_prefixes(model)
         self._stages = first_stages(model, config.model.freeze_stages)
@@ -88,14 +88,14 @@ class Task(pl.LightningModule):
             self.ema.update_parameters(self.model)
 
     def on_train_start(self) -> None:
-        """A run that goes on in mid-epoch is told of no epoch's start: settle here too."""
-        self._settle()
+        """A run that goes on in mid-epoch is told of no epoch's start: apply freezing here too."""
+        self._apply_freezing()
 
     def on_train_epoch_start(self) -> None:
         """Set what may move in this epoch."""
-        self._settle()
+        self._apply_freezing()
 
-    def _settle(self) -> None:
+    def _apply_freezing(self) -> None:
         self.model.train()
         frozen = self.config.model.freeze
         resting = frozen == "backbone"
@@ -135,5 +135,5 @@ class Task(pl.LightningModule):
             )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add our facts; everything else in the file is tensors and plain data already."""
-        checkpoint[FACTS_KEY] = self.facts.to_dict()
+        """Add our metadata; everything else in the file is tensors and plain data already."""
+        checkpoint[METADATA_KEY] = self.metadata.to_dict()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from osprey.training.detecting.predictor import BoxPrediction
+    from osprey.tasks.detection.predictor import BoxPrediction
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _drawn(
     answers: Iterator[Answer],
 ) -> Iterator[Answer]:
     """The answers, each with its picture written where pictures are wanted."""
-    from osprey.training.detecting.predictor import BoxPrediction
+    from osprey.tasks.detection.predictor import BoxPrediction
 
     folder = Path(arguments.folder).expanduser() if arguments.folder else None
     pictures = Pictures(Path(arguments.save_dir), photos, folder) if arguments.save_dir else None

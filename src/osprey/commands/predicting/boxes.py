@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from osprey.commands.predicting.answers import Answer, tell
-from osprey.training.run_folder import RunFolder
+from osprey.runs.folder import RunFolder
 
 if TYPE_CHECKING:
-    from osprey.training.detecting.predictor import BoxPredictor
+    from osprey.tasks.detection.predictor import BoxPredictor
 
 
 def predict_boxes(arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
@@ -25,12 +25,12 @@ def predict_two_step(
     arguments: argparse.Namespace, detector: RunFolder, classifier: RunFolder, photos: list[Path]
 ) -> int:
     """Find what is on ``photos``, then name each, as the command line says."""
-    from osprey.training.detecting.two_step import TwoStep
-    from osprey.training.predict import Predictor
+    from osprey.pipelines.two_step import TwoStep
+    from osprey.tasks.classification.predictor import Predictor
 
     first = load_detector(arguments, detector)
     second = Predictor(classifier.best, first.device, arguments.tta)
-    model = f"{second.facts.model.name}, {len(second.classes)} classes"
+    model = f"{second.metadata.model.name}, {len(second.classes)} classes"
     print(f"model: {classifier.best} ({model})", file=sys.stderr)
     steps = TwoStep(first, second, fallback=arguments.full_image_fallback)
     answers = (
@@ -53,12 +53,12 @@ def _name(run: RunFolder) -> str:
 
 def load_detector(arguments: argparse.Namespace, run: RunFolder) -> BoxPredictor:
     """The detector of a run; says which it is."""
-    from osprey.training.detecting.predictor import BoxPredictor
-    from osprey.training.devices import pick_device
+    from osprey.system.devices import pick_device
+    from osprey.tasks.detection.predictor import BoxPredictor
 
     # One photo is answered sooner without waking a GPU; many are worth it.
     device = pick_device("cpu" if arguments.image else "auto")
     predictor = BoxPredictor(run.best, device, arguments.min_score)
     names = ", ".join(predictor.classes[:8]) + (", ..." if len(predictor.classes) > 8 else "")
-    print(f"model: {run.best} ({predictor.facts.model.name}: {names})", file=sys.stderr)
+    print(f"model: {run.best} ({predictor.metadata.model.name}: {names})", file=sys.stderr)
     return predictor

@@ -13,24 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from osprey.errors import UnreadableImage, UserError
-from osprey.training.run_folder import RunFolder
+from osprey.runs.folder import RunFolder
 
 if TYPE_CHECKING:
-    from osprey.training.predict import Prediction, Predictor
+    from osprey.tasks.classification.predictor import Prediction, Predictor
 
 
 def predict_classes(arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
     """Name what is on ``photos`` as the command line says."""
     started = time.perf_counter()
-    from osprey.training.devices import pick_device
-    from osprey.training.predict import Predictor
+    from osprey.system.devices import pick_device
+    from osprey.tasks.classification.predictor import Predictor
 
     # One photo is answered sooner without waking a GPU; many are worth it.
     predictor = Predictor(
         run.best, pick_device("cpu" if arguments.image else "auto"), arguments.tta
     )
     loaded = time.perf_counter() - started
-    model = f"{predictor.facts.model.name}, {len(predictor.classes)} classes"
+    model = f"{predictor.metadata.model.name}, {len(predictor.classes)} classes"
     print(f"model: {run.best} ({model})", file=sys.stderr)
     if arguments.image:
         return _one(predictor, photos[0], arguments.verbose, loaded)

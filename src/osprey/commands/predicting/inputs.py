@@ -9,7 +9,7 @@ from pathlib import Path
 from osprey.data.folders import existing_folder, walk_photos
 from osprey.errors import DataError, UserError, nearest
 from osprey.imaging import IMAGE_SUFFIXES
-from osprey.training.run_folder import RunFolder, find_run
+from osprey.runs.folder import RunFolder, find_run
 
 _NAMES = {"classification": "a classifier", "detection": "a detector"}
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from osprey.data.annotations import write_annotations
-from osprey.data.annotations.table import Collector
+from osprey.data.formats import write_annotations
+from osprey.data.formats.table import Collector
 
 if TYPE_CHECKING:
     from osprey.commands.predicting.answers import Answer

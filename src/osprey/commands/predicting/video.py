@@ -14,11 +14,11 @@ from osprey.commands.predicting.boxes import load_detector
 from osprey.errors import UnreadableImage, UserError
 from osprey.imaging.drawing import draw_boxes
 from osprey.imaging.video import Video, VideoWriter, open_camera, open_video
-from osprey.training.run_folder import RunFolder
+from osprey.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from osprey.imaging.boxes import Detections
-    from osprey.training.detecting.predictor import BoxPredictor
+    from osprey.tasks.detection.predictor import BoxPredictor
 
 
 def open_source(arguments: argparse.Namespace) -> Video:
@@ -74,7 +74,7 @@ def _watch(
     told: list[dict[str, Any]],
 ) -> tuple[float, int]:
     """Go through the frames; returns the seconds it took, and how many were skipped."""
-    from osprey.training.detecting.watching import Pace, watch
+    from osprey.pipelines.video import Pace, watch
 
     live = arguments.realtime or arguments.camera is not None
     pace = Pace(wait=arguments.camera is None)
@@ -94,7 +94,7 @@ def _watch(
 
 
 def _records(found: Detections, classes: list[str]) -> list[dict[str, Any]]:
-    from osprey.training.detecting.predictor import BoxPrediction
+    from osprey.tasks.detection.predictor import BoxPrediction
 
     return BoxPrediction("", 0, 0, found).boxes(classes)
 

@@ -6,7 +6,7 @@ from osprey.models.detection import heads
 from osprey.models.detection.detector import Detector
 from osprey.models.detection.spec import QUERIES, backbone_of, settings_of
 from osprey.models.detection.ssdlite import ssdlite
-from osprey.models.detection.whole import whole
+from osprey.models.detection.torchvision_detectors import torchvision_detector
 from osprey.models.spec import ModelSpec
 
 _HEADS = {
@@ -29,7 +29,7 @@ def build_detector(spec: ModelSpec, num_classes: int) -> Detector:
 
         detector = query_detector(spec.name, num_classes)
     elif backbone is None:
-        detector = whole(spec.name, num_classes)
+        detector = torchvision_detector(spec.name, num_classes)
     else:
         detector = _HEADS[spec.name](backbone, num_classes, settings)
     detector.tell(

@@ -14,7 +14,7 @@ from osprey.models.detection.detector import Detector
 from osprey.models.detection.spec import QUERIES, backbone_of
 from osprey.models.spec import ModelSpec
 from osprey.models.timm_models import build_timm
-from osprey.models.weights import download, load_strictly, read_weights, told
+from osprey.models.weights import describe_weights, download, load_strictly, read_weights
 
 
 def load_detector(model: Detector, spec: ModelSpec, pretrained: bool | str) -> str:
@@ -46,12 +46,14 @@ def load_detector(model: Detector, spec: ModelSpec, pretrained: bool | str) -> s
     with torch.device("meta"):
         classifier = build_timm(backbone, 1).state_dict()
     left = classifier.keys() - model.body.state_dict().keys()
-    return told(source, load_strictly(model.body, state, source, lambda key: key in left))
+    return describe_weights(
+        source, load_strictly(model.body, state, source, lambda key: key in left)
+    )
 
 
 def _load_whole(model: Detector, name: str, pretrained: bool | str) -> str:
     """Load a file made for COCO's classes, its keys renamed as torchvision itself does it."""
-    from osprey.models.detection.whole import coco_network
+    from osprey.models.detection.torchvision_detectors import coco_network
 
     if isinstance(pretrained, str):
         state, source = read_weights(Path(pretrained).expanduser()), pretrained
@@ -76,7 +78,7 @@ def _load_whole(model: Detector, name: str, pretrained: bool | str) -> str:
 
 
 def _download_whole(name: str) -> Mapping[str, Tensor]:
-    from osprey.models.detection.whole import coco_weights
+    from osprey.models.detection.torchvision_detectors import coco_weights
 
     try:
         state: dict[str, Any] = coco_weights(name)

@@ -1,0 +1,67 @@
+"""What ``osprey crop`` says at its end: counts, tables, and the command that trains on them."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+from osprey.data.crop_journal import EMPTY, CropJournal
+from osprey.data.crop_labels import Labels
+
+EMPTY_PHOTOS = {
+    "skip": "left out",
+    "keep": "kept whole among the crops",
+    "move": "put into no_detection/, which no table of crops names",
+}
+
+
+def say(no_detection: str, journal: CropJournal) -> None:
+    """What came out, and where it stands."""
+    crops, empty = journal.of("crop"), journal.of(*EMPTY)
+    found = len({row["source"] for row in crops})
+    print(
+        f"{len(crops)} crops of {found} photos: {journal.folder / 'manifest.csv'}", file=sys.stderr
+    )
+    if empty:
+        print(
+            f"{len(empty)} with nothing found, {EMPTY_PHOTOS[no_detection]}: "
+            f"{journal.folder / 'no_detection.csv'}",
+            file=sys.stderr,
+        )
+    failed = journal.of("failure")
+    if failed:
+        print(
+            f"{len(failed)} could not be read: {journal.folder / 'failures.csv'}, "
+            f"first: {failed[0]['failure']}",
+            file=sys.stderr,
+        )
+
+
+def say_next(journal: CropJournal, labels: Labels) -> None:
+    """The command that trains on the crops, where they have labels."""
+    kept = journal.of("crop", "whole")
+    table, group = "manifest.csv", [f"data.group={labels.source}"]
+    if labels.columns:
+        table, kept = "labels.csv", [row for row in kept if row["label"]]
+        if "group" in labels.columns:  # of photos, as the crops of one are; data=table heeds it
+            group = []
+    twice = {row["source"] for row in kept if len(labels.rows.get(row["source"], ())) > 1}
+    if twice:
+        print(
+            f"{len(twice)} photos have several rows in the label file, and so have their crops: "
+            "training takes one label a crop",
+            file=sys.stderr,
+        )
+        return
+    bare = sum(not row["label"] for row in kept)
+    if bare:
+        print(
+            f"{bare} crops have no label: put photos into class folders, or give --label_file, to "
+            "train on them",
+            file=sys.stderr,
+        )
+    elif len({row["label"] for row in kept}) > 1:
+        where = [f"data.root={journal.folder}", f"data.file={journal.folder / table}"]
+        print("next:", file=sys.stderr)
+        line = shlex.join(["osprey", "train", "data=table", *where, *group])
+        print(f"  {line}", file=sys.stderr)

@@ -1,0 +1,64 @@
+"""Another data set to test a run on than the one it was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from osprey.config.schema import DataConfig, EvalDataConfig
+from osprey.data.check import find_unreadable
+from osprey.data.formats.mend import mend_boxes
+from osprey.data.manifest import Manifest
+from osprey.data.prepare import as_one_class, only_classes
+from osprey.data.readers import read_manifest
+from osprey.errors import DataError
+
+
+def read_external_dataset(
+    asked: EvalDataConfig, trained: DataConfig, known: Manifest, cache: Path, notices: list[str]
+) -> Manifest:
+    """Read the data set under ``asked.root`` as samples of the classes that a run knows.
+
+    Args:
+        asked: Where it is; its reader is class folders, of a detector that of its training data.
+        trained: What the run was trained on: boxes are merged into one class as they were there.
+        known: The run's samples.
+        cache: Where it is kept which photos can be read.
+        notices: Lines worth telling the user are appended here.
+
+    Returns:
+        The samples; those in no split are in the one asked for.
+
+    Raises:
+        DataError: It cannot be read, or has classes that the model does not know.
+    """
+    assert asked.root is not None
+    reader = asked.reader or (trained.reader if known.is_detection else "folder")
+    config = replace(
+        trained, root=asked.root, reader=reader, file=asked.file, filter=None, given_split=True
+    )
+    other = read_manifest(config, notices)
+    if other.is_detection != known.is_detection:
+        kinds = "photos with boxes", "photos of one label each"
+        has, needs = kinds if other.is_detection else kinds[::-1]
+        raise DataError(f"'{asked.root}' holds {has}, and the run needs {needs}: set data.reader")
+    if trained.classes is not None:
+        other = only_classes(other, [name for name in trained.classes if name in other.classes])
+    if trained.single_class is not None:
+        other = as_one_class(other, trained.single_class)
+    strange = sorted(set(other.classes) - set(known.classes))
+    if strange:
+        raise DataError(
+            f"'{asked.root}' has classes the model does not know: {', '.join(strange)} "
+            f"(it knows: {', '.join(known.classes)})"
+        )
+    bad = find_unreadable(other.root, other.table["path"].tolist(), cache)
+    if bad:
+        notices.append(
+            f"left out, cannot be read: {len(bad)} files, first: {next(iter(bad.values()))}"
+        )
+        other = other.where(~other.table["path"].isin(list(bad)))
+    if other.is_detection:
+        other, _ = mend_boxes(other, notices)
+    splits = other.table["split"].replace("", asked.split)
+    return replace(other, table=other.table.assign(split=splits))

@@ -1,0 +1,6 @@
+"""Boxes in the forms people keep them in: read, mended, written, turned into a manifest."""
+
+from osprey.data.formats.registry import FORMS, read_annotations, write_annotations
+from osprey.data.formats.table import Annotations
+
+__all__ = ["FORMS", "Annotations", "read_annotations", "write_annotations"]

@@ -1,0 +1,94 @@
+"""Boxes that no photo can have: turned round, cut off at its borders, or dropped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pandas as pd
+
+from osprey.data.box_column import Box
+from osprey.data.formats.table import Annotations
+from osprey.data.manifest import Manifest
+
+_ROUNDING = 0.01  # pixels over the border that come of rounding, cut off without a word
+COLUMNS = ("path", "label", "x", "y", "w", "h", "what")
+
+
+def mend_boxes(manifest: Manifest, notices: list[str]) -> tuple[Manifest, pd.DataFrame]:
+    """Mend what can be mended of a detection set's boxes, and drop the others.
+
+    Args:
+        manifest: Photos with boxes.
+        notices: One line with counts is appended where anything had to be done.
+
+    Returns:
+        The manifest, and one row for each box that was touched: `COLUMNS`, the box as it was and
+        what was done (``turned``, ``clipped``, ``turned and clipped``, ``dropped: no area``,
+        ``dropped: outside``).
+    """
+    rows: list[tuple[object, ...]] = []
+    mended: list[list[Box]] = []
+    table = manifest.table
+    photos = zip(table["path"], table["width"], table["height"], manifest.box_lists, strict=True)
+    for path, width, height, boxes in photos:
+        kept = []
+        for box in boxes:
+            new, what = _mended(box, width, height)
+            if what:
+                rows.append((path, *box, what))
+            if new is not None:
+                kept.append(new)
+        mended.append(kept)
+    touched = pd.DataFrame(rows, columns=list(COLUMNS))
+    if rows:
+        notices.append(counted(touched, "boxes_mended.csv"))
+    return manifest.with_boxes(mended), touched
+
+
+def mend_annotations(annotations: Annotations) -> tuple[Annotations, pd.DataFrame]:
+    """Mend boxes before there is a manifest; those on photos of unknown size are left alone.
+
+    Returns:
+        The annotations, and one row for each box that was touched, as `mend_boxes` has them.
+    """
+    rows: list[tuple[object, ...]] = []
+    photos = annotations.images[["file", "width", "height"]].to_numpy().tolist()
+    kept: list[bool] = []
+    boxes: list[Box] = []
+    for row in annotations.box_rows():
+        (file, width, height), box = photos[row.image], (row.label, row.x, row.y, row.w, row.h)
+        new, what = _mended(box, width, height) if width and height else (box, "")
+        if what:
+            rows.append((file, *box, what))
+        kept.append(new is not None)
+        boxes.append(new or box)
+    sides = {side: [box[place] for box in boxes] for place, side in enumerate("xywh", start=1)}
+    table = annotations.boxes.assign(**sides)[pd.Series(kept, dtype=bool)].reset_index(drop=True)
+    return replace(annotations, boxes=table), pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def counted(touched: pd.DataFrame, file: str) -> str:
+    """One line on the boxes that were touched, which ``file`` lists."""
+    counts = ", ".join(f"{n} {what}" for what, n in Counter(touched["what"]).most_common())
+    return f"boxes mended, listed in {file}: {counts}"
+
+
+def _mended(box: Box, width: int, height: int) -> tuple[Box | None, str]:
+    label, x, y, w, h = box
+    turned = "turned" if w < 0 or h < 0 else ""
+    left, right = sorted((x, x + w))
+    top, bottom = sorted((y, y + h))
+    if round(right - left, 3) == 0 or round(bottom - top, 3) == 0:
+        return None, "dropped: no area"
+    over = max(-left, -top, right - width, bottom - height)
+    left, top = max(left, 0.0), max(top, 0.0)
+    right, bottom = min(right, float(width)), min(bottom, float(height))
+    if round(right - left, 3) <= 0 or round(bottom - top, 3) <= 0:
+        return None, "dropped: outside"
+    if over > 0:
+        x, y, w, h = left, top, right - left, bottom - top
+    elif turned:
+        x, y, w, h = left, top, abs(w), abs(h)
+    done = [word for word in (turned, "clipped" if over > _ROUNDING else "") if word]
+    return (label, x, y, w, h), " and ".join(done)

@@ -1,0 +1,79 @@
+"""The readers of photos with boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from osprey.config.schema import DataConfig
+from osprey.data.folders import existing_folder, walk_photos
+from osprey.data.formats import box_table
+from osprey.data.formats.registry import read_annotations
+from osprey.data.formats.table import Annotations
+from osprey.data.formats.to_manifest import to_manifest
+from osprey.data.manifest import Manifest, complete
+
+_WITH_PHOTOS = ("voc", "yolo")  # forms whose readers start from the photos
+
+
+def read_detection(config: DataConfig, notices: list[str]) -> Manifest:
+    """Read the boxes that ``data.reader`` names the form of.
+
+    Raises:
+        DataError: One line with file and line number.
+    """
+    root = existing_folder(config.root)
+    source = root
+    if config.file is not None:
+        places = (Path(config.file), root / config.file)
+        source = next((place for place in places if place.exists()), places[1])
+    if config.reader == "boxes":
+        annotations = box_table.read(source, root, config.columns)
+    else:
+        annotations = read_annotations(source, config.reader, root)
+    notices.extend(annotations.notices)
+    annotations = _sure(annotations, config.min_score, notices)
+    manifest = to_manifest(annotations, root, str(source), notices)
+    if config.reader in _WITH_PHOTOS:
+        return _leave_out_unlisted(manifest, notices) if config.given_split else manifest
+    _tell_unnamed(root, annotations.images["file"].tolist(), notices)
+    return manifest
+
+
+def _sure(annotations: Annotations, least: float, notices: list[str]) -> Annotations:
+    """Leave out what a detector was not sure of; a person's boxes have no score and stay."""
+    unsure = annotations.boxes["score"] < least
+    if unsure.any():
+        notices.append(f"left out, boxes of a score below {least:g}: {unsure.sum()}")
+    return replace(annotations, boxes=annotations.boxes[~unsure])
+
+
+def read_boxes_of(manifest: Manifest, file: Path) -> Manifest:
+    """A manifest's photos with the boxes that a COCO file has for them."""
+    annotations = read_annotations(file, "coco", manifest.root)
+    boxed = to_manifest(annotations, manifest.root, str(file), []).table
+    known = boxed.set_index("path")[["width", "height", "boxes"]]
+    table = manifest.table.drop(columns="label").join(known, on="path")
+    return complete(table, manifest.root, str(file))
+
+
+def _leave_out_unlisted(manifest: Manifest, notices: list[str]) -> Manifest:
+    """Leave out photos in no split's list, where there are lists."""
+    unlisted = manifest.table["split"] == ""
+    if unlisted.all() or not unlisted.any():
+        return manifest
+    example = manifest.table["path"][unlisted].iloc[0]
+    notices.append(f"left out, in no split's list: {unlisted.sum()} photos such as '{example}'")
+    return manifest.where(~unlisted)
+
+
+def _tell_unnamed(root: Path, known: Sequence[str], notices: list[str]) -> None:
+    """Say how many photos under the root are named by no annotation."""
+    named = set(known)
+    paths = (photo.relative_to(root).as_posix() for photo in walk_photos(root))
+    unnamed = [path for path in paths if path not in named]
+    if unnamed:
+        notices.append(
+            f"left out, named by no annotation: {len(unnamed)} photos such as '{unnamed[0]}'"
+        )

@@ -1,0 +1,1 @@
+"""Fit, test and predict on Lightning: the trainer, its callbacks and loggers."""

@@ -1,0 +1,166 @@
+"""What watches a run: the metrics table, the progress line, early stopping, interruption."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback, EarlyStopping
+from tqdm import tqdm
+
+from osprey.data.datamodule import DataModule
+from osprey.engine.callbacks.data_wait import NAME as DATA_WAIT
+from osprey.engine.callbacks.data_wait import DataWait, advice
+from osprey.system.console import say
+from osprey.system.memory import free_memory
+from osprey.tasks.measures import Measures
+
+
+class MetricsTable(Callback):
+    """``metrics.csv``: one row an epoch; a resumed run goes on below its own rows."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.started = time.monotonic()
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the epoch's clock."""
+        self.started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the table anew with this epoch's row; rows of epochs now repeated are dropped."""
+        if not trainer.is_global_zero:
+            return
+        row = {
+            "epoch": str(trainer.current_epoch + 1),
+            "step": str(trainer.global_step),
+            "lr": f"{trainer.optimizers[0].param_groups[0]['lr']:.6g}",
+            "seconds": f"{time.monotonic() - self.started:.1f}",
+        }
+        for name, value in sorted(trainer.callback_metrics.items()):
+            row[name] = f"{float(value):.9g}"
+        rows = [r for r in self.rows() if int(r["epoch"]) <= trainer.current_epoch]
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(row), restval="", extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows([*rows, row])
+        os.replace(temporary, self.path)
+
+    def rows(self) -> list[dict[str, str]]:
+        """The rows written so far."""
+        if not self.path.is_file():
+            return []
+        with self.path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+
+class Progress(Callback):
+    """A bar while an epoch runs, where somebody is looking, and one line when it is done."""
+
+    def __init__(self, wait: DataWait, measures: Measures, *, bar: bool) -> None:
+        self.wait, self.advised = wait, False
+        self.measures = measures
+        self.bar_wanted = bar and sys.stderr.isatty()
+        self.bar: Any = None
+        self.images = 0
+        self.started = self.seconds = 0.0
+        self.best = float("-inf")
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A run that goes on in mid-epoch is told of no epoch's start."""
+        self.on_train_epoch_start(trainer, pl_module)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Open the bar."""
+        self.images, self.started = 0, time.monotonic()
+        if self.bar is not None:
+            return
+        if self.bar_wanted and trainer.is_global_zero:
+            title = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+            self.bar = tqdm(total=int(trainer.num_training_batches), desc=title, leave=False)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Count the photos."""
+        self.images += len(batch["image"]) * trainer.world_size
+        self.seconds = time.monotonic() - self.started
+        if self.bar is not None:
+            rate, wait = self.images / max(self.seconds, 1e-9), self.wait.share
+            self.bar.set_postfix_str(f"{rate:.0f} images/s, data wait {wait:.0%}", refresh=False)
+            self.bar.update(1)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Say how the epoch went."""
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+        values = {k: float(v) for k, v in trainer.callback_metrics.items()}
+        score = values[self.measures.logged]
+        better = score > self.best
+        self.best = max(self.best, score)
+        two = list(self.measures.shown.items())[:2]
+        shown = "  ".join(f"{name} {values[f'val/{key}']:.3f}" for key, name in two)
+        if trainer.is_global_zero:
+            say(
+                f"epoch {trainer.current_epoch + 1:>3}/{trainer.max_epochs}"
+                f"  loss {values['train/loss']:.4f}"
+                f"  val: {shown}"
+                f"  {self.images / max(self.seconds, 1e-9):.0f} images/s"
+                f"  data wait {values.get(DATA_WAIT, 0.0):.0%}" + ("  best" if better else "")
+            )
+            self._advise(trainer, values.get(DATA_WAIT, 0.0))
+
+    def _advise(self, trainer: pl.Trainer, share: float) -> None:
+        """Once a run, say what would shorten the waiting."""
+        data = cast(DataModule, cast(Any, trainer).datamodule)
+        if self.advised or not isinstance(data, DataModule):
+            return
+        photos = int((data.manifest.table["split"] == "train").sum())
+        side = data.augment[1] if data.augment else data.preprocess.decode_side
+        line = advice(share, data.config, photos, side, free_memory())
+        self.advised = line is not None
+        if line:
+            say(line)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs to know: the best so far."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting from an earlier run's best."""
+        self.best = state_dict["best"]
+
+
+class ExplainedEarlyStopping(EarlyStopping):
+    """Early stopping that says in plain words why."""
+
+    def __init__(self, patience: int, measures: Measures) -> None:
+        super().__init__(
+            measures.logged, mode="max", patience=patience, check_on_train_epoch_end=True
+        )
+        self.measures = measures
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on counting, with today's patience; a run that had stopped counts anew."""
+        today = self.patience
+        super().load_state_dict(state_dict)
+        self.patience, self.stopped_epoch = today, 0
+        if self.wait_count >= self.patience:
+            self.wait_count = 0
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Say when and why, if it was this that ended the run."""
+        if self.stopped_epoch and trainer.is_global_zero:
+            best = self.stopped_epoch + 1 - self.wait_count
+            say(
+                f"stopped early after epoch {self.stopped_epoch + 1}: validation "
+                f"{self.measures.name} has not risen above {float(self.best_score):.3f} "
+                f"(epoch {best}) for {self.wait_count} epochs (callbacks.early_stopping)"
+            )

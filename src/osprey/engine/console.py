@@ -1,0 +1,46 @@
+"""What a run says on the terminal: a few lines before, one an epoch, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from osprey.system.console import say
+from osprey.tasks.measures import Measures
+
+if TYPE_CHECKING:
+    from osprey.data.manifest import Manifest
+
+
+def describe_data(name: str, manifest: Manifest, unreadable: int, notices: Sequence[str]) -> None:
+    """Counts per split and class, and what was left out."""
+    from osprey.data.manifest import SPLITS
+
+    counts = manifest.counts()
+    totals = ", ".join(f"{split} {sum(counts[split].values())}" for split in SPLITS)
+    groups = manifest.table["group"].nunique()
+    by = f", {groups} groups" if manifest.has_groups else ""
+    say(f"data    {name}: {totals} photos of {len(manifest.classes)} classes{by}")
+    if manifest.is_detection:
+        counts = manifest.box_counts()
+        boxes = ", ".join(f"{split} {sum(counts[split].values())}" for split in SPLITS)
+        say(f"boxes   {boxes}")
+    numbers = [f"{label} {counts['train'].get(label, 0)}" for label in manifest.classes]
+    shown = ", ".join(numbers[:20]) + (f" and {len(numbers) - 20} more" if numbers[20:] else "")
+    say(f"train   {shown}")
+    if unreadable:
+        say(f"left out, cannot be read: {unreadable} files, listed in unreadable.csv")
+    for notice in notices:
+        say(notice)
+
+
+def epochs_table(rows: Sequence[Mapping[str, str]], best: int, measures: Measures) -> None:
+    """The best epoch beside the last, from the rows of metrics.csv."""
+    shown = {"best": rows[best - 1], "last": rows[-1]}
+    say("epoch         loss" + "".join(f"  {name:>5}" for name in measures.shown.values()))
+    for name, row in shown.items():
+        figures = "".join(
+            f"  {float(row.get(f'val/{key}') or 'nan'):>{max(5, len(head))}.3f}"
+            for key, head in measures.shown.items()
+        )
+        say(f"{name} {row['epoch']:>4} {float(row['train/loss']):>8.4f}{figures}")

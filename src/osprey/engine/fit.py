@@ -1,0 +1,141 @@
+"""Train what a run folder says, from where it stands, to its end."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import cast
+
+import pytorch_lightning as pl
+import torch
+
+from osprey import __version__
+from osprey.config.schema import TrainConfig
+from osprey.engine.assemble import Assembly, assemble
+from osprey.engine.trainer import make_trainer
+from osprey.errors import ConfigError
+from osprey.models.checkpoint import METADATA_KEY, write_checkpoint
+from osprey.runs.folder import RunFolder
+from osprey.system.console import say
+from osprey.tasks.classification.module import Classification
+from osprey.tasks.classification.probe.features import FeatureStore
+from osprey.tasks.classification.probe.linear_probe import fit_head
+from osprey.tuning.autotune import defaults, resolve_auto
+from osprey.tuning.memory import is_out_of_memory
+from osprey.tuning.resolve import may_try, resolve_settings
+from osprey.tuning.trial import lay_out
+
+
+def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> None:
+    """Train, validate every epoch, keep the best and the last checkpoint.
+
+    Goes on from ``last.ckpt`` where there is one. In a distributed run every process calls this.
+
+    Args:
+        run: The run folder.
+        config: Its configuration.
+        resolved: What is left open was decided before, for all processes.
+
+    Raises:
+        Interrupted: A signal asked to stop; ``last.ckpt`` was saved.
+        UserError: The model, its weights or the data cannot be used as configured.
+    """
+    quieten()
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    resuming = run.last.is_file()
+    manifest = run.load_manifest(config.data.root)
+    assembly = assemble(config, manifest, resuming=resuming)
+    lines = [] if resolved else resolve_settings(assembly, config, run)
+    trainer = make_trainer(config, run)
+    if trainer.is_global_zero:
+        _describe(assembly, config, trainer, run, resuming)
+        for line in lines:
+            say(line)
+    if config.model.head_init == "linear_probe" and not resuming:
+        begin_head(assembly, config, trainer.strategy.root_device, verbose=trainer.is_global_zero)
+    if config.trainer.max_epochs == 0:
+        keep_as_it_is(assembly, run)
+        return
+    lay_out(assembly.task, defaults(config.trainer))
+    try:
+        trainer.fit(
+            assembly.task,
+            assembly.data,
+            ckpt_path=run.last if resuming else None,
+            weights_only=True,
+        )
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise ConfigError(
+            f"out of memory: lower data.batch_size (it is {config.data.batch_size}) and raise "
+            "trainer.accumulate by as much, or lower data.eval_batch_size or data.size"
+        ) from None
+
+
+def begin_head(
+    assembly: Assembly, config: TrainConfig, device: torch.device, *, verbose: bool = True
+) -> None:
+    """Fit the head on features, where the configuration wants it to start from there."""
+    task, cache = assembly.task, Path(config.paths.cache)
+    store = FeatureStore(task.model, task.metadata.model, assembly.data, device, cache)
+    views, sampler = config.model.probe_views, config.data.sampler
+    fit_head(cast(Classification, task), store, views=views, sampler=sampler, verbose=verbose)
+
+
+def keep_as_it_is(assembly: Assembly, run: RunFolder) -> None:
+    """Write the checkpoint of a run that trains no epochs: a probe, an ensemble."""
+    task = assembly.task.cpu()
+    content = {"state_dict": task.state_dict(), METADATA_KEY: task.metadata.to_dict()}
+    write_checkpoint(content, run.best)
+
+
+def resolve_for_processes(run: RunFolder, config: TrainConfig, processes: int) -> None:
+    """Decide what is left open before the processes of a distributed run are started."""
+    if not may_try(config):
+        resolve_auto(config)
+        run.save_config(config)
+        return
+    quieten()
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, threads // processes))  # as each of them will have
+    manifest = run.load_manifest(config.data.root)
+    assembly = assemble(config, manifest, resuming=run.last.is_file())
+    for line in resolve_settings(assembly, config, run, world=processes):
+        say(line)
+    torch.set_num_threads(threads)
+
+
+def quieten() -> None:
+    """Keep libraries' chatter away from our few lines; their errors still come through."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric|torch\.optim")
+    warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")
+
+
+def _describe(
+    assembly: Assembly,
+    config: TrainConfig,
+    trainer: pl.Trainer,
+    run: RunFolder,
+    resuming: bool,
+) -> None:
+    device = trainer.strategy.root_device
+    threads = f", {torch.get_num_threads()} threads" if device.type == "cpu" else ""
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
+    many = f" x {trainer.world_size}" if trainer.world_size > 1 else ""
+    say(f"osprey  {__version__}, torch {torch.__version__}, {where}{many}{threads}")
+    parameters = sum(p.numel() for p in assembly.task.model.parameters())
+    moving = sum(p.numel() for p in assembly.task.model.parameters() if p.requires_grad)
+    frozen = f", {moving / 1e6:.2f} M of them trained" if moving < parameters else ""
+    size = assembly.data.preprocess.size
+    on = f" on {config.model.backbone}" if config.model.backbone else ""
+    say(
+        f"model   {config.model.name}{on}, {parameters / 1e6:.2f} M parameters{frozen}, "
+        f"{size} x {size} px {config.data.resize}; "
+        + ("goes on from last.ckpt" if resuming else assembly.weights)
+    )
+    say(f"run     {run.path}")

@@ -1,0 +1,1 @@
+"""Loggers, and what is sent to them."""

@@ -1,0 +1,37 @@
+"""Show a finished run: pictures, report.html, Weights & Biases. None of it can fail the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from osprey.config.schema import TrainConfig
+from osprey.data.manifest import Manifest
+from osprey.engine.loggers.build import log_results
+from osprey.errors import UserError
+from osprey.reports import build_report
+from osprey.runs.folder import RunFolder
+from osprey.system.console import warn
+from osprey.tasks.registry import kind_of
+
+
+def present(
+    run: RunFolder, config: TrainConfig, manifest: Manifest, summary: dict[str, Any]
+) -> None:
+    """Draw the pictures, build the report, hand both on; what fails is one line of warning."""
+    for stale in ("report.html", "plots/batch.json", "plots/gallery.json"):
+        (run.path / stale).unlink(missing_ok=True)  # of an earlier test, where a run went on
+    kind = kind_of(config.task.name)
+    _attempt("pictures", lambda: kind.draw_pictures(run, config, manifest))
+    _attempt("report", lambda: build_report(run.path))
+    if "wandb" in config.logger.use:
+        _attempt("wandb", lambda: log_results(run, config, summary))
+
+
+def _attempt(what: str, action: Callable[[], object]) -> None:
+    try:
+        action()
+    except Exception as error:  # the run is trained and tested: nothing here may take that away
+        why = " ".join(str(error).split())[:160]
+        name = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        warn(f"{what:<7} left out: {name}{why}")

@@ -1,0 +1,72 @@
+"""What the pictures of every task need: the first training batches, a mosaic, a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from osprey.config.schema import TrainConfig
+from osprey.data.manifest import Manifest
+from osprey.engine.assemble import make_data
+from osprey.imaging import Preprocess, resized
+from osprey.runs.folder import RunFolder
+
+_STRIP = 18  # pixels of a tile's label
+
+Pixels = NDArray[np.uint8]
+
+
+def first_batches(
+    config: TrainConfig, manifest: Manifest, preprocess: Preprocess
+) -> Iterator[dict[str, Any]]:
+    """Batches as the first epoch dealt and augmented them."""
+    # A batch or two are not worth a cache or a worker.
+    few = replace(config, data=replace(config.data, num_workers=0, cache="none"))
+    if config.trainer.max_epochs == 0 and config.model.probe_views == 1:
+        few.augmentation = replace(config.augmentation, steps=[])  # it saw them as they are
+    yield from make_data(few, manifest, preprocess).train_dataloader()
+
+
+def write_mosaic(
+    run: RunFolder, tiles: Sequence[tuple[Pixels, str]], side: int, columns: int
+) -> None:
+    """Write batch.jpg, tiles in rows, each with its label on a strip below it; and its layout.
+
+    Args:
+        run: The run.
+        tiles: Photos uint8 [H, W, 3] and their labels.
+        side: Pixels of a tile's sides.
+        columns: Tiles in a row.
+    """
+    rows = -(-len(tiles) // columns)
+    sheet = Image.new("RGB", (columns * side, rows * (side + _STRIP)), "white")
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(13)
+    letters = side // 7
+    for number, (photo, label) in enumerate(tiles):
+        x, y = number % columns * side, number // columns * (side + _STRIP)
+        sheet.paste(Image.fromarray(resized(photo, side, side)), (x, y))
+        long = len(label) > letters
+        shown = f"{label[: letters - 1]}\N{HORIZONTAL ELLIPSIS}" if long else label
+        draw.text((x + 3, y + side + 1), shown.replace("\n", " "), "black", font)
+    write_jpeg(run, "plots/batch.jpg", np.asarray(sheet))
+    layout = {"columns": columns, "tile": side, "strip": _STRIP}
+    run.write_json("plots/batch.json", {**layout, "labels": [label for _, label in tiles]})
+
+
+def write_jpeg(run: RunFolder, name: str, pixels: Pixels) -> None:
+    """Write a picture into the run folder, whole or not at all."""
+    encoded = BytesIO()
+    Image.fromarray(pixels).save(encoded, "JPEG", quality=82)
+    target = run.path / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary.write_bytes(encoded.getvalue())
+    os.replace(temporary, target)

@@ -1,0 +1,155 @@
+"""After training: the averaged network is tried on validation; if no worse, it becomes the best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from osprey.config.schema import TrainConfig
+from osprey.data.manifest import Manifest
+from osprey.engine.callbacks.checkpoint import BestAndLast
+from osprey.engine.callbacks.progress import Progress
+from osprey.ensembling.averaging import (
+    AVERAGED,
+    State,
+    mean_state,
+    soup_files,
+    swa_file,
+)
+from osprey.ensembling.batchnorm import estimate_batchnorm
+from osprey.models.checkpoint import load_model, read_checkpoint, write_checkpoint
+from osprey.runs.folder import RunFolder
+from osprey.system.console import say
+from osprey.tasks.classification.evaluate import compute_metrics, run_network
+from osprey.tasks.classification.temperature import fit_temperature
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good a network is on validation; the log loss, at its own temperature, breaks ties."""
+
+    macro_f1: float
+    log_loss: float
+
+    def no_worse(self, other: Score) -> bool:
+        """Whether choosing this over ``other`` costs nothing."""
+        return (self.macro_f1, -self.log_loss) >= (other.macro_f1, -other.log_loss)
+
+
+class CandidateEvaluator:
+    """One run's network and validation photos, to try weights on."""
+
+    def __init__(self, run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
+        """Args: the run, its settings, its photos."""
+        self.config = config
+        self.manifest = manifest
+        self.network, self.metadata = load_model(run.best)
+        self.best = self.score()
+
+    def score(self, state: State | None = None) -> Score:
+        """Validation figures of ``state``, or of the network as it stands."""
+        if state is not None:
+            self.network.load_state_dict(state)
+        limit = self.config.trainer.limit_eval_batches
+        outputs = run_network(self.network, self.metadata, self.manifest, "val", self.config, limit)
+        temperature = fit_temperature(outputs.logits, outputs.targets)
+        values = compute_metrics(outputs, temperature, self.metadata.classes)
+        return Score(values["macro_f1"], values["log_loss"])
+
+    def blend(self, states: list[State], weights: list[float]) -> State:
+        """The mean of ``states`` with BatchNorm statistics of its own."""
+        self.network.load_state_dict(mean_state(states, weights))
+        estimate_batchnorm(self.network, self.metadata, self.manifest, self.config)
+        return {key: value.cpu().clone() for key, value in self.network.state_dict().items()}
+
+
+def average_weights(
+    run: RunFolder, config: TrainConfig, manifest: Manifest
+) -> dict[str, Any] | None:
+    """Average what was gathered, try it on validation, keep it as ``best.ckpt`` if no worse.
+
+    Returns:
+        Plain data for the summary: ``kind``, ``epochs``, ``val_macro_f1``, ``best_val_macro_f1``,
+        ``kept``, whether ``best.ckpt`` is that mean; None where none is asked for.
+    """
+    kind = config.callbacks.averaging
+    if kind == "none":
+        return None
+    bench = CandidateEvaluator(run, config, manifest)
+    # A run that went on may hold the mean of an earlier time, and no later epoch was better.
+    earlier: dict[str, Any] | None = read_checkpoint(run.best).get(AVERAGED)
+    found = _swa(bench, run) if kind == "swa" else _soup(bench, run)
+    metadata: dict[str, Any] = {"kind": kind, "epochs": found[1] if found else [], "kept": False}
+    if found is None:
+        line = f"fewer than two {'new ' if earlier else ''}epochs to average"
+    elif len(found[1]) == 1:
+        line = f"no epoch makes epoch {found[1][0]} better"
+    else:
+        state, epochs, score = found
+        metadata["val_macro_f1"], metadata["best_val_macro_f1"] = (
+            score.macro_f1,
+            bench.best.macro_f1,
+        )
+        metadata["kept"] = score.no_worse(bench.best)
+        line = (
+            f"{_verdict(epochs, score, bench.best)}, {'kept' if metadata['kept'] else 'not kept'}"
+        )
+        if metadata["kept"]:
+            _replace_best(run, state, metadata)
+    stays = f"the {kind} of epochs {_listed(earlier['epochs'])}" if earlier else "as it is"
+    say(f"{kind:<7} {line}" + ("" if metadata["kept"] else f": best.ckpt stays {stays}"))
+    return metadata if metadata["kept"] or earlier is None else earlier
+
+
+def _swa(bench: CandidateEvaluator, run: RunFolder) -> tuple[State, list[int], Score] | None:
+    file = swa_file(run.best.parent)
+    content = read_checkpoint(file) if file.is_file() else {"epochs": []}
+    if len(content["epochs"]) < 2:
+        return None
+    state = bench.blend([content["state_dict"]], [1.0])
+    return state, content["epochs"], bench.score(state)
+
+
+def _soup(bench: CandidateEvaluator, run: RunFolder) -> tuple[State, list[int], Score] | None:
+    """Best epoch first, each next one added if validation gets no worse by it."""
+    contents = [read_checkpoint(file) for file in soup_files(run.best.parent)]
+    if len(contents) < 2:
+        return None
+    chosen = contents[:1]
+    state: State = contents[0]["state_dict"]
+    score = bench.score(state)
+    for content in contents[1:]:
+        trial = bench.blend(
+            [c["state_dict"] for c in [*chosen, content]], [1.0] * (len(chosen) + 1)
+        )
+        trial_score = bench.score(trial)
+        if trial_score.no_worse(score):
+            chosen, state, score = [*chosen, content], trial, trial_score
+    return state, sorted(epoch for c in chosen for epoch in c["epochs"]), score
+
+
+def _replace_best(run: RunFolder, state: State, metadata: dict[str, Any]) -> None:
+    """Put the averaged weights where they are looked for; a later epoch must beat them too."""
+    content = read_checkpoint(run.best)
+    averaged = any(key.startswith("ema.module.") for key in content["state_dict"])
+    prefix = "ema.module." if averaged else "model."
+    content["state_dict"] |= {f"{prefix}{key}": value for key, value in state.items()}
+    content[AVERAGED] = metadata
+    write_checkpoint(content, run.best)
+    last = read_checkpoint(run.last)
+    for watcher, key in ((BestAndLast, "score"), (Progress, "best")):
+        seen = last["callbacks"][watcher.__qualname__]
+        seen[key] = max(seen[key], metadata["val_macro_f1"])
+    write_checkpoint(last, run.last)
+
+
+def _listed(epochs: list[int]) -> str:
+    return ", ".join(map(str, epochs))
+
+
+def _verdict(epochs: list[int], score: Score, best: Score) -> str:
+    text = f"epochs {_listed(epochs)}: val macro-F1 {score.macro_f1:.3f}"
+    if score.macro_f1 != best.macro_f1:
+        return f"{text} {'>' if score.macro_f1 > best.macro_f1 else '<'} {best.macro_f1:.3f}"
+    sign = "<=" if score.log_loss <= best.log_loss else ">"
+    return f"{text} = {best.macro_f1:.3f}, log loss {score.log_loss:.3f} {sign} {best.log_loss:.3f}"

@@ -1,0 +1,70 @@
+"""Which runs an ensemble is made of, and whether they go together. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from osprey.config.schema import TrainConfig
+from osprey.errors import ConfigError, UserError
+from osprey.runs.donor import inherit_data
+from osprey.runs.folder import RunFolder, find_run
+
+
+def find_members(config: TrainConfig) -> list[RunFolder]:
+    """The finished runs that ``model.runs`` names.
+
+    Raises:
+        ConfigError: One is not there, not finished, named twice, or does not go with the first.
+    """
+    members: list[RunFolder] = []
+    for word in config.model.runs:
+        try:
+            run = find_run(word, Path(config.paths.runs))
+        except UserError as error:
+            raise ConfigError(f"model.runs: {error}") from None
+        if not run.finished or not run.best.is_file():
+            raise ConfigError(
+                f"model.runs: run '{run.path}' is not finished: "
+                f"go on with osprey train resume={run.path}"
+            )
+        if run.path.resolve() in [other.path.resolve() for other in members]:
+            raise ConfigError(f"model.runs: run '{run.path}' is named twice")
+        members.append(run)
+    for run in members:
+        _check_together(members[0], run)
+    return members
+
+
+def inherit_members(
+    config: TrainConfig, said: Collection[str], members: Sequence[RunFolder]
+) -> None:
+    """Take over the first member's data, save what was ``said``, in place."""
+    inherit_data(config, said, members[0])
+    if "name" not in said:  # composed before it was known whose data it is
+        config.name = f"{config.data.name}-{config.model.name}"
+
+
+def _check_together(first: RunFolder, run: RunFolder) -> None:
+    theirs, ours = run.load_config(), first.load_config()
+    if theirs.model.factory == "ensemble":
+        names = ", ".join(theirs.model.runs)
+        raise ConfigError(
+            f"model.runs: run '{run.path}' is an ensemble itself: name its members ({names})"
+        )
+    classes = [set(r.read_json("summary.json")["classes"]) for r in (first, run)]
+    for (has, with_it), (lacks, without) in (
+        ((classes[0], first), (classes[1], run)),
+        ((classes[1], run), (classes[0], first)),
+    ):
+        if has - lacks:
+            raise ConfigError(
+                f"model.runs: run '{without.path}' does not know the class '{min(has - lacks)}' "
+                f"of '{with_it.path}'; the members of an ensemble have the same classes"
+            )
+    if theirs.data.resize != ours.data.resize:
+        raise ConfigError(
+            f"model.runs: run '{run.path}' was trained with data.resize={theirs.data.resize}, "
+            f"'{first.path}' with {ours.data.resize}; the members of an ensemble see the same "
+            "part of a photo"
+        )

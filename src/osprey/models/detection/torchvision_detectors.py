@@ -1,0 +1,63 @@
+"""torchvision's own detectors, backbone included, as they were trained on COCO."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torchvision.models import detection, get_model_weights
+from torchvision.models.detection.ssd import SSD
+
+from osprey.models.detection.detector import Detector
+from osprey.models.detection.heads import PREDICTOR
+from osprey.models.detection.ssdlite import PatientSSD, class_layers
+
+_RESNET = {"stem": r"^(?:conv1|bn1)\.", "blocks": r"^layer(\d+)\."}
+_CLASSES = ("head.classification_head.cls_logits",)
+
+# Name in torchvision; body, layers that hang on the classes, stages, and whether there is a
+# background class.
+_BUILT: dict[str, tuple[str, str, Sequence[str], dict[str, Any], bool]] = {
+    "fcos": ("fcos_resnet50_fpn", "backbone.body", _CLASSES, _RESNET, False),
+    "retinanet": ("retinanet_resnet50_fpn_v2", "backbone.body", _CLASSES, _RESNET, False),
+    "fasterrcnn_mobilenet": (
+        *("fasterrcnn_mobilenet_v3_large_fpn", "backbone.body"),
+        *(PREDICTOR, {"blocks": r"^(\d+)\."}, True),
+    ),
+    "fasterrcnn_resnet50": (
+        *("fasterrcnn_resnet50_fpn_v2", "backbone.body"),
+        *(PREDICTOR, _RESNET, True),
+    ),
+    "ssdlite": (
+        *("ssdlite320_mobilenet_v3_large", "backbone.features"),
+        *(class_layers(6), {"blocks": r"^(\d+)\.(\d+)\."}, True),
+    ),
+}
+
+
+def coco_network(name: str) -> Any:
+    """The network of torchvision, untrained, with COCO's outputs."""
+    return _built(name, None)
+
+
+def torchvision_detector(name: str, num_classes: int) -> Detector:
+    """One of torchvision's own, untrained."""
+    _, body, classes, stages, background = _BUILT[name]
+    network = _built(name, num_classes + background)
+    if isinstance(network, SSD):
+        network.__class__ = PatientSSD  # the same parts, another loss
+    return Detector(network, body, classes, background=background, stages=stages)
+
+
+def coco_weights(name: str) -> dict[str, Any]:
+    """COCO weights of this network, downloaded by torchvision itself where not yet here."""
+    weights: Any = get_model_weights(_BUILT[name][0]).DEFAULT
+    state: dict[str, Any] = weights.get_state_dict(
+        progress=False, check_hash=True, weights_only=True
+    )
+    return state
+
+
+def _built(name: str, num_classes: int | None) -> Any:
+    builder = getattr(detection, _BUILT[name][0])
+    return builder(weights=None, weights_backbone=None, num_classes=num_classes)

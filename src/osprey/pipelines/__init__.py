@@ -1,0 +1,1 @@
+"""Predictors of several tasks working together, and on videos."""

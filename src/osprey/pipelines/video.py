@@ -1,0 +1,62 @@
+"""A detector on frame after frame, of a file or in step with the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+import numpy as np
+
+from osprey.imaging.boxes import Detections
+from osprey.imaging.video import Frame
+from osprey.tasks.detection.predictor import BoxPredictor
+
+_AT_ONCE = 8  # frames of a file in one batch
+
+
+class Pace:
+    """Passes on frames as they fall due and leaves out those that are late.
+
+    Args:
+        wait: Also hold frames back that come early, as those of a file do.
+        clock: Seconds, from any moment on.
+        sleep: Waits so many seconds.
+
+    Attributes:
+        skipped: Frames left out so far.
+    """
+
+    def __init__(
+        self,
+        wait: bool,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.wait, self.clock, self.sleep = wait, clock, sleep
+        self.skipped = 0
+
+    def keep(self, frames: Iterable[Frame], rate: float) -> Iterator[Frame]:
+        """The frames that can be shown in time, at ``rate`` a second."""
+        started = None
+        for frame in frames:
+            now = self.clock()
+            started = now - frame.time if started is None else started
+            late = now - started - frame.time
+            if late > 1 / rate:  # the next frame is due already
+                self.skipped += 1
+                continue
+            if late < 0 and self.wait:
+                self.sleep(-late)
+            yield frame
+
+
+def watch(
+    predictor: BoxPredictor, frames: Iterable[Frame], at_once: int = _AT_ONCE
+) -> Iterator[tuple[Frame, Detections]]:
+    """What is on each frame, in order; ``at_once`` frames go through the network together."""
+    remaining = iter(frames)
+    while chunk := list(islice(remaining, at_once)):
+        sizes = [(frame.pixels.shape[1], frame.pixels.shape[0]) for frame in chunk]
+        inputs = np.stack([predictor.preprocess(frame.pixels) for frame in chunk])
+        yield from zip(chunk, predictor.find(inputs, sizes), strict=True)

@@ -1,0 +1,146 @@
+"""Read a run folder: everything a report is made of, and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from omegaconf import OmegaConf
+
+from osprey.errors import UserError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+TABLES = {"test": "predictions.csv", "val": "predictions_val.csv"}
+# Keys of summary.json that have a place of their own in the report.
+_SHOWN = {"name", "run", "task", "classes", "kin", "epochs", "minutes", "peak_memory_mb"}
+_SHOWN |= {"temperature", "thresholds", "val", "test", "other_split"}
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What the run folder of every task holds, read.
+
+    Attributes:
+        config: Every setting.
+        overrides: What was typed.
+        environment: Versions and machine.
+        summary: Every figure.
+        split: The split the report is about: ``test``, without one ``val``.
+        manifest: Every sample with its split, all columns as text.
+        metrics: One row an epoch; empty where no epoch was trained.
+        unreadable: ``path, reason`` of the files left out.
+        extras: What else the summary and autotune.json tell, by name.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    overrides: list[str]
+    environment: dict[str, Any]
+    summary: dict[str, Any]
+    split: str
+    manifest: pd.DataFrame
+    metrics: pd.DataFrame
+    unreadable: pd.DataFrame
+    extras: dict[str, Any]
+
+    @property
+    def task(self) -> str:
+        """``classification``, which runs of the first release do not name, or ``detection``."""
+        return str(self.summary.get("task", "classification"))
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names in the order of the network's outputs."""
+        return cast("list[str]", self.summary["classes"])
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The summary's figures of the split that is shown."""
+        return cast("dict[str, Any]", self.summary[self.split])
+
+    def plot(self, name: str) -> Any:
+        """A JSON file of the folder ``plots``, or None."""
+        return _json(self.folder / "plots" / name)
+
+    def picture(self, name: str) -> str | None:
+        """A JPEG of the run folder as a data URI, or None; names lead nowhere else."""
+        file = self.folder / name
+        if not file.resolve().is_relative_to(self.folder.resolve()) or not file.is_file():
+            return None
+        return "data:image/jpeg;base64," + base64.b64encode(file.read_bytes()).decode()
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Read what the run folder of every task holds.
+
+    Raises:
+        UserError: The run is not tested yet, or a file it needs is missing.
+    """
+    if not (folder / "summary.json").is_file():
+        raise UserError(
+            f"run '{folder}' is not finished, so there is nothing to report: "
+            f"osprey train resume={folder}"
+        )
+    summary = _json(folder / "summary.json")
+    config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+    return RunRecord(
+        folder=folder,
+        config=cast("dict[str, Any]", config),
+        overrides=_lines(folder / "overrides.txt"),
+        environment=_json(folder / "environment.json") or {},
+        summary=summary,
+        split=_split(folder, summary),
+        manifest=table(folder / "manifest.csv"),
+        metrics=table(folder / "metrics.csv").apply(pd.to_numeric, errors="coerce"),
+        unreadable=table(folder / "unreadable.csv"),
+        extras={
+            **{key: value for key, value in summary.items() if key not in _SHOWN},
+            **({"autotune": tuned} if (tuned := _json(folder / "autotune.json")) else {}),
+        },
+    )
+
+
+@contextmanager
+def damage_in_one_line(folder: Path) -> Iterator[None]:
+    """Whatever goes wrong in reading a run folder means one thing: a file of it is damaged."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        why = " ".join(str(error).split())[:120] or type(error).__name__
+        raise UserError(f"run '{folder}' has a file that cannot be read: {why}") from None
+
+
+def _split(folder: Path, summary: dict[str, Any]) -> str:
+    """The test split, or validation, as far as there is a table of it."""
+    for split in ("test", "val"):
+        if split in summary and (folder / TABLES[split]).is_file():
+            return split
+    name = TABLES["test" if "test" in summary else "val"]
+    raise UserError(f"run '{folder}' has no {name}: osprey train resume={folder} tests it again")
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+
+
+def table(path: Path) -> pd.DataFrame:
+    """A CSV file, all columns as text; an empty table where there is none."""
+    if not path.is_file() or not path.stat().st_size:
+        return pd.DataFrame()
+    return pd.read_csv(path, dtype=str, keep_default_na=False)

@@ -1,0 +1,68 @@
+"""The same model on the same data, split the other way: what a random split hides."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from osprey.config.schema import TrainConfig
+from osprey.data.manifest import Manifest
+from osprey.runs.folder import RunFolder
+from osprey.tasks.measures import MEASURES
+
+_BESIDE = {"classification": ("n", "ece"), "detection": ("n", "boxes")}
+
+
+def comparable_key(config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
+    """What two runs must share to be compared, and whether groups were kept together."""
+    table = manifest.table
+    whole = manifest.has_groups and int(table.groupby("group")["split"].nunique().max()) == 1
+    return {"data": config.data.root, "model": config.model.name, "grouped": whole}
+
+
+def other_split(run: RunFolder, runs: Path, summary: dict[str, Any]) -> dict[str, Any] | None:
+    """Test figures of the newest finished run that differs in being split by group or not.
+
+    Args:
+        run: This run.
+        runs: Where runs are kept.
+        summary: This run's summary, with ``kin`` and ``classes``.
+    """
+    mine = summary["kin"]
+    wanted = {**mine, "grouped": not mine["grouped"]}
+    task = summary["task"]
+    shown = (*MEASURES[task].shown, *_BESIDE[task])
+    try:
+        files = [p for p in runs.glob("*/*/summary.json") if p.parent.name != run.path.name]
+    except OSError:  # folders that vanish while they are listed
+        return None
+    for file in sorted(files, key=_written, reverse=True):
+        try:
+            other = json.loads(file.read_text(encoding="utf-8"))
+            if (
+                other["task"] != task
+                or other["kin"] != wanted
+                or other["classes"] != summary["classes"]
+            ):
+                continue
+            test = {name: _number(other["test"][name]) for name in shown}
+        except Exception:  # whatever another run's file says, it must not end this one
+            continue
+        by = "group" if wanted["grouped"] else "random"
+        return {"by": by, "run": str(file.parent.relative_to(runs)), "test": test}
+    return None
+
+
+def _written(file: Path) -> tuple[int, str]:
+    """When, 0 where it was deleted meanwhile; then the name."""
+    try:
+        return file.stat().st_mtime_ns, str(file)
+    except OSError:
+        return 0, str(file)
+
+
+def _number(value: Any) -> int | float:
+    if isinstance(value, int | float):
+        return value
+    raise ValueError(f"{value!r} is no figure")

@@ -1,0 +1,190 @@
+"""The run folder: where a run's settings, checkpoints and figures live. No torch here."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from osprey.config.compose import explain, typed
+from osprey.config.schema import TrainConfig
+from osprey.config.stamp import new_stamp
+from osprey.errors import UserError, nearest
+from osprey.system.locks import held
+
+if TYPE_CHECKING:
+    from osprey.data.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """``runs/<name>/<stamp>``: everything about one run, and nothing of any other."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, runs: Path, name: str) -> RunFolder:
+        """Make a folder that no other run has."""
+        if "/" in name or name in ("", ".", "..", "latest", "sweeps", "debug"):
+            raise UserError(f"name: '{name}' cannot be a folder's name")
+        try:
+            (runs / name).mkdir(parents=True, exist_ok=True)
+            path = runs / name / new_stamp()
+            path.mkdir()  # twins of one second differ in four random digits
+            (path / "checkpoints").mkdir()
+        except OSError as error:
+            raise UserError(f"paths.runs: cannot write to '{runs}' ({error.strerror})") from None
+        return cls(path)
+
+    @property
+    def best(self) -> Path:
+        """Checkpoint of the epoch that validation liked best."""
+        return self.path / "checkpoints" / "best.ckpt"
+
+    @property
+    def last(self) -> Path:
+        """Checkpoint to go on from."""
+        return self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run was trained to its end and tested."""
+        return (self.path / "summary.json").is_file()
+
+    @property
+    def task(self) -> str:
+        """What was trained: ``classification``, ``detection``; empty where nothing says so."""
+        try:
+            stored = OmegaConf.load(self.path / "config.yaml")
+            return str(OmegaConf.select(stored, "task.name") or "")
+        except Exception:  # as in `load_config`; the checkpoint says it too
+            return ""
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a file of this run, whole or not at all."""
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, target)
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write plain data as indented JSON."""
+        self.write_text(name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        """Read one of this run's JSON files."""
+        return json.loads((self.path / name).read_text(encoding="utf-8"))
+
+    def save_config(self, config: TrainConfig) -> None:
+        """Write the configuration with every default filled in."""
+        self.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
+
+    def load_config(self, changes: list[tuple[str, Any]] | None = None) -> TrainConfig:
+        """The run's configuration, with some values changed.
+
+        Raises:
+            UserError: The file is missing or was damaged.
+        """
+        try:
+            stored = OmegaConf.load(self.path / "config.yaml")
+        except Exception:  # YAML's and OmegaConf's many errors mean one thing here
+            raise UserError(
+                f"'{self.path}' has no readable config.yaml: not a run folder"
+            ) from None
+        assert isinstance(stored, DictConfig)
+        OmegaConf.set_struct(stored, True)
+        try:
+            for key, value in changes or []:
+                OmegaConf.update(stored, key, value)
+        except OmegaConfBaseException as error:
+            raise explain(error) from None
+        return typed(stored, TrainConfig)
+
+    def save_manifest(self, manifest: Manifest) -> None:
+        """Write every sample with its split."""
+        manifest.write(self.path / "manifest.csv")
+
+    def load_manifest(self, root: str) -> Manifest:
+        """The samples this run was trained and tested on."""
+        import pandas as pd
+
+        from osprey.data.manifest import complete
+
+        table = pd.read_csv(self.path / "manifest.csv", dtype=str, keep_default_na=False)
+        return complete(table, Path(root), str(self.path / "manifest.csv"))
+
+    def held(self) -> AbstractContextManager[None]:
+        """Hold the run for this process alone; the system lets go when the process ends.
+
+        Raises:
+            UserError: Another process is training it.
+        """
+        return held(self.path, f"run '{self.path}' is being trained by another process")
+
+    def discard_if_empty(self) -> None:
+        """Remove the folder of a run that was refused before it had learnt anything."""
+        learnt = (self.last, self.best, self.path / "metrics.csv")
+        if not any(file.exists() for file in learnt):
+            shutil.rmtree(self.path)
+
+    def reopen(self) -> None:
+        """A run that goes on is not finished until it is tested again."""
+        (self.path / "summary.json").unlink(missing_ok=True)
+
+    def publish(self, runs: Path) -> None:
+        """Let ``runs/latest`` point here."""
+        link, temporary = runs / "latest", runs / f".latest.{os.getpid()}"
+        temporary.unlink(missing_ok=True)
+        try:
+            temporary.symlink_to(os.path.relpath(self.path, runs))
+            os.replace(temporary, link)
+        except OSError:  # file systems without links, or somebody's own folder called latest
+            temporary.unlink(missing_ok=True)
+
+
+def _all_runs(runs: Path) -> list[RunFolder]:
+    """Every run under ``runs``."""
+    return [RunFolder(p.parent) for p in sorted(runs.glob("*/*/config.yaml"))]
+
+
+def find_run(
+    word: str, runs: Path, *, resumable: bool = False, task: str | None = None
+) -> RunFolder:
+    """The run that ``word`` names: a folder, or ``latest``.
+
+    Args:
+        word: ``latest``, a run folder, or its path below ``runs``.
+        runs: Where runs are kept.
+        resumable: ``latest`` is the newest with a checkpoint to go on from, finished or not;
+            otherwise the newest finished one.
+        task: ``latest`` is of a run that was trained for this.
+
+    Raises:
+        UserError: There is no such run.
+    """
+    if word == "latest":
+        marks = [r.last if resumable else r.path / "summary.json" for r in _all_runs(runs)]
+        # By when they got there, not by when they began: the same run that runs/latest names.
+        good = sorted((p for p in marks if p.is_file()), key=lambda p: p.stat().st_mtime_ns)
+        if task is not None:
+            good = [p for p in good if RunFolder(p.parent).task == task]
+        if not good:
+            kind = "run with a checkpoint to go on from" if resumable else "finished run"
+            kind += f" of task={task}" if task else ""
+            raise UserError(f"there is no {kind} under '{runs}': train one with 'osprey train'")
+        return RunFolder(good[-1].parents[1] if resumable else good[-1].parent)
+    for path in (Path(word), runs / word):
+        if (path / "config.yaml").is_file():
+            return RunFolder(path)
+    names = [str(r.path.relative_to(runs)) for r in _all_runs(runs)]
+    near = nearest(word, names) or nearest(Path(word).name, [Path(n).name for n in names])
+    hint = near or f"; name a folder below '{runs}', or latest"
+    raise UserError(f"there is no run '{word}'{hint}")

@@ -1,0 +1,1 @@
+"""What the machine offers: files written atomically, locks, memory, the console."""

@@ -1,0 +1,81 @@
+"""One label a photo."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from osprey.augmentation.mix import BatchMix
+from osprey.config.schema import TrainConfig
+from osprey.data.dataset import Batch
+from osprey.models.checkpoint import CheckpointMetadata
+from osprey.tasks.base import Task
+from osprey.tasks.classification.losses import Loss, class_weights
+from osprey.tasks.classification.metrics import scalar_metrics
+
+
+class Classification(Task):
+    """Trains a network to name the one class of each photo.
+
+    Args:
+        model: Network with one output a class.
+        metadata: What its checkpoints will say of it.
+        config: The whole configuration.
+        counts: Training photos per class.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        metadata: CheckpointMetadata,
+        config: TrainConfig,
+        counts: NDArray[np.int64],
+    ) -> None:
+        super().__init__(model, metadata, config)
+        task, mix = config.task, config.augmentation
+        num_classes = len(metadata.classes)
+        self.loss = Loss(
+            class_weights(counts, task.loss, task.class_weights),
+            label_smoothing=task.label_smoothing,
+            focal_gamma=task.focal_gamma if task.loss == "focal" else 0.0,
+        )
+        self.mix = BatchMix(
+            num_classes=num_classes,
+            mixup=mix.mixup,
+            cutmix=mix.cutmix,
+            probability=mix.mix_probability,
+            erasing=mix.erasing,
+        )
+        self.metrics = scalar_metrics(num_classes, prefix="val/")
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Loss of one augmented batch."""
+        images, targets = self.mix(self.normalise(batch["image"]), batch["target"])
+        loss: Tensor = self.loss(self.model(images), targets, batch["weight"])
+        self.log_loss(loss, len(targets))
+        return loss
+
+    def example_batch(self, count: int, size: int, device: torch.device) -> Batch:
+        """Noise with random classes, always the same: image uint8 [count, size, size, 3]."""
+        draw = torch.Generator().manual_seed(0)
+        image = torch.randint(256, (count, size, size, 3), dtype=torch.uint8, generator=draw)
+        return Batch(
+            image=image.to(device),
+            target=torch.randint(len(self.metadata.classes), (count,), generator=draw).to(device),
+            weight=torch.ones(count, device=device),
+            index=torch.arange(count),
+        )
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count each validation photo once; padding has a negative index."""
+        probabilities = self(batch["image"]).float().softmax(dim=1)
+        real = batch["index"] >= 0
+        if bool(real.any()):
+            self.metrics.update(probabilities[real], batch["target"][real])
+
+    def on_validation_epoch_end(self) -> None:
+        """Publish the figures of the whole validation split."""
+        self.log_dict({name: value.float() for name, value in self.metrics.compute().items()})
+        self.metrics.reset()

@@ -1,0 +1,1 @@
+"""Boxes and their classes on each photo."""

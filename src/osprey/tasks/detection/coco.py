@@ -1,0 +1,97 @@
+"""COCO's figures of a detector: mAP, AP50, AP75, by size and by class (Lin et al. 2014).
+
+The evaluation itself is faster-coco-eval's; an average over no boxes at all is NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from osprey.imaging.boxes import Detections, areas
+
+MOST = 100  # boxes a photo that count, as in COCO's own figures
+_AT_50, _AT_75 = 0, 5  # rows of the ten overlaps 0.50, 0.55 ... 0.95
+_SIZES = ("all", "small", "medium", "large")  # below 32 x 32, below 96 x 96 pixels, above
+
+
+@dataclass(frozen=True)
+class CocoMetrics:
+    """What COCO's evaluation says.
+
+    Attributes:
+        scalars: ``map``, ``ap50``, ``ap75``, ``ap_small``, ``ap_medium``, ``ap_large``.
+        per_class: float64 [C, 2], AP and AP50 of each class.
+        precision: float64 [C, 101], at overlap 0.5 and recalls 0.00, 0.01 ... 1.00.
+    """
+
+    scalars: dict[str, float]
+    per_class: NDArray[np.float64]
+    precision: NDArray[np.float64]
+
+
+def coco_metrics(
+    truth: Sequence[Detections], found: Sequence[Detections], num_classes: int
+) -> CocoMetrics:
+    """Compare what was found with the truth, photo by photo.
+
+    Args:
+        truth: One entry a photo; its scores do not matter.
+        found: The same photos in the same order; at most 100 boxes each count.
+        num_classes: How many classes there are.
+    """
+    from faster_coco_eval import COCO, COCOeval_faster
+
+    images = [{"id": i} for i in range(len(truth))]
+    categories = [{"id": c, "name": str(c)} for c in range(num_classes)]
+    known, answers = COCO(), COCO()
+    for table, photos in ((known, truth), (answers, found)):
+        annotations = _annotations(photos)
+        table.dataset = {"images": images, "categories": categories, "annotations": annotations}
+        table.createIndex()
+    run = COCOeval_faster(known, answers, "bbox", print_function=lambda *_: None)
+    run.params.maxDets = [MOST]
+    run.evaluate()
+    run.accumulate()
+    # [10 overlaps, 101 recalls, C, 4 sizes, 1]; -1 where a class has no boxes of that size.
+    precision = np.array(run.eval["precision"], dtype=np.float64)[..., 0]
+    precision = np.where(precision < 0, np.nan, precision)
+    every = precision[..., 0]
+    scalars = {
+        "map": _mean(every),
+        "ap50": _mean(every[_AT_50]),
+        "ap75": _mean(every[_AT_75]),
+        **{f"ap_{name}": _mean(precision[..., i]) for i, name in enumerate(_SIZES) if i},
+    }
+    per_class = [[_mean(every[:, :, c]), _mean(every[_AT_50, :, c])] for c in range(num_classes)]
+    return CocoMetrics(scalars, np.array(per_class).reshape(-1, 2), every[_AT_50].T)
+
+
+def _annotations(photos: Sequence[Detections]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for image, photo in enumerate(photos):
+        corners = photo.boxes.astype(np.float64)
+        sides = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1).tolist()
+        columns = zip(
+            sides,
+            areas(photo.boxes).tolist(),
+            photo.labels.tolist(),
+            photo.scores.tolist(),
+            strict=True,
+        )
+        known = len(rows)
+        rows += [
+            {"id": known + i, "image_id": image, "category_id": label, "bbox": box}
+            | {"area": area, "score": score, "iscrowd": 0}
+            for i, (box, area, label, score) in enumerate(columns, 1)
+        ]
+    return rows
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")

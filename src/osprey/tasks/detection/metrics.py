@@ -1,0 +1,108 @@
+"""Every figure of a tested detector, as plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from osprey.imaging.boxes import Detections, match
+from osprey.tasks.detection.coco import coco_metrics
+from osprey.tasks.detection.outputs import BoxOutputs
+
+_NONE_FOUND = 0.5  # the threshold of a class of which validation tells nothing
+
+
+def best_thresholds(outputs: BoxOutputs, num_classes: int) -> list[float]:
+    """Each class's score from which its boxes count: the one with the highest F1."""
+    return [_best_threshold(*_scored(outputs, label)) for label in range(num_classes)]
+
+
+def _scored(outputs: BoxOutputs, label: int) -> tuple[NDArray[np.float32], NDArray[np.bool_], int]:
+    """Scores of all boxes found of one class, which of them are true, and how many there are."""
+    scores, right, total = [np.zeros(0, np.float32)], [np.zeros(0, bool)], 0
+    for found, truth in zip(outputs.found, outputs.truth, strict=True):
+        mine, real = found.labels == label, truth.boxes[truth.labels == label]
+        scores.append(found.scores[mine])
+        right.append(match(found.boxes[mine], real) >= 0)
+        total += len(real)
+    return np.concatenate(scores), np.concatenate(right), total
+
+
+def _best_threshold(scores: NDArray[np.float32], right: NDArray[np.bool_], total: int) -> float:
+    if not len(scores) or not total or not right.any():
+        return _NONE_FOUND
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(right[order])
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + total)
+    # A threshold lies between two scores: of equal ones all count or none.
+    ends = np.append(np.diff(scores[order]) < 0, True)
+    best = int(np.where(ends, f1, -1).argmax())
+    last = float(scores[order][best])
+    below = float(scores[order][best + 1]) if best + 1 < len(order) else 0.0
+    return round((last + below) / 2, 4)
+
+
+def compute_metrics(
+    outputs: BoxOutputs, thresholds: Sequence[float], classes: Sequence[str]
+) -> dict[str, Any]:
+    """Figures of one split.
+
+    Args:
+        outputs: What was found and what is there.
+        thresholds: Each class's score from which a box counts.
+        classes: Class names in the order of the ids.
+
+    Returns:
+        ``n`` photos, ``boxes``, COCO's figures (None where there are no such boxes), ``per_class``,
+        ``count_error`` (mean absolute error of boxes a photo) and ``empty``: the photos without
+        boxes, and how many of them raise a false alarm.
+    """
+    coco = coco_metrics(outputs.truth, outputs.found, len(classes))
+    limits = np.array(thresholds, dtype=np.float32)
+    kept = [int((f.scores >= limits[f.labels]).sum()) for f in outputs.found]
+    there = [len(truth) for truth in outputs.truth]
+    empty = [k for k, n in zip(kept, there, strict=True) if n == 0]
+    errors = [abs(k - n) for k, n in zip(kept, there, strict=True)]
+    return {
+        "n": len(outputs.paths),
+        "boxes": sum(there),
+        **{name: _plain(value) for name, value in coco.scalars.items()},
+        "per_class": [
+            {
+                "label": name,
+                **_counted(outputs, label, thresholds[label]),
+                "ap": _plain(coco.per_class[label, 0]),
+                "ap50": _plain(coco.per_class[label, 1]),
+                "threshold": float(thresholds[label]),
+            }
+            for label, name in enumerate(classes)
+        ],
+        "count_error": float(np.mean(errors)),
+        "empty": {"n": len(empty), "with_false_alarm": sum(k > 0 for k in empty)},
+    }
+
+
+def _counted(outputs: BoxOutputs, label: int, threshold: float) -> dict[str, float]:
+    """How many boxes of a class there are, and what its threshold makes of those found."""
+    above = BoxOutputs(outputs.paths, [_above(f, threshold) for f in outputs.found], outputs.truth)
+    scores, right, total = _scored(above, label)
+    hits = int(right.sum())
+    return {
+        "n": total,
+        "precision": hits / len(scores) if len(scores) else 0.0,
+        "recall": hits / total if total else 0.0,
+        "f1": 2 * hits / (len(scores) + total) if len(scores) + total else 0.0,
+    }
+
+
+def _above(photo: Detections, threshold: float) -> Detections:
+    kept = photo.scores >= threshold
+    return Detections(photo.boxes[kept], photo.scores[kept], photo.labels[kept])
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

@@ -1,0 +1,116 @@
+"""Boxes and their classes on each photo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from osprey.augmentation.rescale import rescale
+from osprey.config.schema import TrainConfig
+from osprey.imaging import Preprocess
+from osprey.imaging.boxes import Detections
+from osprey.models.checkpoint import CheckpointMetadata
+from osprey.tasks.base import Task
+from osprey.tasks.detection.coco import coco_metrics
+
+
+class Detection(Task):
+    """Trains a network to find every subject on a photo and to name its class.
+
+    Args:
+        model: One of ``osprey.models.detection``.
+        metadata: What its checkpoints will say of it.
+        config: The whole configuration.
+    """
+
+    def __init__(self, model: nn.Module, metadata: CheckpointMetadata, config: TrainConfig) -> None:
+        super().__init__(model, metadata, config)
+        self.preprocess = Preprocess.from_dict(metadata.preprocess)
+        # By number, since padding and processes may bring photos twice or out of order.
+        self.seen: dict[int, tuple[Detections, Detections]] = {}
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """The sum of the network's own losses on one augmented batch."""
+        spread = self.config.augmentation.multi_scale
+        images, placed = rescale(self.normalise(batch["image"]), batch["boxes"], spread)
+        targets = [
+            {"boxes": boxes, "labels": labels}
+            for boxes, labels in zip(placed, batch["labels"], strict=True)
+        ]
+        losses = self.model.losses(images, targets)  # type: ignore[operator]
+        loss: Tensor = torch.stack(list(losses.values())).sum()
+        self.log_loss(loss, len(targets))
+        return loss
+
+    def example_batch(self, count: int, size: int, device: torch.device) -> Any:
+        """Noise with ten boxes a photo, always the same: image uint8 [count, size, size, 3]."""
+        draw = torch.Generator().manual_seed(0)
+        image = torch.randint(256, (count, size, size, 3), dtype=torch.uint8, generator=draw)
+        low = torch.rand(count, 10, 2, generator=draw) * 0.7 * size
+        sides = (0.1 + 0.2 * torch.rand(count, 10, 2, generator=draw)) * size
+        labels = torch.randint(len(self.metadata.classes), (count, 10), generator=draw)
+        return {
+            "image": image.to(device),
+            "boxes": list(torch.cat([low, low + sides], dim=2).to(device)),
+            "labels": list(labels.to(device)),
+            "size": torch.full((count, 2), size),
+            "weight": torch.ones(count, device=device),
+            "index": torch.arange(count),
+        }
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Keep what was found on each photo beside its truth."""
+        truth = [
+            {"boxes": boxes, "labels": labels, "scores": torch.ones(len(labels))}
+            for boxes, labels in zip(batch["boxes"], batch["labels"], strict=True)
+        ]
+        known, found = (
+            on_photos(answers, batch["size"], self.preprocess)
+            for answers in (truth, self(batch["image"]))
+        )
+        for number, *pair in zip(batch["index"].tolist(), known, found, strict=True):
+            if number >= 0:
+                self.seen[number] = (pair[0], pair[1])
+
+    def on_validation_epoch_end(self) -> None:
+        """Publish COCO's figures of the whole validation split."""
+        if self.trainer.world_size > 1:
+            parts: list[Any] = [None] * self.trainer.world_size
+            dist.all_gather_object(parts, self.seen)
+            self.seen = {number: pair for part in parts for number, pair in part.items()}
+        pairs = [self.seen[number] for number in sorted(self.seen)]
+        self.seen = {}
+        figures = coco_metrics(
+            [t for t, _ in pairs], [f for _, f in pairs], len(self.metadata.classes)
+        )
+        self.log_dict({f"val/{name}": value for name, value in figures.scalars.items()})
+
+
+def on_photos(
+    answers: Sequence[dict[str, Tensor]], sizes: Tensor, preprocess: Preprocess
+) -> list[Detections]:
+    """Boxes of a model's input as boxes of the photos, cut off at their borders.
+
+    Args:
+        answers: Of each photo ``boxes`` [N, 4] corners in input pixels, ``scores``, ``labels``.
+        sizes: int64 [B, 2], width and height of each photo.
+        preprocess: How the photos became input.
+    """
+    result = []
+    for answer, (width, height) in zip(answers, sizes.tolist(), strict=True):
+        boxes = answer["boxes"].float().cpu().numpy().reshape(-1, 4)
+        boxes = preprocess.place(height, width).to_photo(boxes)
+        limits = np.array([width, height, width, height], dtype=np.float32)
+        result.append(
+            Detections(
+                np.clip(boxes, 0, limits).astype(np.float32),
+                answer["scores"].float().cpu().numpy(),
+                answer["labels"].cpu().numpy().astype(np.int64),
+            )
+        )
+    return result

@@ -1,0 +1,120 @@
+"""What is computed of found boxes: curves, confusions, counts, kinds of mistakes, slices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from osprey.reports.figures import Slicing, wilson
+from osprey.reports.run_record import Floats, Ints
+from osprey.tasks.detection.report.facts import DetectorRun
+from osprey.tasks.detection.report.matching import BESIDE, FAINT, MISTAKEN, NOTHING, TWICE
+
+WRONG = {
+    NOTHING: "nothing is there",
+    BESIDE: "badly placed (overlap 0.1 to 0.5)",
+    MISTAKEN: "a subject of another class",
+    TWICE: "a subject found already",
+}
+MISSED = {
+    NOTHING: "nothing found there",
+    BESIDE: "found, badly placed (overlap 0.1 to 0.5)",
+    FAINT: "found, its score below the threshold",
+    MISTAKEN: "taken for another class",
+}
+
+
+def precision_recall(run: DetectorRun, label: int) -> tuple[Floats, Floats, Floats]:
+    """Recall, precision and score of one class, from its surest box alone to all, each [K].
+
+    One entry a distinct score; empty without boxes found or true ones.
+    """
+    mine = run.found.labels == label
+    total = int((run.truth.labels == label).sum())
+    if not mine.any() or not total:
+        return (np.zeros(0),) * 3
+    scores, right = run.found.scores[mine], run.matched.hit[mine] >= 0
+    order = np.argsort(-scores, kind="stable")
+    scores, hits = scores[order], np.cumsum(right[order])
+    last = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)
+    return hits[last] / total, hits[last] / (last + 1.0), scores[last]
+
+
+def confusion(run: DetectorRun) -> Ints:
+    """Counts [C + 1, C + 1] of boxes at their thresholds, rows the truth; the last is nothing."""
+    m, size = run.matched, len(run.classes)
+    matrix = np.zeros((size + 1, size + 1), dtype=np.int64)
+    right, other = np.flatnonzero(m.right), np.flatnonzero(m.other >= 0)
+    np.add.at(matrix, (run.truth.labels[m.hit[right]], run.found.labels[right]), 1)
+    np.add.at(matrix, (run.truth.labels[m.other[other]], run.found.labels[other]), 1)
+    alone = (m.wrong > 0) & (m.other < 0)
+    matrix[size, :size] += np.bincount(run.found.labels[alone], minlength=size)
+    unseen = (m.missed > 0) & (m.missed != MISTAKEN)
+    matrix[:size, size] += np.bincount(run.truth.labels[unseen], minlength=size)
+    return matrix
+
+
+def mistakes(run: DetectorRun) -> dict[str, list[dict[str, Any]]]:
+    """Why boxes that count are wrong, and why true ones were not found, most frequent first."""
+    return {
+        "wrong": _reasons(run.matched.wrong, WRONG),
+        "missed": _reasons(run.matched.missed, MISSED),
+    }
+
+
+def _reasons(found: Ints, names: dict[int, str]) -> list[dict[str, Any]]:
+    total = int((found > 0).sum())
+    rows = [
+        {"why": name, "n": n, "share": n / total}
+        for why, name in names.items()
+        if (n := int((found == why).sum()))
+    ]
+    return sorted(rows, key=lambda row: -int(row["n"]))
+
+
+def counts(run: DetectorRun) -> tuple[Ints, Ints]:
+    """True boxes and boxes that count of each photo, each [P]."""
+    photos = len(run.paths)
+    return (
+        np.bincount(run.truth.photos, minlength=photos),
+        np.bincount(run.found.photos[run.matched.kept], minlength=photos),
+    )
+
+
+def totals(run: DetectorRun, photos: NDArray[np.bool_] | None = None) -> dict[str, Any]:
+    """Boxes at their thresholds, of all photos or of those in a mask [P], with intervals."""
+    true, kept, right = len(run.truth), run.matched.kept, run.matched.right
+    if photos is not None:
+        inside = photos[run.found.photos]
+        true, kept, right = int(photos[run.truth.photos].sum()), kept & inside, right & inside
+    counted, hits = int(kept.sum()), int(right.sum())
+    low, high = wilson(hits, true)
+    least, most = wilson(hits, counted)
+    return {
+        "boxes": true,
+        "found": counted,
+        "right": hits,
+        "recall": hits / true if true else None,
+        "precision": hits / counted if counted else None,
+        "f1": 2 * hits / (true + counted) if true + counted else None,
+        "recall_range": (low, high),
+        "precision_range": (least, most),
+    }
+
+
+def slice_rows(run: DetectorRun, slicing: Slicing) -> list[dict[str, Any]]:
+    """Recall, precision and count error of each value, worst recall first."""
+    true, kept = counts(run)
+    rows = []
+    for code, value in enumerate(slicing.values):
+        inside = slicing.codes == code
+        error = float(np.abs(kept - true)[inside].mean())
+        n = int(inside.sum())
+        rows.append({"value": value, "n": n, "count_error": error, **totals(run, inside)})
+    return sorted(rows, key=lambda row: (_or(row["recall"], 2.0), str(row["value"])))
+
+
+def _or(value: float | None, instead: float) -> float:
+    return instead if value is None else value

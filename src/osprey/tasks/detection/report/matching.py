@@ -1,0 +1,158 @@
+"""Which found box is which true box, and what is wrong with those that are none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from osprey.imaging.boxes import Boxes, iou, match
+from osprey.reports.run_record import Floats, Ints
+
+_TOUCHES = 0.1  # overlap from which a box was meant for a subject, only badly placed
+OVERLAP = 0.5  # from which it is found
+
+# What is wrong with a box that counts and is no true one, and why a true one was not found.
+TWICE, MISTAKEN, BESIDE, NOTHING, FAINT = range(1, 6)
+
+
+@dataclass(frozen=True)
+class BoxTable:
+    """Boxes of many photos, sorted by photo.
+
+    Attributes:
+        photos: int64 [N], which photo each lies on.
+        labels: int64 [N], class ids.
+        scores: float64 [N]; 1 of true boxes.
+        boxes: float32 [N, 4], corners in pixels.
+    """
+
+    photos: Ints
+    labels: Ints
+    scores: Floats
+    boxes: Boxes
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Found boxes [N] against true boxes [M].
+
+    Attributes:
+        hit: int64 [N], the true box of its class that it is, at an overlap of a half; -1: none.
+        kept: bool [N], whether its score reaches its class's threshold.
+        finder: int64 [M], the found box that is it, however low its score; -1: none.
+        other: int64 [N], for a kept box that is none: the true box of another class, found by no
+            box of its own, that it is; -1: none.
+        wrong: int64 [N], 0 or what is wrong with a kept box: TWICE, MISTAKEN, BESIDE, NOTHING.
+        missed: int64 [M], 0 or why no kept box found it: MISTAKEN, FAINT, BESIDE, NOTHING.
+    """
+
+    hit: Ints
+    kept: NDArray[np.bool_]
+    finder: Ints
+    other: Ints
+    wrong: Ints
+    missed: Ints
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Which kept boxes are true, bool [N]."""
+        result: NDArray[np.bool_] = self.kept & (self.hit >= 0)
+        return result
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """Which true boxes a kept box found, bool [M]."""
+        result: NDArray[np.bool_] = self.missed == 0
+        return result
+
+
+def matched(found: BoxTable, truth: BoxTable, kept: NDArray[np.bool_], photos: int) -> Matched:
+    """Match as the figures do: within each class, the surest first; then explain the rest.
+
+    Args:
+        found: Boxes found; of equal photo and class the surest first.
+        truth: The true boxes.
+        kept: bool [N], which found boxes count.
+        photos: How many photos there are.
+    """
+    hit, finder = _within_classes(found, truth)
+    seen = np.zeros(len(truth), dtype=bool)
+    seen[hit[kept & (hit >= 0)]] = True
+    result = Matched(
+        hit=hit,
+        kept=kept,
+        finder=finder,
+        other=np.full(len(found), -1, dtype=np.int64),
+        wrong=np.where(kept & (hit < 0), NOTHING, 0),
+        missed=np.where(seen, 0, np.where(finder >= 0, FAINT, NOTHING)),
+    )
+    rest = found.photos[result.wrong > 0], truth.photos[result.missed > 0]
+    of_found, of_truth = (_by_photo(t.photos, photos) for t in (found, truth))
+    for photo in np.unique(np.concatenate(rest)):
+        mine, real = of_found[photo], of_truth[photo]
+        _explain(
+            result,
+            found,
+            truth,
+            mine.start + np.flatnonzero(result.wrong[mine]),
+            np.arange(real.start, real.stop),
+        )
+    return result
+
+
+def _explain(m: Matched, found: BoxTable, truth: BoxTable, free: Ints, real: Ints) -> None:
+    """Say of one photo why the boxes ``free`` are none of the ``real`` ones, and why some lack."""
+    free = free[np.argsort(-found.scores[free], kind="stable")]
+    left = real[m.missed[real] > 0]
+    place = match(found.boxes[free], truth.boxes[left], OVERLAP)
+    taken = place >= 0
+    m.other[free[taken]] = left[place[taken]]
+    m.wrong[free[taken]] = MISTAKEN
+    m.missed[left[place[taken]]] = MISTAKEN
+    if not len(free) or not len(real):
+        return
+    shared = iou(found.boxes[free], truth.boxes[real])
+    same = found.labels[free][:, None] == truth.labels[real]
+    twice = (shared * same).max(axis=1) >= OVERLAP
+    near = shared >= _TOUCHES
+    m.wrong[free[near.any(axis=1) & ~taken]] = BESIDE
+    m.wrong[free[twice & ~taken]] = TWICE
+    # Only boxes that are wrong count here: the others stand on subjects of their own.
+    m.missed[real[near.any(axis=0) & (m.missed[real] == NOTHING)]] = BESIDE
+
+
+def _within_classes(found: BoxTable, truth: BoxTable) -> tuple[Ints, Ints]:
+    """The true box of each found one, [N], and the found box of each true one, [M]; or -1."""
+    hit = np.full(len(found), -1, dtype=np.int64)
+    finder = np.full(len(truth), -1, dtype=np.int64)
+    order = np.lexsort((truth.labels, truth.photos))
+    wanted = {key: order[rows] for key, rows in _groups(truth.photos[order], truth.labels[order])}
+    for key, mine in _groups(found.photos, found.labels):
+        real = wanted.get(key)
+        if real is not None:
+            place = match(found.boxes[mine], truth.boxes[real], OVERLAP)
+            rows = mine.start + np.flatnonzero(place >= 0)
+            hit[rows] = real[place[place >= 0]]
+            finder[hit[rows]] = rows
+    return hit, finder
+
+
+def _groups(photos: Ints, labels: Ints) -> Iterator[tuple[tuple[int, int], slice]]:
+    """Runs of rows of the same photo and class."""
+    ends = np.flatnonzero((np.diff(photos) != 0) | (np.diff(labels) != 0)) + 1
+    starts = np.concatenate([[0], ends]) if len(photos) else ends
+    for start, stop in zip(starts, [*ends, len(photos)], strict=False):
+        yield (int(photos[start]), int(labels[start])), slice(int(start), int(stop))
+
+
+def _by_photo(photos: Ints, count: int) -> list[slice]:
+    """The rows of each photo."""
+    ends = np.searchsorted(photos, np.arange(count + 1))
+    return [slice(int(a), int(b)) for a, b in pairwise(ends)]

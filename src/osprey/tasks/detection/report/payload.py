@@ -1,0 +1,31 @@
+"""What the page's script filters: a few small numbers a photo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from osprey.reports.figures import Slicing
+from osprey.tasks.detection.report.facts import DetectorRun
+
+
+def payload(run: DetectorRun, sliced: Sequence[Slicing]) -> dict[str, Any]:
+    """Boxes of each photo and class: how many true, how many found, how many of these right.
+
+    ``rows`` holds them one after another, five numbers each: photo, class, true, found, right.
+    """
+    size = len(run.classes)
+    m = run.matched
+    found = run.found.photos * size + run.found.labels
+    true = run.truth.photos * size + run.truth.labels
+    keys = np.unique(np.concatenate([true, found[m.kept]]))
+    columns = [keys // size, keys % size]
+    for part in (true, found[m.kept], found[m.right]):
+        columns.append(np.bincount(np.searchsorted(keys, part), minlength=len(keys)))
+    return {
+        "photos": len(run.paths),
+        "rows": np.stack(columns, 1).ravel().tolist() if len(keys) else [],
+        "slices": [{"name": s.name, "values": s.values, "codes": s.codes.tolist()} for s in sliced],
+    }

@@ -1,1 +1,0 @@
-"""What a finished run shows: pictures, Grad-CAM, its kin, W&B media."""

@@ -1,1 +1,0 @@
-"""What fits and what is fastest: autotune, batch size, learning rate."""

@@ -1,0 +1,1 @@
+"""Finding settings: batch size, learning rate, memory format and precision."""

@@ -1,0 +1,93 @@
+"""What autotune found, remembered: for one network, step, machine and version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from osprey import __version__
+from osprey.config.schema import TrainConfig
+from osprey.tasks.base import Task
+from osprey.tuning.autotune import Candidate
+from osprey.tuning.trial import Setting
+
+
+def what_matters(
+    task: Task, config: TrainConfig, size: int, share: int, device: torch.device
+) -> dict[str, Any]:
+    """What the speed of a step depends on: figures are remembered for just this."""
+    cuda = device.type == "cuda"
+    name = torch.cuda.get_device_name(device) if cuda else platform.processor() or device.type
+    return {
+        "model": task.metadata.model.to_dict(),
+        "classes": len(task.metadata.classes),
+        "settings": {
+            "open": [str(value) for value in open_settings(config)],
+            "freeze": str(config.model.freeze),
+            "freeze_stages": config.model.freeze_stages,
+            "freeze_batchnorm": config.model.freeze_batchnorm,
+            "optimizer": config.optimizer.name,
+            "ema": config.callbacks.ema_decay is not None,
+            "clip": config.trainer.gradient_clip is not None,
+            "deterministic": config.trainer.deterministic,
+        },
+        "size": size,
+        "batch": share,
+        "machine": {
+            "device": name,
+            "node": platform.node(),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "osprey": __version__,
+        },
+    }
+
+
+def file_for(facts: dict[str, Any], cache: Path) -> Path:
+    """Where the figures for ``facts`` are kept."""
+    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
+    return cache / "autotune" / f"{key}.json"
+
+
+def as_plain(found: list[Candidate], choice: Setting) -> dict[str, Any]:
+    """The figures as plain data."""
+    return {"choice": asdict(choice), "candidates": [asdict(c) for c in found]}
+
+
+def remember(file: Path, found: list[Candidate], choice: Setting) -> None:
+    """Remember; where the cache cannot be written to, the next run measures again."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(as_plain(found, choice)), encoding="utf-8")
+        os.replace(temporary, file)
+    except OSError:
+        return
+
+
+def recall(file: Path, ways: list[Setting]) -> tuple[list[Candidate], Setting] | None:
+    """What was found before; None where there is nothing, or nothing that makes sense."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        found = [
+            Candidate(**{**c, "setting": Setting(**c["setting"])}) for c in content["candidates"]
+        ]
+        choice = Setting(**content["choice"])
+        plain = Setting(choice.precision, choice.channels_last)
+        known = any(c.setting == choice and c.rate > 0 for c in found)
+        return (found, choice) if known and plain in ways else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def open_settings(config: TrainConfig) -> tuple[str, bool | str, bool | str]:
+    """The settings that may be ``auto``."""
+    trainer = config.trainer
+    return trainer.precision, trainer.channels_last, trainer.compile

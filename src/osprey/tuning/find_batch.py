@@ -1,0 +1,96 @@
+"""Which batch size a device is fastest with, and what memory each takes."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import torch
+
+from osprey.config.schema import TrainConfig
+from osprey.engine.assemble import Assembly
+from osprey.errors import UserError
+from osprey.tuning.autotune import defaults
+from osprey.tuning.memory import free_memory, is_out_of_memory
+from osprey.tuning.trial import Trial
+
+FIRST = 4
+_WORTH = 1.05  # a batch twice as large must give this much more
+_TIMED = 2  # steps; the faster counts
+
+
+@dataclass(frozen=True)
+class BatchFigure:
+    """One batch size: images a second, and the most memory held with it, in MB."""
+
+    batch: int
+    rate: float
+    memory: float
+
+
+def measure_batches(
+    assembly: Assembly, config: TrainConfig, device: torch.device
+) -> tuple[list[BatchFigure], str]:
+    """Time the training step with batches of 4, 8, 16, ...
+
+    Returns:
+        A figure for each size, and why no larger one was tried.
+
+    Raises:
+        UserError: Not even the first fits in memory.
+    """
+    size = config.data.train_size or assembly.data.preprocess.size
+    most = len(assembly.data.dataset("train"))
+    batch, found = FIRST, list[BatchFigure]()
+    while True:
+        try:
+            figure = _measure(assembly, config, device, min(batch, most), size)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if not found:
+                raise UserError(
+                    f"not even {batch} photos of {size} px fit in memory with this model: choose "
+                    "a smaller model or data.size"
+                ) from None
+            return found, f"{batch} does not fit in memory"
+        best = max((f.rate for f in found), default=0.0)
+        found.append(figure)
+        if figure.rate < _WORTH * best:
+            return found, f"{figure.batch} is not 5% faster"
+        if batch >= most:
+            return found, f"there are {most} photos to train on"
+        batch *= 2
+
+
+def _measure(
+    assembly: Assembly, config: TrainConfig, device: torch.device, count: int, size: int
+) -> BatchFigure:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    batch = assembly.task.example_batch(count, size, device)
+    trial = Trial(assembly.task, defaults(config.trainer), device, 1)
+    try:
+        seconds = [trial.timed_step(batch)[1] for _ in range(_TIMED + 1)][1:]
+    finally:
+        del trial
+        free_memory()
+    return BatchFigure(count, count / min(seconds), _memory(device))
+
+
+def _memory(device: torch.device) -> float:
+    """Most memory held so far in MB: of the device, or of this process, which only grows."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    try:
+        import resource
+    except ImportError:  # Windows does not tell
+        return float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def suggest_batch(found: list[BatchFigure]) -> int:
+    """The smallest size within 5% of the fastest."""
+    best = max(figure.rate for figure in found)
+    return next(f.batch for f in found if f.rate * _WORTH >= best)

@@ -1,0 +1,122 @@
+"""A batch that does not fit is halved; accumulation keeps the optimiser's step the same."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable
+
+import torch
+
+from osprey.config.schema import TrainConfig
+from osprey.errors import ConfigError
+from osprey.tasks.base import Task
+from osprey.tuning.trial import Setting, Trial
+
+# What allocators other than CUDA's say; theirs has an error of its own.
+_OUT_OF_MEMORY_MESSAGES = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` is an allocator's, of any device."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        words in str(error) for words in _OUT_OF_MEMORY_MESSAGES
+    )
+
+
+def free_memory() -> None:
+    """Give back what a failed trial held."""
+    if torch.cuda.is_available():
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+def fits(action: Callable[[], object]) -> bool:
+    """Whether ``action`` runs without running out of memory."""
+    try:
+        action()
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        return False
+    finally:
+        free_memory()
+    return True
+
+
+def fit_batch(
+    task: Task,
+    config: TrainConfig,
+    setting: Setting,
+    device: torch.device,
+    sizes: tuple[int, int],
+    world: int = 1,
+) -> list[str]:
+    """Halve the batches in ``config`` until one step and one validation batch fit, in place.
+
+    Args:
+        task: What is to be trained; left as it is.
+        config: The run's configuration.
+        setting: How the step is computed.
+        device: Where it must fit.
+        sizes: Pixels a side in training and in validation.
+        world: Processes that share a batch.
+
+    Returns:
+        A line for each number that was changed.
+
+    Raises:
+        ConfigError: Not even one photo fits.
+    """
+    data, trainer = config.data, config.trainer
+    lines = []
+
+    def train() -> None:
+        batch = task.example_batch(data.batch_size // world, sizes[0], device)
+        Trial(task, setting, device, 1).step(batch)
+
+    def validate() -> None:
+        count = max(1, data.eval_batch_size // world)
+        Trial(task, setting, device, 1).answer(task.example_batch(count, sizes[1], device))
+
+    wanted, effective = data.batch_size, data.batch_size * trainer.accumulate
+    while not fits(train):
+        if data.batch_size <= world:
+            raise ConfigError(
+                f"data.batch_size: not even one photo of {sizes[0]} px fits in {_total(device)} "
+                "with this model: choose a smaller model, data.size or trainer.precision=bf16-mixed"
+            )
+        data.batch_size = max(world, data.batch_size // 2 // world * world)
+        trainer.accumulate = max(1, round(effective / data.batch_size))
+    if data.batch_size != wanted:
+        step = data.batch_size * trainer.accumulate
+        same = f"the same {step} a step" if step == effective else f"{step} a step"
+        lines.append(
+            f"batch   {wanted} does not fit in {_total(device)}: "
+            f"{data.batch_size} x {trainer.accumulate} accumulated, {same}"
+        )
+    wanted = data.eval_batch_size
+    while not fits(validate):
+        if data.eval_batch_size <= world:
+            raise ConfigError(
+                f"data.eval_batch_size: not even one photo of {sizes[1]} px fits in "
+                f"{_total(device)}: choose a smaller model or data.size"
+            )
+        data.eval_batch_size = max(world, data.eval_batch_size // 2)
+    if data.eval_batch_size != wanted:
+        lines.append(
+            f"batch   {wanted} to validate does not fit in {_total(device)}: {data.eval_batch_size}"
+        )
+    return lines
+
+
+def _total(device: torch.device) -> str:
+    if device.type == "cuda":
+        total = torch.cuda.get_device_properties(device).total_memory
+    elif hasattr(os, "sysconf"):
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    else:
+        return "memory"
+    return f"{total / 1e9:.0f} GB"

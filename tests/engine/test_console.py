@@ -1,0 +1,38 @@
+"""What stands on the terminal when a run is done."""
+
+from __future__ import annotations
+
+import pytest
+
+from osprey.engine.console import epochs_table
+from osprey.tasks.classification.plugin import per_class_table
+from osprey.tasks.measures import MEASURES
+
+
+def rows(count: int) -> list[dict[str, object]]:
+    return [
+        {"label": f"c{i:02d}", "n": i, "precision": 1.0, "recall": 1.0, "f1": i / count}
+        for i in range(count)
+    ]
+
+
+def test_of_many_classes_the_extremes(capsys: pytest.CaptureFixture[str]) -> None:
+    per_class_table(rows(20))
+    assert len(capsys.readouterr().out.splitlines()) == 21
+    per_class_table(rows(21))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("c00") and lines[-1].startswith("c20")
+    assert lines[9] == "... 5 classes between the worst and the best ..."
+    assert len(lines) == 18
+
+
+def test_best_beside_last(capsys: pytest.CaptureFixture[str]) -> None:
+    table = [
+        {"epoch": str(e), "train/loss": f"{1 / e}", "val/macro_f1": f1, "val/top1": "0.5"}
+        for e, f1 in ((1, "0.25"), (2, "0.75"), (3, "0.5"))
+    ]
+    epochs_table(table, 2, MEASURES["classification"])
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "best    2   0.5000     0.750  0.500       nan",
+        "last    3   0.3333     0.500  0.500       nan",
+    ]
