@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 
 from osprey.imaging.boxes import Detections
-from osprey.tasks.detection.metrics import figures
+from osprey.tasks.detection.metrics import compute_metrics
 from osprey.tasks.detection.outputs import BoxOutputs, write_boxes
 
 WIDTH, HEIGHT = 400, 300
@@ -59,7 +59,7 @@ def make_box_run(
     rows: list[list[Any]] = [head]
     for split in ("val", "test") if test else ("val",):
         outputs = _outputs(draw, split, n, len(classes) - 1, false_alarms)
-        summary[split] = figures(outputs, limits, classes)
+        summary[split] = compute_metrics(outputs, limits, classes)
         name = "predictions.csv" if split == "test" else "predictions_val.csv"
         write_boxes(folder / name, outputs, classes)
         for i, (path, truth) in enumerate(zip(outputs.paths, outputs.truth, strict=True)):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from osprey.imaging.boxes import Detections, iou, match
 from osprey.tasks.detection.coco import coco_metrics
-from osprey.tasks.detection.metrics import best_thresholds, figures
+from osprey.tasks.detection.metrics import best_thresholds, compute_metrics
 from osprey.tasks.detection.outputs import BoxOutputs
 
 
@@ -125,7 +125,7 @@ def test_the_threshold_is_where_f1_is_highest() -> None:
     )  # fmt: skip
     outputs = BoxOutputs(["a", "b"], [found, photo((1, 1, 5, 5, 0.7, 0))], [truth, NOTHING])
     assert best_thresholds(outputs, 2) == [0.5, 0.5]  # between 0.6 and 0.4; none known of the other
-    report = figures(outputs, [0.5, 0.5], ["fish", "crab"])
+    report = compute_metrics(outputs, [0.5, 0.5], ["fish", "crab"])
     assert report["per_class"][0] | {"ap": 0, "ap50": 0} == {
         "label": "fish", "n": 2, "precision": 2 / 3, "recall": 1.0, "f1": 0.8,
         "ap": 0, "ap50": 0, "threshold": 0.5,

@@ -68,4 +68,4 @@ class Kind(Protocol):
 
 def kind_of(task: str) -> Kind:
     """The module of a task."""
-    return cast(Kind, importlib.import_module(f"osprey.tasks.registry.{task}"))
+    return cast(Kind, importlib.import_module(f"osprey.tasks.{task}.plugin"))
