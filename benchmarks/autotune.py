@@ -7,7 +7,8 @@ import torch
 from common import Row, compare, finish
 from hydra import compose, initialize_config_dir
 
-from osprey.config.compose import CONFIG_DIR, typed
+from osprey.config.compose import CONFIG_DIR
+from osprey.config.parse import typed
 from osprey.config.schema import TrainConfig
 from osprey.data.dataset import Batch
 from osprey.engine.fit import quieten
@@ -34,7 +35,7 @@ CLASSES = [f"class {number}" for number in range(10)]
 def train_config(*overrides: str) -> TrainConfig:
     """What ``osprey train OVERRIDES...`` would be told."""
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        return typed(compose("train", overrides=list(overrides)), TrainConfig)
+        return typed(compose("train", overrides=list(overrides)))
 
 
 def make_task(config: TrainConfig, size: int) -> Classification:

@@ -17,7 +17,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from osprey.config.compose import CONFIG_DIR, typed
+from osprey.config.compose import CONFIG_DIR
+from osprey.config.parse import typed
 from osprey.config.schema import DataConfig, TrainConfig
 from osprey.data.manifest import Manifest, complete
 
@@ -29,7 +30,7 @@ labels_of_many = st.lists(st.sampled_from("abc"), min_size=30, max_size=150)
 def _composed(overrides: tuple[str, ...]) -> TrainConfig:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        return typed(compose("train", overrides=list(overrides)), TrainConfig)
+        return typed(compose("train", overrides=list(overrides)))
 
 
 def train_config(*overrides: str) -> TrainConfig:

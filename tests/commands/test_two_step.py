@@ -158,7 +158,7 @@ def test_eval_beside_one_step(folder: Path, osprey) -> None:  # type: ignore[no-
     result = osprey("eval", "run=names/what", "full_image_fallback=true")
     assert result.code == 2
     assert result.err == (
-        "osprey eval: full_image_fallback is of two steps: name a detector's run with "
+        "osprey eval: full_image_fallback goes with two steps: name a detector's run with "
         "detector=RUN\n"
     )
     result = osprey(*words, "min_score=1")

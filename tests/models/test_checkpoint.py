@@ -168,11 +168,6 @@ def test_not_one_of_ours(tmp_path: Path, foreign: Any) -> None:
     ("model", "reason"),
     [
         (
-            {"factory": "os.system", "name": "reboot", "options": {}},
-            "'os.system' is not a model factory of Osprey's "
-            "(there are: simple_cnn, timm, ensemble, detector)",
-        ),
-        (
             {"factory": "timm", "name": "hf-hub:evil/model", "options": {}},
             "unknown model 'hf-hub:evil/model'; 'osprey models PATTERN' lists them",
         ),
@@ -188,6 +183,16 @@ def test_not_one_of_ours(tmp_path: Path, foreign: Any) -> None:
 )
 def test_what_it_names_must_be_ours(tmp_path: Path, model: dict[str, Any], reason: str) -> None:
     assert refusal(content(model=model), tmp_path) == f"checkpoint 'X' is refused: {reason}"
+
+
+def test_foreign_code_is_neither_run_nor_imported(tmp_path: Path, monkeypatch: Any) -> None:
+    (tmp_path / "evil.py").write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    model = {"factory": "evil.Net", "name": "Net", "options": {}}
+    assert refusal(content(model=model), tmp_path) == (
+        "checkpoint 'X' names evil.Net, which is not Osprey's: add --plugin evil "
+        "(or plugins=[evil]) if you trust it"
+    )
 
 
 @pytest.mark.parametrize(

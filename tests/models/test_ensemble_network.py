@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from osprey.ensembling.ensemble import join
-from osprey.errors import CheckpointError, ConfigError
+from osprey.errors import CheckpointError, UserError
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import CheckpointMetadata, load_model, write_checkpoint
 from osprey.models.ensemble import Ensemble
@@ -123,7 +123,7 @@ STRANGE = {
     "no options": ({"members": [{**MEMBER, "options": []}], "combine": "average"}, AS_WRITTEN),
     "code": (
         {"members": [MEMBER, {**MEMBER, "factory": "os.system"}], "combine": "average"},
-        "'os.system' is not a model factory of Osprey's",
+        "the model names os.system, which is not Osprey's",
     ),
     "an option": (
         {"members": [{**MEMBER, "options": {"act": "x"}}], "combine": "average"},
@@ -157,7 +157,7 @@ STRANGE = {
 def test_a_strangers_description_is_refused(case: str, tmp_path: Path) -> None:
     options, message = STRANGE[case]
     spec = ModelSpec("ensemble", "ensemble", options)
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(UserError) as caught:
         build(spec, 3)
     assert str(caught.value).startswith(message)
     metadata = replace(trained(0)[1], model=spec)

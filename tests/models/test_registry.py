@@ -11,7 +11,8 @@ import torch
 import yaml
 
 from osprey.config.compose import CONFIG_DIR
-from osprey.errors import ConfigError
+from osprey.config.groups.model import FACTORIES
+from osprey.errors import CheckpointError, ConfigError
 from osprey.models.detection.detector import Detector
 from osprey.models.detection.spec import QUERIES, with_backbone
 from osprey.models.registry import (
@@ -48,7 +49,9 @@ def test_every_model_file_builds(file: Path) -> None:
     if content["name"] in QUERIES:
         pytest.importorskip("transformers")
     name = "test_resnet" if content["name"] == "???" else content["name"]
-    spec = ModelSpec(content.get("factory", "timm"), name, content.get("options") or {})
+    short = {target: factory for factory, target in FACTORIES.items()}
+    factory = short[content.get("_target_", FACTORIES["timm"])]
+    spec = ModelSpec(factory, name, content.get("options") or {})
     spec = with_backbone(spec, content.get("backbone"))
     settings = input_settings(spec)
     with torch.device("meta"):
@@ -98,8 +101,6 @@ def refusal(spec: ModelSpec) -> str:
     ("factory", "message"),
     [
         ("tim", "'tim' is not a model factory of Osprey's; did you mean 'timm'? "),
-        ("os.system", "'os.system' is not a model factory of Osprey's "),
-        ("torch.hub.load", "'torch.hub.load' is not a model factory of Osprey's "),
         ("", "'' is not a model factory of Osprey's "),
     ],
 )
@@ -108,6 +109,25 @@ def test_unknown_factories(factory: str, message: str) -> None:
         refusal(ModelSpec(factory, "x", {}))
         == message + "(there are: simple_cnn, timm, ensemble, detector)"
     )
+
+
+@pytest.mark.parametrize(
+    "factory", ["os.system", "torch.hub.load", "osprey.system.plugins.sys.exit"]
+)
+def test_dotted_names_that_nobody_vouches_for(factory: str) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        build(ModelSpec(factory, "x", {}), 2)
+    package = factory.partition(".")[0]
+    assert str(caught.value) == (
+        f"the model names {factory}, which is not Osprey's: add --plugin {package} "
+        f"(or plugins=[{package}]) if you trust it"
+    )
+
+
+@pytest.mark.parametrize("factory", ["torch.nn.os.system", "osprey.models.hub.os.system"])
+def test_detours_through_known_packages(factory: str) -> None:
+    with pytest.raises(ConfigError):
+        build(ModelSpec(factory, "x", {}), 2)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from osprey.config.schema import OptimizerConfig, SchedulerConfig
 from osprey.models.simple_cnn import SimpleCNN
 from osprey.tasks.optim import make_optimizer, make_scheduler, rate_at
 
-ADAMW = OptimizerConfig("adamw", lr=0.01, weight_decay=0.05, momentum=0.9, layer_decay=1.0)
-COSINE = SchedulerConfig("cosine", warmup=0.1, final_ratio=0.0)
+ADAMW = OptimizerConfig(name="adamw", lr=0.01, weight_decay=0.05, momentum=0.9, layer_decay=1.0)
+COSINE = SchedulerConfig(name="cosine", warmup=0.1, final_ratio=0.0)
 
 
 def rates(config: SchedulerConfig, total: int) -> list[float]:
@@ -47,8 +47,17 @@ def test_the_cosine_ends_where_it_is_told() -> None:
 
 
 def test_constant_stays_where_warm_up_brought_it() -> None:
-    assert rates(SchedulerConfig("constant", 0.5, 0.0), 4) == [0.5, 1.0, 1.0, 1.0]
-    assert rates(SchedulerConfig("constant", 0.0, 0.0), 3) == [1.0, 1.0, 1.0]
+    assert rates(SchedulerConfig(name="constant", warmup=0.5, final_ratio=0.0), 4) == [
+        0.5,
+        1.0,
+        1.0,
+        1.0,
+    ]
+    assert rates(SchedulerConfig(name="constant", warmup=0.0, final_ratio=0.0), 3) == [
+        1.0,
+        1.0,
+        1.0,
+    ]
 
 
 @given(
@@ -59,7 +68,7 @@ def test_constant_stays_where_warm_up_brought_it() -> None:
 def test_rates_rise_to_the_peak_and_never_again(
     total: int, warmup: float, final: float, name: str
 ) -> None:
-    share = rate_at(SchedulerConfig(name, warmup, final), total)
+    share = rate_at(SchedulerConfig(name=name, warmup=warmup, final_ratio=final), total)
     seen = [share(step) for step in range(total)]
     assert all(0 <= rate <= 1 for rate in seen)
     top = seen.index(max(seen))
@@ -110,7 +119,7 @@ def test_layer_decay_knows_timm_s_networks() -> None:
 def test_layer_decay_and_schedule_multiply() -> None:
     optimizer = make_optimizer(SimpleCNN(3, width=4), replace(ADAMW, layer_decay=0.5))
     before = [group["lr"] for group in optimizer.param_groups]
-    make_scheduler(optimizer, SchedulerConfig("constant", 1.0, 1.0), 4)
+    make_scheduler(optimizer, SchedulerConfig(name="constant", warmup=1.0, final_ratio=1.0), 4)
     after = [group["lr"] for group in optimizer.param_groups]
     assert after == pytest.approx([rate / 4 for rate in before])
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from osprey.errors import UserError, nearest
+from osprey.system.plugins import command_scope
 
 COMMANDS = {
     "train": "train a model on your photos, test it, keep it",
@@ -52,7 +53,8 @@ def run_command(name: str, argv: Sequence[str] | None = None) -> int:
         command: Callable[[list[str]], int] = importlib.import_module(
             f"osprey.commands.{name}"
         ).main
-        return command(words)
+        with command_scope():
+            return command(words)
     except UserError as error:
         print(f"osprey {name}: {_one_line(error)}", file=sys.stderr)
         return 2

@@ -6,8 +6,11 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from omegaconf import DictConfig
+
 from osprey.commands.predicting.inputs import run_of_task
-from osprey.config.compose import run_hydra, typed
+from osprey.config.compose import run_hydra
+from osprey.config.parse import typed_eval
 from osprey.config.schema import EvalConfig, TrainConfig
 from osprey.config.validate import validate_eval
 from osprey.data.external_dataset import read_external_dataset
@@ -20,8 +23,12 @@ if TYPE_CHECKING:
 
 def main(argv: list[str]) -> int:
     """Evaluate as the overrides in ``argv`` say."""
-    run_hydra("eval", argv, lambda cfg, _: _evaluate(typed(cfg, EvalConfig)), "osprey eval")
+    run_hydra("eval", argv, _job, "osprey eval")
     return 0
+
+
+def _job(cfg: DictConfig) -> None:
+    _evaluate(typed_eval(cfg))
 
 
 def _evaluate(config: EvalConfig) -> None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
+from osprey.commands.train import overrides_of_job
 from osprey.config.compose import run_hydra
+from osprey.config.parse import LIGHTNING
 from osprey.config.stamp import new_stamp
 from osprey.errors import ConfigError, UserError, nearest
 from osprey.runs.donor import with_runs_named
@@ -50,10 +52,13 @@ def main(argv: list[str]) -> int:
         raise ConfigError("find tries one configuration: it takes no -m and no resume")
     finder = _find_lr if what == "lr" else _find_batch
 
-    def job(cfg: DictConfig, overrides: list[str]) -> None:
+    def job(cfg: DictConfig) -> None:
         from osprey.engine.prepare import check_and_prepare
 
+        overrides = overrides_of_job()
         config, prepared = check_and_prepare(cfg, overrides)
+        if prepared is None or config.task.name == LIGHTNING:
+            raise ConfigError("find tries Osprey's own tasks: yours has a loop of its own")
         assembly, device = _assemble(config, prepared)
         folder = Path(config.paths.runs) / "find" / new_stamp()
         try:

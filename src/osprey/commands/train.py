@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import shlex
-import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
-from omegaconf import DictConfig
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
 
-from osprey.config.compose import run_hydra
-from osprey.config.schema import TrainConfig
+from osprey.commands import sweep
+from osprey.config.compose import plugins_in, run_hydra
 from osprey.config.validate import validate
 from osprey.errors import ConfigError, Interrupted, UserError, nearest
 from osprey.runs.donor import with_runs_named
 from osprey.runs.folder import RunFolder, find_run
-from osprey.system.console import say, warn
-from osprey.tasks.measures import MEASURES
-
-if TYPE_CHECKING:
-    pass
+from osprey.system.plugins import load_installed, load_plugins
 
 # What may differ when a run goes on. Anything else would not fit its checkpoint, or be ignored.
 CHANGEABLE = (
     *("trainer.max_epochs", "trainer.accelerator", "trainer.devices", "trainer.strategy"),
-    *("data.num_workers", "data.eval_batch_size", "data.cache", "data.root"),
+    *("data.num_workers", "data.eval_batch_size", "data.cache", "data.root", "plugins"),
     *("callbacks.early_stopping", "callbacks.progress", "logger.", "paths."),
 )
 
@@ -35,26 +30,34 @@ def main(argv: list[str]) -> int:
     argv = with_runs_named(argv)
     if any(word.startswith("resume=") and word != "resume=null" for word in argv):
         return _exit_code(lambda: _resume(argv))
-    sweep = any(word in ("-m", "--multirun") for word in argv)
-    results: list[tuple[list[str], RunFolder | None, dict[str, Any] | None]] = []
+    several = any(word in ("-m", "--multirun") for word in argv)
+    sweep.begin()
+    code = _exit_code(lambda: run_hydra("train", argv, sweep.trial if several else job, PROGRAM))
+    return sweep.exit_code() if several and code == 0 else code
 
-    def job(cfg: DictConfig, overrides: list[str]) -> None:
-        try:
-            results.append((overrides, *_train(cfg, overrides)))
-        except Exception as error:
-            if not sweep or isinstance(error, Interrupted):  # a signal ends the whole sweep
-                raise
-            # One bad trial must not end the others.
-            known = isinstance(error, UserError)
-            warn(f"trial {' '.join(overrides)} failed: " + (str(error) if known else ""))
-            if not known:
-                traceback.print_exception(error)
-            results.append((overrides, None, None))
 
-    code = _exit_code(lambda: run_hydra("train", argv, job, "osprey train"))
-    if sweep and results and code == 0:
-        return _report_sweep(results)
-    return code
+PROGRAM = "osprey train"
+
+
+def job(cfg: DictConfig) -> float:
+    """One training; its monitored figure."""
+    return train_composed(cfg)[2]
+
+
+def train_composed(cfg: DictConfig) -> tuple[RunFolder, dict[str, Any], float]:
+    """Train what Hydra composed, while it runs the job; the run, its summary, its figure."""
+    from osprey.engine.experiment import monitored_value, train
+
+    if cfg.extras.print_config:
+        print(OmegaConf.to_yaml(cfg, resolve=False), flush=True)
+    run, summary = train(cfg, overrides_of_job())
+    return run, summary, monitored_value(run.load_config(), summary)
+
+
+def overrides_of_job() -> list[str]:
+    """What the command line sets, while Hydra runs a job."""
+    found = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+    return cast("list[str]", found)
 
 
 def _exit_code(action: Callable[[], None]) -> int:
@@ -66,74 +69,33 @@ def _exit_code(action: Callable[[], None]) -> int:
     return 0
 
 
-def _train(cfg: DictConfig, overrides: list[str]) -> tuple[RunFolder, dict[str, Any]]:
-    from osprey.engine.prepare import check_and_prepare
-    from osprey.runs.environment import describe_environment
-
-    config, prepared = check_and_prepare(cfg, overrides)
-    run = RunFolder.create(Path(config.paths.runs), config.name)
-    run.save_config(config)
-    run.save_manifest(prepared.manifest)
-    run.write_text("overrides.txt", "".join(f"{line}\n" for line in overrides))
-    run.write_json("environment.json", describe_environment(prepared.manifest.digest()))
-    if prepared.unreadable:
-        import pandas as pd
-
-        table = pd.DataFrame(prepared.unreadable.items(), columns=["path", "reason"])
-        run.write_text("unreadable.csv", table.to_csv(index=False))
-    if len(prepared.mended):
-        run.write_text("boxes_mended.csv", prepared.mended.to_csv(index=False))
-    del prepared  # training reads the run folder; a table of a million rows is not held twice
-    try:
-        with run.held():
-            return run, _finish(run, config)
-    except UserError:
-        run.discard_if_empty()
-        raise
-
-
-def _finish(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
-    from osprey.engine.finalize import report
-    from osprey.engine.launch import train_run
-
-    try:
-        summary = train_run(run, config)
-    except Interrupted:
-        again = shlex.join(["osprey", "train", f"resume={run.path}"])
-        if run.last.is_file():
-            warn(f"stopped, state saved; to go on: {again}")
-        else:
-            warn("stopped before there was anything to save")
-        raise
-    report(run, summary)
-    return summary
-
-
 def _resume(argv: list[str]) -> None:
     """Go on with a run as it was configured; what shapes model or schedule stays as it was."""
+    from osprey.engine.devices import process_count
+    from osprey.engine.experiment import go_on
+
     changes = _parse_resume(argv)
     word = str(changes.pop("resume"))
+    load_installed()
+    load_plugins(plugins_in(argv))
     run = find_run(word, Path(str(changes.get("paths.runs", "runs"))), resumable=True)
     if not run.last.is_file():
         raise UserError(f"run '{run.path}' has no last.ckpt to go on from")
     config = run.load_config(list(changes.items()))
     config.resume = word  # pretrained weights are not read again and need not be there
     validate(config)
-
-    from osprey.engine.devices import process_count
-
     process_count(config)
     with run.held():
         run.save_config(config)
         run.reopen()
-        _finish(run, config)
+        go_on(run, config)
 
 
 def _parse_resume(argv: list[str]) -> dict[str, Any]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
-    from osprey.config.compose import explain
+    from osprey.config.errors import explain
     from osprey.config.overrides import quoted
 
     if any(word.startswith("-") for word in argv):
@@ -153,28 +115,3 @@ def _parse_resume(argv: list[str]) -> dict[str, Any]:
         if override.is_sweep_override():
             raise ConfigError(f"resume goes on with one run: give '{key}' one value")
     return {o.get_key_element(): o.value() for o in parsed}
-
-
-def _report_sweep(
-    results: list[tuple[list[str], RunFolder | None, dict[str, Any] | None]],
-) -> int:
-    """Which trial won, and how to have it again."""
-    done = [(o, r, s) for o, r, s in results if s is not None]
-    # Trials of different tasks cannot be ranked; the first one's figure is what the list is by.
-    measures = MEASURES[done[0][2]["task"] if done else "classification"]
-    done.sort(key=lambda item: -float(item[2]["val"].get(measures.chief, 0.0)))
-    say()
-    say(f"sweep, best first by validation {measures.name}:")
-    for overrides, run, summary in done:
-        figures = [
-            f"{split} {summary[split].get(measures.chief, float('nan')):.3f}"
-            for split in ("val", "test")
-            if split in summary
-        ]
-        say(f"  {'  '.join(figures)}  {' '.join(overrides)}  {run.path if run else ''}")
-    failed = [o for o, _, s in results if s is None]
-    for overrides in failed:
-        say(f"  failed           {' '.join(overrides)}")
-    if done:
-        say(f"again:  {shlex.join(['osprey', 'train', *done[0][0]])}")
-    return 1 if failed else 0

@@ -32,3 +32,11 @@ def quoted(argv: Sequence[str]) -> list[str]:
                 word = f"{key}='{text}'"
         words.append(word)
     return words
+
+
+def value_of(word: str) -> object:
+    """The value that an override such as ``plugins=[a,b]`` sets; None where it cannot be read."""
+    try:
+        return OverridesParser.create().parse_override(*quoted([word])).value()
+    except HydraException:
+        return None

@@ -2,98 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
+from osprey.config.fields import check_choice, check_fields
 from osprey.config.schema import EvalConfig, TrainConfig
 from osprey.config.validate_task import validate_task
 from osprey.errors import ConfigError, nearest
-
-CHOICES: dict[str, tuple[str, ...]] = {
-    "task.name": ("classification", "detection"),
-    "task.loss": ("cross_entropy", "focal", "class_balanced"),
-    "task.class_weights": ("none", "sqrt", "balanced"),
-    "data.resize": ("squash", "crop", "letterbox"),
-    "data.cache": ("none", "ram", "disk"),
-    "data.sampler": ("uniform", "sqrt", "balanced"),
-    "model.factory": ("simple_cnn", "timm", "ensemble", "detector"),
-    "model.head_init": ("random", "linear_probe"),
-    "model.combine": ("average", "weighted", "stacked"),
-    "optimizer.name": ("adamw", "sgd"),
-    "scheduler.name": ("cosine", "constant"),
-    "trainer.accelerator": ("auto", "cpu", "gpu", "mps"),
-    "trainer.strategy": ("single", "ddp", "fsdp"),
-    "trainer.precision": ("auto", "32-true", "bf16-mixed", "16-mixed"),
-    "trainer.profiler": ("simple", "advanced", "pytorch"),
-    "callbacks.averaging": ("none", "swa", "soup"),
-    "logger.use": ("tensorboard", "wandb"),
-}
-TTA = ("none", "flip", "dihedral")  # test-time augmentation, of eval and predict
-# Lowest and highest value, both allowed; None for no limit.
-RANGES: dict[str, tuple[float | None, float | None]] = {
-    "seed": (0, 2**32 - 1),
-    "task.label_smoothing": (0, 0.99),
-    "task.focal_gamma": (0, None),
-    "data.val_fraction": (0, 0.9),
-    "data.test_fraction": (0, 0.9),
-    "data.folds": (2, None),
-    "data.fold": (0, None),
-    "data.overfit": (2, None),
-    "data.min_score": (0, 1),
-    "data.size": (8, 4096),
-    "data.train_size": (8, 4096),
-    "data.batch_size": (1, None),
-    "data.eval_batch_size": (1, None),
-    "data.num_workers": (0, 256),
-    "data.render_count": (200, 100_000),
-    "augmentation.mixup": (0, None),
-    "augmentation.cutmix": (0, None),
-    "augmentation.mix_probability": (0, 1),
-    "augmentation.erasing": (0, 1),
-    "augmentation.mosaic": (0, 1),
-    "augmentation.multi_scale": (0, 0.5),
-    "model.freeze_stages": (0, None),
-    "model.probe_views": (1, 64),
-    "optimizer.lr": (0, None),
-    "optimizer.weight_decay": (0, None),
-    "optimizer.momentum": (0, 0.9999),
-    "optimizer.layer_decay": (0.01, 1),
-    "scheduler.warmup": (0, 1),
-    "scheduler.final_ratio": (0, 1),
-    "trainer.max_epochs": (0, None),
-    "trainer.gradient_clip": (0, None),
-    "trainer.accumulate": (1, None),
-    "trainer.limit_train_batches": (1, None),
-    "trainer.limit_eval_batches": (1, None),
-    "callbacks.early_stopping": (1, None),
-    "callbacks.ema_decay": (0, 0.99999),
-}
-
-
-def _value(config: object, key: str) -> object:
-    for part in key.split("."):
-        config = getattr(config, part)
-    return config
-
-
-def check_choice(key: str, value: str, choices: Iterable[str]) -> None:
-    """Raise ConfigError where ``value`` is none of ``choices``."""
-    names = list(choices)
-    if value not in names:
-        raise ConfigError(
-            f"{key}: unknown '{value}'{nearest(value, names)} (one of {', '.join(names)})"
-        )
-
-
-def check_range(key: str, number: object, low: float | None, high: float | None) -> None:
-    """Raise ConfigError where a number that is set lies outside ``low`` to ``high``."""
-    if number is None:
-        return
-    assert isinstance(number, int | float)
-    below, above = low is not None and number < low, high is not None and number > high
-    if below or above or number != number:
-        limits = f"at least {low}" if high is None else f"{low} to {high}"
-        raise ConfigError(f"{key}: {number} is out of range ({limits})")
 
 
 def validate(config: TrainConfig) -> None:
@@ -102,18 +16,35 @@ def validate(config: TrainConfig) -> None:
     Raises:
         ConfigError: One line that names the setting and what it may be.
     """
-    for key, choices in CHOICES.items():
-        value = _value(config, key)
-        for word in value if isinstance(value, list) else [value]:
-            if word is not None:
-                check_choice(key, str(word), choices)
-    for key, (low, high) in RANGES.items():
-        check_range(key, _value(config, key), low, high)
+    check_fields(config)
+    config.task.check()
+    _check_words(config)
     validate_task(config)
     _check_model(config)
     _check_data(config)
     _check_trainer(config)
     _check_averaging(config)
+
+
+# Settings that are a word of Osprey's or a node of the user's own.
+_WORDS = {
+    "data.sampler": ("uniform", "sqrt", "balanced"),
+    "trainer.strategy": ("single", "ddp", "fsdp"),
+    "trainer.profiler": ("simple", "advanced", "pytorch"),
+}
+
+
+def _check_words(config: TrainConfig) -> None:
+    for key, choices in _WORDS.items():
+        group, name = key.split(".")
+        value = getattr(getattr(config, group), name)
+        if value is not None and not isinstance(value, dict):
+            check_choice(key, str(value), choices)
+    stopping = config.callbacks.early_stopping
+    if stopping is not None and not isinstance(stopping, dict | int):
+        raise ConfigError(f"callbacks.early_stopping: '{stopping}' is not a whole number")
+    if isinstance(stopping, int) and stopping < 1:
+        raise ConfigError(f"callbacks.early_stopping: {stopping} is out of range (at least 1)")
 
 
 def _check_model(config: TrainConfig) -> None:
@@ -219,23 +150,17 @@ def validate_eval(config: EvalConfig) -> None:
     Raises:
         ConfigError: One line that names the setting and what it may be.
     """
-    check_choice("checkpoint", config.checkpoint, ("best", "last"))
-    check_choice("tta", config.tta, TTA)
-    check_choice("data.split", config.data.split, ("train", "val", "test"))
-    check_choice("accelerator", config.accelerator, CHOICES["trainer.accelerator"])
-    for key in ("batch_size", "num_workers"):
-        check_range(key, getattr(config, key), *RANGES[f"data.{key}"])
-    check_range("min_score", config.min_score, 0, 1)
+    check_fields(config)
     for key in ("reader", "file"):
         if getattr(config.data, key) is not None and config.data.root is None:
             raise ConfigError(f"data.{key} is of another data set: name its folder with data.root")
-    of_two = {
+    two_steps = {
         "one_step": config.one_step is not None,
         "min_score": config.min_score is not None,
         "full_image_fallback": config.full_image_fallback,
         "nothing": config.nothing is not None,
     }
-    for key in (key for key, given in of_two.items() if given and config.detector is None):
-        raise ConfigError(f"{key} is of two steps: name a detector's run with detector=RUN")
+    for key in (key for key, given in two_steps.items() if given and config.detector is None):
+        raise ConfigError(f"{key} goes with two steps: name a detector's run with detector=RUN")
     if config.detector is not None and config.checkpoint != "best":
         raise ConfigError("two steps are tested with checkpoint=best")

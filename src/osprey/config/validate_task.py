@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from osprey.config.schema import TaskConfig, TrainConfig
+from osprey.config.schema import TrainConfig
 from osprey.errors import ConfigError
 
 _DETECTORS = "fcos, retinanet, fasterrcnn_mobilenet, fasterrcnn_resnet50 or ssdlite"
@@ -42,10 +42,8 @@ def validate_task(config: TrainConfig) -> None:
             f"task=detection needs a detector, and '{config.model.name}' is none: "
             f"model={_DETECTORS}"
         )
-    plain = TaskConfig(name="detection")
-    for key, value in vars(config.task).items():
-        if value != getattr(plain, key):
-            raise ConfigError(f"task.{key} goes with task=classification: leave it out")
+    for key in config.task.args:
+        raise ConfigError(f"task.{key} goes with task=classification: leave it out")
     if config.data.resize == "crop":
         raise ConfigError("data.resize=crop would cut boxes off: use letterbox or squash")
     if config.from_run is not None:

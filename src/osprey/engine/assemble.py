@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from osprey.augmentation import BoxAugmentation, BoxPolicy, Policy
-from osprey.config.schema import DataConfig, TrainConfig
+from osprey.config.schema import DataConfig, ModelConfig, TrainConfig
 from osprey.data.box_dataset import BoxTransform
 from osprey.data.datamodule import DataModule
 from osprey.data.dataset import Transform
@@ -16,6 +16,7 @@ from osprey.imaging import Preprocess
 from osprey.models.checkpoint import CheckpointMetadata
 from osprey.models.detection.spec import with_backbone
 from osprey.models.folding import fold_batchnorm
+from osprey.models.foreign import is_foreign
 from osprey.models.registry import InputSettings, ModelSpec, check_size, input_settings
 from osprey.models.timm_models import fixed_size
 from osprey.models.transfer import build_from_run
@@ -34,6 +35,14 @@ class Assembly:
     task: Task
     data: DataModule
     weights: str
+
+
+def model_spec(model: ModelConfig) -> ModelSpec:
+    """The plain description of a network that checkpoints keep."""
+    if model.is_foreign:
+        return ModelSpec(model.target, model.name, {**(model.options or {}), **model.args})
+    spec = ModelSpec(model.factory, model.name, dict(model.options or {}))
+    return with_backbone(spec, model.backbone)
 
 
 def make_preprocess(data: DataConfig, settings: InputSettings) -> Preprocess:
@@ -64,8 +73,7 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
             cannot be built.
     """
     pick_device(config.trainer.accelerator)  # made ready before anything large is allocated
-    spec = ModelSpec(config.model.factory, config.model.name, dict(config.model.options or {}))
-    spec = with_backbone(spec, config.model.backbone)
+    spec = model_spec(config.model)
     preprocess = make_preprocess(config.data, input_settings(spec))
     if config.data.size and _size_is_an_option(spec):
         if config.data.train_size not in (None, config.data.size):
@@ -80,7 +88,9 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
     else:
         pretrained = False if resuming else config.model.pretrained
         model, weights = build_pretrained(spec, len(classes), pretrained)
-    if config.trainer.strategy == "single":  # several GPUs put SyncBatchNorm in their place
+    if config.trainer.strategy == "single" and not is_foreign(
+        spec
+    ):  # several GPUs put SyncBatchNorm in their place
         fold_batchnorm(model)
     data = make_data(config, manifest, preprocess)
     metadata = CheckpointMetadata(config.task.name, spec, classes, preprocess.to_dict())

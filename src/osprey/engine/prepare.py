@@ -8,7 +8,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from osprey.config.compose import recipe_settings, typed
+from osprey.config.adopt import adopt_targets, names_foreign
+from osprey.config.compose import option_node, recipe_settings
+from osprey.config.groups.model import FACTORIES
+from osprey.config.parse import LIGHTNING, complete, typed
 from osprey.config.schema import TrainConfig
 from osprey.config.validate import validate
 from osprey.data.folders import existing_folder
@@ -17,22 +20,50 @@ from osprey.data.prepare import Prepared, prepare
 from osprey.engine.console import describe_data
 from osprey.engine.devices import process_count
 from osprey.ensembling.members import find_members, inherit_members
-from osprey.errors import DataError
+from osprey.errors import ConfigError, DataError
 from osprey.runs.donor import check_donor, inherit, keep_split, knows_all
 from osprey.runs.folder import RunFolder, find_run
+from osprey.system.plugins import load_plugins, trust_targets
 
 
-def check_and_prepare(cfg: DictConfig, overrides: Sequence[str]) -> tuple[TrainConfig, Prepared]:
+def check_and_prepare(
+    cfg: DictConfig, overrides: Sequence[str]
+) -> tuple[TrainConfig, Prepared | None]:
     """The settings, checked, and the data they name, read, split and described.
+
+    Osprey's own settings are checked before anything of the user's is imported.
+
+    Args:
+        cfg: The composed configuration.
+        overrides: What the command line sets.
+
+    Returns:
+        The settings and the data; None where a DataModule of the user's own has them.
 
     Raises:
         UserError: A setting or the data cannot be used.
     """
+    config, donor, members, said = _read(cfg, overrides)
+    if config.extras.enforce_tags and not config.tags:
+        raise ConfigError("tags: extras.enforce_tags=true wants some: add tags=[WORD,...]")
+    if config.data.is_foreign:
+        check_foreign_data(config)
+        process_count(config)
+        return config, None
+    if not str(config.data.reader).startswith("harbour"):
+        _check_places(config)  # before checks that take a second or two
+    prepared = _prepare(config, donor, members, said)
+    describe_data(config.data.name, prepared.manifest, len(prepared.unreadable), prepared.notices)
+    process_count(config)  # a missing GPU shows before a run is begun
+    config.data.root = str(prepared.manifest.root.resolve())
+    return config, prepared
+
+
+def _prepare(
+    config: TrainConfig, donor: RunFolder | None, members: list[RunFolder], said: set[str]
+) -> Prepared:
     from osprey.augmentation import check_policy
 
-    config, donor, members, said = _settle(cfg, overrides)
-    if not config.data.reader.startswith("harbour"):
-        _check_places(config)  # before checks that take a second or two
     check_policy(config.augmentation.steps, boxes=config.task.name == "detection")
     prepared = prepare(config.data, Path(config.paths.cache))
     _check_kind(config, prepared.manifest)
@@ -45,20 +76,31 @@ def check_and_prepare(cfg: DictConfig, overrides: Sequence[str]) -> tuple[TrainC
         what = "model.runs" if donor is None else "from"
         allowed = config.data.allow_leakage
         prepared.notices.extend(check_donor(run, prepared.manifest, allowed=allowed, what=what))
-    describe_data(config.data.name, prepared.manifest, len(prepared.unreadable), prepared.notices)
-    process_count(config)  # a missing GPU shows before a run is begun
-    config.data.root = str(prepared.manifest.root.resolve())
-    return config, prepared
+    return prepared
 
 
-def _settle(
+def check_foreign_data(config: TrainConfig) -> None:
+    """A DataModule of the user's own goes with a task of the user's own.
+
+    Raises:
+        ConfigError: The task is one of Osprey's, which reads photos itself.
+    """
+    if config.task.name != LIGHTNING:
+        raise ConfigError(
+            f"data._target_: task={config.task.name} reads its photos through Osprey's DataModule: "
+            "give a reader (data.reader._target_=...), or a task of your own (task._target_=...)"
+        )
+
+
+def _read(
     cfg: DictConfig, overrides: Sequence[str]
 ) -> tuple[TrainConfig, RunFolder | None, list[RunFolder], set[str]]:
     """The typed configuration, the runs it builds on, and the settings somebody has made."""
-    builds_on = cfg.from_run is not None or cfg.model.factory == "ensemble"
+    complete(cfg)
+    builds_on = cfg.from_run is not None or cfg.model.get("_target_") == FACTORIES["ensemble"]
     if builds_on and OmegaConf.is_missing(cfg.data, "root"):
         cfg.data.root = ""  # an earlier run tells
-    config = typed(cfg, TrainConfig)
+    config = typed(cfg)
     said = {word.lstrip("+~").partition("=")[0] for word in overrides}
     if builds_on:
         said |= recipe_settings(cfg)
@@ -70,6 +112,16 @@ def _settle(
     members = find_members(config) if config.model.factory == "ensemble" else []
     if members:
         inherit_members(config, said, members)
+    if names_foreign(cfg):
+        load_plugins(config.plugins)
+        trust_targets(OmegaConf.to_container(cfg, resolve=False))
+        adopt_targets(cfg, said, option_node)
+        adopted = typed(cfg)
+        config.name = adopted.name
+        for group in ("task", "data", "model", "optimizer", "scheduler"):
+            if donor is None or group not in ("data", "model"):
+                setattr(config, group, getattr(adopted, group))
+        validate(config)
     return config, donor, members, said
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
-from osprey.engine.loggers.build import log_results
+from osprey.engine.loggers.wandb import log_results
 from osprey.errors import UserError
 from osprey.reports import build_report
 from osprey.runs.folder import RunFolder

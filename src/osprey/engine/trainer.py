@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.profilers import Profiler
 from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
 
 from osprey.config.schema import TrainConfig
+from osprey.engine.callbacks.build import make_callbacks
 from osprey.engine.callbacks.checkpoint import BestAndLast, SafeCheckpointIO, SaveOnSignal
 from osprey.engine.callbacks.data_wait import DataWait
-from osprey.engine.callbacks.progress import ExplainedEarlyStopping, MetricsTable, Progress
+from osprey.engine.callbacks.progress import MetricsTable, Progress
 from osprey.engine.loggers.build import make_loggers
 from osprey.ensembling.averaging import gatherers
 from osprey.runs.folder import RunFolder
+from osprey.system.instantiate import call, instantiate, made
+from osprey.system.targets import check_arguments, import_target
 from osprey.tasks.measures import MEASURES
 
 
 def _strategy(config: TrainConfig) -> str | Strategy:
+    if isinstance(config.trainer.strategy, dict):
+        strategy: Strategy = instantiate("trainer.strategy", config.trainer.strategy, Strategy)
+        return strategy
     if config.trainer.strategy == "ddp":
         # While the backbone rests its parameters take no part, which DDP must be told to expect.
         resting = isinstance(config.model.freeze, int) and config.model.freeze > 0
@@ -38,40 +45,52 @@ def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
         Progress(wait, measures, bar=config.callbacks.progress),
         *gatherers(config.callbacks.averaging, run.last.parent),
         SaveOnSignal(run.last),
-        BestAndLast(run.best, run.last, measures.logged),
+        BestAndLast(run.best, run.last, config.monitor or measures.logged, config.mode or "max"),
+        *make_callbacks(config, run, measures),
     ]
-    if config.callbacks.early_stopping is not None:
-        callbacks.append(ExplainedEarlyStopping(config.callbacks.early_stopping, measures))
-    return pl.Trainer(
-        default_root_dir=run.path,
-        accelerator=trainer.accelerator,
-        devices=trainer.devices,
-        strategy=_strategy(config),
-        precision=trainer.precision,  # type: ignore[arg-type]
-        max_epochs=trainer.max_epochs,
-        gradient_clip_val=trainer.gradient_clip,
-        accumulate_grad_batches=trainer.accumulate,
-        limit_train_batches=trainer.limit_train_batches,
-        limit_val_batches=trainer.limit_eval_batches,
-        deterministic="warn" if trainer.deterministic else False,
-        benchmark=not trainer.deterministic,
-        profiler=_profiler(config, run),
-        logger=make_loggers(config, run) or False,
+    ours: dict[str, Any] = {
+        "default_root_dir": run.path,
+        "accelerator": trainer.accelerator,
+        "devices": trainer.devices,
+        "num_nodes": trainer.num_nodes,
+        "strategy": _strategy(config),
+        "precision": trainer.precision,
+        "max_epochs": trainer.max_epochs,
+        "gradient_clip_val": trainer.gradient_clip,
+        "accumulate_grad_batches": trainer.accumulate,
+        "limit_train_batches": trainer.limit_train_batches,
+        "limit_val_batches": trainer.limit_eval_batches,
+        "deterministic": "warn" if trainer.deterministic else False,
+        "benchmark": not trainer.deterministic,
+        "profiler": _profiler(config, run),
+        "logger": make_loggers(config, run) or False,
         # BatchNorm then sees the whole batch, as one device would; there is none for CPUs.
-        sync_batchnorm=trainer.strategy == "ddp" and trainer.accelerator == "gpu",
-        callbacks=callbacks,
-        plugins=[SafeCheckpointIO()],
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        log_every_n_steps=10,
-    )
+        "sync_batchnorm": trainer.strategy == "ddp" and trainer.accelerator == "gpu",
+        "callbacks": callbacks,
+        "plugins": [SafeCheckpointIO()],
+        "num_sanity_val_steps": 0,
+        "use_distributed_sampler": config.data.is_foreign,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "log_every_n_steps": 10,
+    }
+    more = {key: made(f"trainer.{key}", value) for key, value in trainer.args.items()}
+    if "plugins" in more:
+        more["plugins"] = [*ours["plugins"], *_as_list(more["plugins"])]
+    found = import_target("trainer", trainer.target)
+    check_arguments("trainer", trainer.target, found, more)
+    return cast(pl.Trainer, call("trainer", trainer.target, found, {**ours, **more}))
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _profiler(config: TrainConfig, run: RunFolder) -> Any:
     if config.trainer.profiler is None:
         return None
+    if isinstance(config.trainer.profiler, dict):
+        return instantiate("trainer.profiler", config.trainer.profiler, Profiler)
     from pytorch_lightning.profilers import AdvancedProfiler, PyTorchProfiler, SimpleProfiler
 
     kinds: dict[str, Any] = {

@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from osprey.errors import CheckpointError, ConfigError
+from osprey.errors import CheckpointError, UserError
 from osprey.models.folding import fold_batchnorm
+from osprey.models.foreign import is_foreign
 from osprey.models.registry import ModelSpec, build
+from osprey.system.plugins import refuse_untrusted, targets_in
 
 METADATA_KEY = "osprey"  # where our plain metadata stand beside Lightning's own entries
 FORMAT = 1
@@ -139,12 +141,14 @@ def load_model(path: Path) -> tuple[nn.Module, CheckpointMetadata]:
     state = content["state_dict"]
     prefix = "ema.module." if any(key.startswith("ema.module.") for key in state) else "model."
     own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    if is_foreign(metadata.model):
+        return _load_foreign(metadata, own, path), metadata
     try:
         with torch.device("meta"):  # a stranger's file may name a network larger than memory
             shapes = _shapes(build(metadata.model, len(metadata.classes)).state_dict())
         fits = shapes == _shapes(own)
         model = build(metadata.model, len(metadata.classes)) if fits else None
-    except ConfigError as error:
+    except UserError as error:
         raise CheckpointError(f"checkpoint '{path}' is refused: {error}") from None
     if model is None:
         raise CheckpointError(
@@ -153,6 +157,18 @@ def load_model(path: Path) -> tuple[nn.Module, CheckpointMetadata]:
     model.load_state_dict(own)
     fold_batchnorm(model)
     return model.eval(), metadata
+
+
+def _load_foreign(metadata: CheckpointMetadata, own: Mapping[str, Tensor], path: Path) -> nn.Module:
+    """A network of the user's own, where this command trusts its package."""
+    spec = metadata.model
+    named = [spec.factory, *targets_in(dict(spec.options))]
+    refuse_untrusted(f"checkpoint '{path}'", named)
+    model = build(spec, len(metadata.classes))
+    if _shapes(model.state_dict()) != _shapes(own):
+        raise CheckpointError(f"checkpoint '{path}': its tensors do not fit '{spec.name}'")
+    model.load_state_dict(own)
+    return model.eval()
 
 
 def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...] | None]:

@@ -1,7 +1,8 @@
 """The registry of factories: what a configuration or a checkpoint may name to be built.
 
-A checkpoint from a stranger names a factory, a model and plain options. Nothing outside this
-file is ever built from such a name, so no checkpoint can make Osprey import or run other code.
+A checkpoint from a stranger names a factory, a model and plain options. What is not listed here is
+a dotted name of the user's own code: it is followed only where the command line or an installed
+plugin vouches for it (`osprey.system.plugins`), so no checkpoint makes Osprey import other code.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor, nn
 
-from osprey.errors import ConfigError, nearest
+from osprey.errors import ConfigError, UserError, nearest
 from osprey.models.detection.detector import Detector
 from osprey.models.detection.spec import check_detector, detector_input
 from osprey.models.ensemble import OPTIONS, Ensemble, member_specs
+from osprey.models.foreign import build_foreign, check_foreign, foreign_input, is_foreign
 from osprey.models.pointwise import without_strides
 from osprey.models.simple_cnn import SimpleCNN
 from osprey.models.spec import IMAGENET
@@ -92,6 +94,8 @@ def check_spec(spec: ModelSpec) -> None:
     Raises:
         ConfigError: Unknown factory or option, or an option that is not a plain value.
     """
+    if is_foreign(spec):
+        return  # checked against its signature when it is made
     if spec.factory not in _FACTORIES:
         hint = nearest(spec.factory, _FACTORIES)
         raise ConfigError(
@@ -119,10 +123,12 @@ def build(spec: ModelSpec, num_classes: int) -> nn.Module:
     Raises:
         ConfigError: The registry does not know what ``spec`` names, or its options do not fit.
     """
+    if is_foreign(spec):
+        return build_foreign(spec, num_classes)
     check_spec(spec)
     try:
         model = _FACTORIES[spec.factory][0](spec, num_classes)
-    except ConfigError:
+    except UserError:
         raise
     except Exception as error:  # whatever a network's own code raises for a value it cannot take
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -135,6 +141,8 @@ def build(spec: ModelSpec, num_classes: int) -> nn.Module:
 
 def input_settings(spec: ModelSpec) -> InputSettings:
     """The input a network was made for; photos are prepared like this unless told otherwise."""
+    if is_foreign(spec):
+        return foreign_input(spec)
     check_spec(spec)
     return _FACTORIES[spec.factory][1](spec)
 
@@ -145,6 +153,9 @@ def check_size(spec: ModelSpec, num_classes: int, size: int) -> None:
     Raises:
         ConfigError: The network cannot take it.
     """
+    if is_foreign(spec):
+        check_foreign(spec, num_classes, size)
+        return
     with torch.device("meta"):
         model = build(spec, num_classes).eval()
         photo = torch.empty(1, 3, size, size)
@@ -174,6 +185,11 @@ def first_stages(model: nn.Module, count: int) -> set[str]:
     """
     if count == 0:
         return set()
+    if not hasattr(model, "group_matcher"):
+        raise ConfigError(
+            f"model.freeze_stages: {type(model).__name__} has no group_matcher(), which says what "
+            "its stages are (as timm's models have)"
+        )
     from timm.models import group_parameters
 
     matcher = cast(Any, model).group_matcher(coarse=True)
@@ -186,7 +202,12 @@ def first_stages(model: nn.Module, count: int) -> set[str]:
 
 
 def head_prefixes(model: nn.Module) -> tuple[str, ...]:
-    """What the parameter names of the classifying layers start with; the rest is the backbone."""
+    """What the parameter names of the classifying layers start with; the rest is the backbone.
+
+    None of a network of the user's own that has no ``get_classifier()``.
+    """
+    if not hasattr(model, "get_classifier"):
+        return ()
     head = cast(Classifier, model).get_classifier()
     heads = head if isinstance(head, tuple) else (head,)  # distilled transformers have two
     return tuple(f"{name}." for name, module in model.named_modules() if module in heads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import cast
 
 from torch import nn
@@ -9,31 +10,65 @@ from torch import nn
 from osprey.errors import ConfigError, nearest
 from osprey.models.spec import IMAGENET, InputSettings, ModelSpec
 
-# What of timm.create_model may be set. Others of its arguments read files or reach the network.
-OPTIONS = (
-    "drop_rate",
-    "drop_path_rate",
-    "drop_block_rate",
-    "attn_drop_rate",
-    "proj_drop_rate",
-    "img_size",
-    "dynamic_img_size",
-    "global_pool",
-    "pad_type",
-    "patch_size",
-)
 
+def create_timm(
+    name: str,
+    num_classes: int,
+    *,
+    drop_rate: float | None = None,
+    drop_path_rate: float | None = None,
+    drop_block_rate: float | None = None,
+    attn_drop_rate: float | None = None,
+    proj_drop_rate: float | None = None,
+    img_size: int | None = None,
+    dynamic_img_size: bool | None = None,
+    global_pool: str | None = None,
+    pad_type: str | None = None,
+    patch_size: int | None = None,
+) -> nn.Module:
+    """An untrained model of timm's.
 
-def build_timm(spec: ModelSpec, num_classes: int) -> nn.Module:
-    """Build an untrained model of timm's; ``num_classes`` 0 leaves its classifier out.
+    Others of ``timm.create_model``'s arguments read files or reach the network. What is None is as
+    the model has it.
+
+    Args:
+        name: timm's name for it.
+        num_classes: Outputs; 0 leaves the classifier out.
+        drop_rate: Dropout before the classifier.
+        drop_path_rate: Stochastic depth.
+        drop_block_rate: DropBlock.
+        attn_drop_rate: Dropout of attention.
+        proj_drop_rate: Dropout of projections.
+        img_size: Pixels a side, for transformers that learn positions.
+        dynamic_img_size: Let positions be interpolated to any size.
+        global_pool: Kind of pooling.
+        pad_type: Padding of convolutions: ``same`` as TensorFlow's.
+        patch_size: Pixels a side of a patch.
 
     Raises:
         ConfigError: timm has no model of this name.
     """
+    given = {key: value for key, value in locals().items() if key not in ("name", "num_classes")}
     import timm
 
-    check_timm_name(spec.name)
-    return timm.create_model(spec.name, num_classes=num_classes, **spec.options)
+    check_timm_name(name)
+    known = {key: value for key, value in given.items() if value is not None}
+    return timm.create_model(name, num_classes=num_classes, **known)
+
+
+# What of a timm model may be set.
+OPTIONS = tuple(
+    k for k in inspect.signature(create_timm).parameters if k not in ("name", "num_classes")
+)
+
+
+def build_timm(spec: ModelSpec, num_classes: int) -> nn.Module:
+    """Build an untrained model of timm's from its description.
+
+    Raises:
+        ConfigError: timm has no model of this name.
+    """
+    return create_timm(spec.name, num_classes, **spec.options)
 
 
 def check_timm_name(name: str) -> None:

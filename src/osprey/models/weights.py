@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from osprey.errors import CheckpointError
 from osprey.models.detection.detector import Detector
+from osprey.models.foreign import is_foreign
 from osprey.models.hub import check_hub, is_kept
 from osprey.models.registry import ModelSpec, build, head_prefixes
 
@@ -39,6 +40,11 @@ def load_pretrained(model: nn.Module, spec: ModelSpec, pretrained: bool | str) -
 
         return load_detector(model, spec, pretrained)
     if pretrained is True:
+        if is_foreign(spec):
+            raise CheckpointError(
+                f"model.pretrained=true: there is nothing to download for '{spec.factory}': give a "
+                "PATH, or set it to false"
+            )
         state = download(spec)
         source = f"timm's for {spec.name}"
     else:

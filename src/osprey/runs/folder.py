@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from osprey.config.compose import explain, typed
+from osprey.config.errors import explain
+from osprey.config.parse import tree_of, typed
 from osprey.config.schema import TrainConfig
 from osprey.config.stamp import new_stamp
 from osprey.errors import UserError, nearest
 from osprey.system.locks import held
+from osprey.system.plugins import refuse_untrusted, targets_in
 
 if TYPE_CHECKING:
     from osprey.data.manifest import Manifest
@@ -85,13 +87,16 @@ class RunFolder:
 
     def save_config(self, config: TrainConfig) -> None:
         """Write the configuration with every default filled in."""
-        self.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
+        self.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.create(tree_of(config))))
 
     def load_config(self, changes: list[tuple[str, Any]] | None = None) -> TrainConfig:
         """The run's configuration, with some values changed.
 
+        Nothing that it names is imported.
+
         Raises:
-            UserError: The file is missing or was damaged.
+            UserError: The file is missing, was damaged, or names classes that are neither
+                Osprey's, a plugin's, nor trusted by this command.
         """
         try:
             stored = OmegaConf.load(self.path / "config.yaml")
@@ -106,7 +111,9 @@ class RunFolder:
                 OmegaConf.update(stored, key, value)
         except OmegaConfBaseException as error:
             raise explain(error) from None
-        return typed(stored, TrainConfig)
+        tree = OmegaConf.to_container(stored, resolve=False)
+        refuse_untrusted(f"run '{self.path}'", targets_in(tree))
+        return typed(stored)
 
     def save_manifest(self, manifest: Manifest) -> None:
         """Write every sample with its split."""

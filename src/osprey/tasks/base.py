@@ -12,12 +12,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from osprey.config.schema import TrainConfig
-from osprey.errors import UserError
+from osprey.errors import ConfigError, UserError
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import METADATA_KEY, CheckpointMetadata
 from osprey.models.pixels import Normalise
 from osprey.models.registry import first_stages, head_prefixes
-from osprey.tasks.optim import make_optimizer, make_scheduler
+from osprey.tasks.optim import lightning_schedule, make_optimizer, make_scheduler
 
 
 class Task(pl.LightningModule):
@@ -38,6 +38,15 @@ class Task(pl.LightningModule):
         self.pixels = Normalise(preprocess.mean, preprocess.std)
         self._head = head_prefixes(model)
         self._stages = first_stages(model, config.model.freeze_stages)
+        self._freezes = config.model.freeze not in ("none", 0)
+        if (self._freezes or config.model.freeze_batchnorm) and not hasattr(
+            model, "get_classifier"
+        ):
+            key = "freeze" if self._freezes else "freeze_batchnorm"
+            raise ConfigError(
+                f"model.{key}: {type(model).__name__} has no get_classifier(), which says what its "
+                "head is (as timm's models have)"
+            )
         self._move_backbone(config.model.freeze != "backbone")
         decay = config.callbacks.ema_decay
         self.ema = (
@@ -75,10 +84,11 @@ class Task(pl.LightningModule):
         batches = cast(Any, self.trainer).datamodule.train_batches()
         batches = min(batches, settings.limit_train_batches or batches)
         total = -(-batches // settings.accumulate) * settings.max_epochs
-        scheduler = make_scheduler(optimizer, self.config.scheduler, total)
+        scheduler = make_scheduler(optimizer, self.config.scheduler, total, settings.max_epochs)
+        interval = self.config.scheduler.interval
         return {
             "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+            "lr_scheduler": lightning_schedule(scheduler, interval, self.config.monitor),
         }
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
@@ -111,9 +121,12 @@ class Task(pl.LightningModule):
                 module.eval()
 
     def _move_backbone(self, moves: bool) -> None:
+        """Let the backbone learn or rest; what a network froze by itself is left alone."""
         for name, parameter in self.model.named_parameters():
-            if not name.startswith(self._head):
-                parameter.requires_grad_(moves and name not in self._stages)
+            if name in self._stages:
+                parameter.requires_grad_(False)
+            elif self._freezes and not name.startswith(self._head):
+                parameter.requires_grad_(moves)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seed dropout and batch mixes by position, so that a resumed run repeats itself."""

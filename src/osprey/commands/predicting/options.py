@@ -7,7 +7,7 @@ from pathlib import Path
 
 from osprey.commands.command_line import Parser, fraction
 from osprey.commands.predicting.inputs import folder_to_write
-from osprey.config.validate import TTA
+from osprey.config.schema import TTA
 from osprey.errors import UserError
 
 FORMATS = {

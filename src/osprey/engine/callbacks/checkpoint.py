@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from osprey.errors import Interrupted
+from osprey.errors import ConfigError, Interrupted
 from osprey.models.checkpoint import read_checkpoint, write_checkpoint
 from osprey.system.console import warn
 
@@ -37,6 +37,18 @@ class SafeCheckpointIO(TorchCheckpointIO):
         return read_checkpoint(Path(path))
 
 
+def monitored(trainer: pl.Trainer, name: str) -> float:
+    """The logged figure that a run is judged by.
+
+    Raises:
+        ConfigError: Nobody logs it.
+    """
+    if name not in trainer.callback_metrics:
+        logged = ", ".join(sorted(trainer.callback_metrics))
+        raise ConfigError(f"monitor={name} is not logged; logged are: {logged}")
+    return float(trainer.callback_metrics[name])
+
+
 class BestAndLast(Checkpoint):
     """``last.ckpt`` after every epoch, ``best.ckpt`` after the best by validation.
 
@@ -45,16 +57,17 @@ class BestAndLast(Checkpoint):
     stranger's cannot name files to remove. Lightning calls checkpoint callbacks after all others.
     """
 
-    def __init__(self, best: Path, last: Path, monitor: str) -> None:
-        """Args: the two files, and the logged figure that chooses the best; higher is better."""
+    def __init__(self, best: Path, last: Path, monitor: str, mode: str = "max") -> None:
+        """Args: the two files, the logged figure that chooses the best, and which way it does."""
         self.monitor = monitor
+        self.sign = 1.0 if mode == "max" else -1.0
         self.best = best
         self.last = last
         self.score = float("-inf")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save; every process takes part, as sharded models need."""
-        score = float(trainer.callback_metrics[self.monitor])
+        score = self.sign * monitored(trainer, self.monitor)
         better = score > self.score
         self.score = max(self.score, score)
         trainer.save_checkpoint(self.last)

@@ -141,9 +141,11 @@ class Progress(Callback):
 class ExplainedEarlyStopping(EarlyStopping):
     """Early stopping that says in plain words why."""
 
-    def __init__(self, patience: int, measures: Measures) -> None:
+    def __init__(
+        self, measures: Measures, *, monitor: str | None = None, mode: str = "max", **more: Any
+    ) -> None:
         super().__init__(
-            measures.logged, mode="max", patience=patience, check_on_train_epoch_end=True
+            monitor or measures.logged, mode=mode, check_on_train_epoch_end=True, **more
         )
         self.measures = measures
 

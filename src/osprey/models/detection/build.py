@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from osprey.models.detection import heads
 from osprey.models.detection.detector import Detector
-from osprey.models.detection.spec import QUERIES, backbone_of, settings_of
+from osprey.models.detection.spec import (
+    QUERIES,
+    backbone_of,
+    check_detector,
+    settings_of,
+    with_backbone,
+)
 from osprey.models.detection.ssdlite import ssdlite
 from osprey.models.detection.torchvision_detectors import torchvision_detector
 from osprey.models.spec import ModelSpec
@@ -15,6 +23,26 @@ _HEADS = {
     "fasterrcnn": heads.fasterrcnn,
     "ssdlite": ssdlite,
 }
+
+
+def create_detector(
+    name: str, num_classes: int, *, backbone: str | None = None, **options: Any
+) -> Detector:
+    """An untrained detector.
+
+    Args:
+        name: ``fcos``, ``retinanet``, ``fasterrcnn``, ``ssdlite``, ``rtdetr``, ``dfine``, ...
+        num_classes: Classes to find, without background.
+        backbone: Any of timm's; None for torchvision's own.
+        options: Of the head (``width``, ``levels``, ``score_threshold``, ``nms_iou``,
+            ``max_detections``) and of the backbone.
+
+    Raises:
+        ConfigError: There is none of this name, or an option is unknown or out of range.
+    """
+    spec = with_backbone(ModelSpec("detector", name, options), backbone)
+    check_detector(spec)
+    return build_detector(spec, num_classes)
 
 
 def build_detector(spec: ModelSpec, num_classes: int) -> Detector:

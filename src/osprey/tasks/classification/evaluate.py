@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,10 +88,15 @@ def run_network(
     return Outputs(found[:, 0] if tta == "none" else found, torch.cat(targets), paths)
 
 
-def compute_metrics(outputs: Outputs, temperature: float, classes: Sequence[str]) -> dict[str, Any]:
+def compute_metrics(
+    outputs: Outputs,
+    temperature: float,
+    classes: Sequence[str],
+    extra: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Every figure of one split as plain data, probabilities tempered by ``temperature``."""
     probabilities = (outputs.logits / temperature).softmax(dim=1)
-    metrics = scalar_metrics(len(classes))
+    metrics = scalar_metrics(len(classes), extra=extra)
     values = {k: float(v) for k, v in metrics(probabilities, outputs.targets).items()}
     report = per_class_report(probabilities, outputs.targets, list(classes))
     return {"n": len(outputs.targets), **values, **report}
@@ -143,7 +148,7 @@ def calibrate(
     return {
         "temperature": temperature,
         "before": compute_metrics(outputs, 1.0, metadata.classes),
-        "after": compute_metrics(outputs, temperature, metadata.classes),
+        "after": compute_metrics(outputs, temperature, metadata.classes, config.task.metrics),
     }
 
 
@@ -168,7 +173,7 @@ def test(
     plain = outputs if tta == "none" else replace(outputs, logits=outputs.logits[:, 0])
     raw = compute_metrics(plain, 1.0, metadata.classes)
     without = {
-        **compute_metrics(plain, temperature, metadata.classes),
+        **compute_metrics(plain, temperature, metadata.classes, config.task.metrics),
         "uncalibrated": {key: raw[key] for key in ("log_loss", "ece")},
     }
     if tta == "none":
@@ -177,7 +182,7 @@ def test(
     merged = replace(outputs, logits=merge_views(outputs.logits, temperature))
     write_predictions(predictions, merged, temperature, metadata.classes)
     return {
-        **compute_metrics(merged, temperature, metadata.classes),
+        **compute_metrics(merged, temperature, metadata.classes, config.task.metrics),
         "tta": tta,
         "without_tta": without,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -16,6 +17,8 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
+from osprey.system.instantiate import instantiate
+
 
 class LogLoss(MeanMetric):
     """Mean negative log likelihood of the true class, in nats, from probabilities [B, C]."""
@@ -26,8 +29,19 @@ class LogLoss(MeanMetric):
         super().update(-chosen.log())
 
 
-def scalar_metrics(num_classes: int, prefix: str = "") -> MetricCollection:
-    """Top-1, top-5, macro-F1, log loss and ECE (15 bins), fed with probabilities [B, C]."""
+def scalar_metrics(
+    num_classes: int, prefix: str = "", extra: Mapping[str, Any] | None = None
+) -> MetricCollection:
+    """Top-1, top-5, macro-F1, log loss and ECE (15 bins), fed with probabilities [B, C].
+
+    Args:
+        num_classes: C.
+        prefix: What the names begin with, such as ``val/``.
+        extra: Further metrics by name, each a node with ``_target_``.
+
+    Raises:
+        ConfigError: A further metric cannot be made.
+    """
     metrics: dict[str, Metric | MetricCollection] = {
         "top1": MulticlassAccuracy(num_classes, average="micro"),
         "macro_f1": MulticlassF1Score(num_classes, average="macro"),
@@ -36,6 +50,10 @@ def scalar_metrics(num_classes: int, prefix: str = "") -> MetricCollection:
     }
     if num_classes > 5:
         metrics["top5"] = MulticlassAccuracy(num_classes, top_k=5, average="micro")
+    run_time = {"num_classes": num_classes, "task": "multiclass"}
+    for name, node in (extra or {}).items():
+        if node is not None:
+            metrics[name] = instantiate(f"task.metrics.{name}", node, Metric, run_time)
     # Groups of one computation are guessed from the first batch alone: top-1 and top-5 that agree
     # there would be taken for one.
     return MetricCollection(metrics, prefix=prefix, compute_groups=False)

@@ -12,7 +12,7 @@ from osprey.config.schema import TrainConfig
 from osprey.data.dataset import Batch
 from osprey.models.checkpoint import CheckpointMetadata
 from osprey.tasks.base import Task
-from osprey.tasks.classification.losses import Loss, class_weights
+from osprey.tasks.classification.losses import make_loss
 from osprey.tasks.classification.metrics import scalar_metrics
 
 
@@ -36,11 +36,8 @@ class Classification(Task):
         super().__init__(model, metadata, config)
         task, mix = config.task, config.augmentation
         num_classes = len(metadata.classes)
-        self.loss = Loss(
-            class_weights(counts, task.loss, task.class_weights),
-            label_smoothing=task.label_smoothing,
-            focal_gamma=task.focal_gamma if task.loss == "focal" else 0.0,
-        )
+        mixed = mix.mix_probability > 0 and (mix.mixup > 0 or mix.cutmix > 0)
+        self.loss = make_loss(task, counts, soft=mixed)
         self.mix = BatchMix(
             num_classes=num_classes,
             mixup=mix.mixup,
@@ -48,7 +45,7 @@ class Classification(Task):
             probability=mix.mix_probability,
             erasing=mix.erasing,
         )
-        self.metrics = scalar_metrics(num_classes, prefix="val/")
+        self.metrics = scalar_metrics(num_classes, prefix="val/", extra=task.metrics)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one augmented batch."""

@@ -1,0 +1,94 @@
+"""Hydra's and OmegaConf's errors as one plain line each."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import is_dataclass
+from typing import Any, cast, get_type_hints
+
+from hydra.errors import MissingConfigException, OverrideParseException
+
+from osprey.config.schema import TrainConfig
+from osprey.errors import ConfigError, nearest
+
+# Settings that are tables of the user's own: Hydra wants a plus before an entry it has not seen.
+_OPEN_KEYS = ("model.options", "data.filter", "data.columns", "task.metrics")
+_KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+
+
+def first_line(text: str) -> str:
+    """The first line of a message that says something."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+def known_keys(schema: type[Any], prefix: str = "") -> list[str]:
+    """Every setting of a command's configuration, dotted."""
+    keys = []
+    for name, kind in get_type_hints(schema).items():
+        keys.append(f"{prefix}{'_target_' if name == 'target' else name}")
+        if is_dataclass(kind):
+            keys += known_keys(cast("type[Any]", kind), f"{prefix}{name}.")
+    return [key for key in keys if not key.endswith(".args")]
+
+
+def unknown_key(key: str, schema: type[Any] = TrainConfig) -> ConfigError:
+    """The error for a setting that does not exist, with the nearest that does."""
+    for open_key in _OPEN_KEYS:
+        if key == open_key or key.startswith(f"{open_key}."):
+            return ConfigError(f"{key}: a new entry is written with a plus: +{open_key}.NAME=VALUE")
+    known = known_keys(schema)
+    hint = nearest(key, known)
+    if not hint:  # 'lr' is far from 'optimizer.lr' in letters, but its last part is right
+        ends = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
+        hint = f"; did you mean '{ends[0]}'?" if ends else "; --help lists them"
+    return ConfigError(f"unknown setting '{key}'{hint}")
+
+
+def _group_error(error: MissingConfigException) -> ConfigError:
+    missing = error.missing_cfg_file or ""
+    group, _, name = missing.rpartition("/")
+    options = [o for o in (error.options or []) if not o.startswith("_")]
+    if not group:
+        return ConfigError(f"no such config: '{missing}'")
+    listed = ", ".join(options) if len(options) < 30 else f"{len(options)} of them"
+    hint = nearest(name, options) or f"; there are: {listed}"
+    return ConfigError(f"no {group} called '{name}'{hint}")
+
+
+def explain(error: BaseException, schema: type[Any] = TrainConfig, prefix: str = "") -> ConfigError:
+    """Turn one of Hydra's or OmegaConf's errors into one line with what to do.
+
+    Args:
+        error: What was raised.
+        schema: The settings of the command that was called, for the nearest name.
+        prefix: The group whose settings were read, such as ``data.``.
+    """
+    if isinstance(error, MissingConfigException):
+        return _group_error(error)
+    if isinstance(error, OverrideParseException):
+        return ConfigError(
+            f"cannot read '{error.override}': settings are written key=value, "
+            "and values with spaces or commas need quotes"
+        )
+    text = str(error)
+    full_key = str(getattr(error, "full_key", "") or "")
+    full_key = f"{prefix}{full_key}" if full_key else ""
+    # An unknown key is told in three ways, depending on where it stands.
+    found = re.search(r"Could not override '([^']+)'", text)
+    if found or "is not in struct" in text or re.search(r"Key '.+' not in '", text):
+        return unknown_key(found.group(1) if found else full_key, schema)
+    several = re.search(r"Ambiguous value for argument '([^']*)'", text)
+    if several:
+        return ConfigError(
+            f"'{several[1]}' has several values: add -m to try each, or write them as one list, "
+            "key=[a,b]"
+        )
+    unset = re.search(r"Missing mandatory value: ([\w.]+)", text)
+    if unset:
+        return ConfigError(f"{unset[1]} is not set: add {unset[1]}=VALUE to the command")
+    where = f"{full_key}: " if full_key else ""
+    wrong = re.search(r"Value '(.*)' of type '\w+' could not be converted to (\w+)", text)
+    if wrong:
+        kind = _KINDS.get(wrong.group(2), wrong.group(2))
+        return ConfigError(f"{where}'{wrong.group(1)}' is not {kind}")
+    return ConfigError(f"{where}{first_line(text)}")

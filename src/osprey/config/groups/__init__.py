@@ -1,0 +1,1 @@
+"""The settings of each configuration group: one dataclass a group, one field a setting."""

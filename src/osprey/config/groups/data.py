@@ -1,0 +1,89 @@
+"""Settings of the ``data`` and ``augmentation`` groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from osprey.config.fields import setting
+
+DATAMODULE = "osprey.data.datamodule.DataModule"
+
+
+@dataclass
+class DataConfig:
+    """Where the samples come from, how they are split, decoded and batched."""
+
+    target: str = setting(DATAMODULE, "the LightningDataModule; a class of your own may stand here")
+    name: str = setting()
+    reader: Any = setting(help="folder, table, coco, ..., or _target_ of a function of your own")
+    root: str = setting(help="folder of the photos")
+    file: str | None = setting(None, "the table or the annotations, where they have a file")
+    columns: dict[str, str] = setting(
+        {k: k for k in ("path", "label", "split", "group", "weight")}, "the table's own names"
+    )
+    filter: dict[str, Any] | None = setting(None, "{column: value}: only these rows")
+    classes: list[str] | None = setting(None, "a list: only these classes")
+    single_class: str | None = setting(
+        None, "a name: boxes of every class become this one (a subject/no-subject detector)"
+    )
+    min_score: float = setting(
+        0.2, "of boxes that a detector scored, for data=megadetector", low=0, high=1
+    )
+    group: str | None = setting(
+        None, r"a column, or a pattern on the path such as '(?P<group>boat\d+)_'"
+    )
+    allow_leakage: bool = setting(False, "let a group straddle splits")
+    given_split: bool = setting(True, "keep train/val/test where the data has them")
+    val_fraction: float | None = setting(
+        None, "null: 0.15, or none where a split is given", low=0, high=0.9
+    )
+    test_fraction: float | None = setting(
+        None, "null: 0.15, or none where a split is given", low=0, high=0.9
+    )
+    folds: int | None = setting(None, "K-fold: data.folds=5 data.fold=0", low=2)
+    fold: int = setting(0, "which fold tests; the next one validates", low=0)
+    split_seed: int = setting(0, "of the split alone")
+    overfit: int | None = setting(None, "train and validate on this many photos", low=2)
+    check_files: bool = setting(True, "decode every file once before training")
+    size: int | None = setting(None, "pixels; null: the model's own", low=8, high=4096)
+    train_size: int | None = setting(None, "pixels in training; null: the same", low=8, high=4096)
+    resize: str = setting("squash", "to the square", choices=("squash", "crop", "letterbox"))
+    mean: list[float] | None = setting(None, "null: the model's own")
+    std: list[float] | None = setting(None, "null: the model's own")
+    batch_size: int = setting(32, "of one batch over all devices", low=1)
+    eval_batch_size: int = setting(64, "in validation and test", low=1)
+    num_workers: int | None = setting(None, "null: chosen from the machine", low=0, high=256)
+    cache: str = setting(
+        "none",
+        "decoded photos kept for the next epoch, or the next run",
+        choices=("none", "ram", "disk"),
+    )
+    sampler: Any = setting(
+        "uniform", "uniform, sqrt or balanced by class, or _target_ of a function of your own"
+    )
+    collate: Any = setting(None, "_target_ of a function that makes a batch of samples; null: ours")
+    render_count: int = setting(1600, "harbour only", low=200, high=100_000)
+    render_seed: int = setting(0, "harbour only")
+    args: dict[str, Any] = setting({})
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether a DataModule of the user's own has the samples."""
+        return self.target != DATAMODULE
+
+
+@dataclass
+class AugmentationConfig:
+    """Steps on one image (albumentations), then mixes of a batch on the device."""
+
+    name: str = setting()
+    steps: list[Any] = setting(help="albumentations' by name, or _target_ of a transform class")
+    mixup: float = setting(0.0, "alpha of MixUp; 0: off", low=0)
+    cutmix: float = setting(0.0, "alpha of CutMix; 0: off", low=0)
+    mix_probability: float = setting(1.0, "share of batches that are mixed", low=0, high=1)
+    erasing: float = setting(0.0, "share of photos with a patch erased", low=0, high=1)
+    mosaic: float = setting(0.0, "share of photos that become one of four", low=0, high=1)
+    multi_scale: float = setting(
+        0.0, "each batch at a side larger or smaller by up to this share", low=0, high=0.5
+    )

@@ -1,0 +1,85 @@
+"""Settings of the ``trainer``, ``callbacks``, ``logger``, ``paths`` and ``extras`` groups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from osprey.config.fields import setting
+
+
+@dataclass
+class TrainerConfig:
+    """What Lightning's Trainer gets; any further argument of it may be added."""
+
+    target: str = setting("pytorch_lightning.Trainer", "Lightning's Trainer, or a subclass of it")
+    accelerator: str = setting("auto", choices=("auto", "cpu", "gpu", "mps"))
+    devices: int | str = setting(1, "a number, or auto")
+    num_nodes: int = setting(1, "machines; more than one is started by torchrun or srun", low=1)
+    strategy: Any = setting("single", "single | ddp | fsdp, or _target_ of a strategy")
+    autotune: bool = setting(
+        True, "time what is left on auto and take the fastest that computes the same"
+    )
+    precision: str = setting("auto", choices=("auto", "32-true", "bf16-mixed", "16-mixed"))
+    channels_last: bool | str = setting("auto", "auto | true | false")
+    compile: bool | str = setting(
+        "auto", "auto | true | false: torch.compile; auto tries it on a GPU only"
+    )
+    max_epochs: int = setting(12, low=0)
+    gradient_clip: float | None = setting(1.0, "largest norm of the gradient", low=0)
+    accumulate: int = setting(1, "batches an optimiser step", low=1)
+    deterministic: bool = setting(True, "the same seed gives the same numbers")
+    limit_train_batches: int | None = setting(None, low=1)
+    limit_eval_batches: int | None = setting(None, low=1)
+    profiler: Any = setting(None, "simple | advanced | pytorch, or _target_ of a profiler")
+    args: dict[str, Any] = setting({})
+
+
+@dataclass
+class CallbacksConfig:
+    """What watches the run; any further entry is a callback of its own, null switches it off."""
+
+    early_stopping: Any = setting(None, "epochs without a better monitored figure")
+    ema_decay: float | None = setting(
+        None, "e.g. 0.99: validate and keep averaged weights", low=0, high=0.99999
+    )
+    averaging: str = setting(
+        "none",
+        "weights of several epochs averaged, if validation agrees",
+        choices=("none", "swa", "soup"),
+    )
+    progress: bool = setting(True, "a bar while an epoch runs")
+    args: dict[str, Any] = setting({})
+
+
+@dataclass
+class LoggerConfig:
+    """Where metrics go besides metrics.csv; any further entry is a logger of its own."""
+
+    project: str = setting("osprey", "of W&B")
+    entity: str | None = setting(None, "of W&B")
+    offline: bool = setting(False, "of W&B")
+    args: dict[str, Any] = setting({})
+
+    @property
+    def use(self) -> list[str]:
+        """Names of the loggers that are switched on."""
+        return [name for name, node in self.args.items() if node is not None]
+
+
+@dataclass
+class PathsConfig:
+    """Folders Osprey writes to, relative to where the command is run."""
+
+    runs: str = setting("runs", "run folders")
+    data: str = setting("data", "data sets that Osprey renders")
+    cache: str = setting("${oc.env:OSPREY_CACHE,${oc.env:HOME,.}/.cache/osprey}", "may be emptied")
+
+
+@dataclass
+class ExtrasConfig:
+    """What the command says beside the run."""
+
+    print_config: bool = setting(False, "print the composed configuration first")
+    enforce_tags: bool = setting(False, "refuse a run without tags=[...]")
+    ignore_warnings: bool = setting(True, "keep libraries' warnings off the terminal")

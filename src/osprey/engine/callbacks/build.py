@@ -1,0 +1,83 @@
+"""The callbacks of a run: what every run has, what shorthands switch on, and the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytorch_lightning.callbacks import Callback, EarlyStopping
+
+from osprey.config.schema import TrainConfig
+from osprey.engine.callbacks.progress import ExplainedEarlyStopping
+from osprey.engine.loggers.build import run_time_values
+from osprey.errors import ConfigError
+from osprey.runs.folder import RunFolder
+from osprey.system.instantiate import arguments_of, instantiate
+from osprey.system.targets import check_arguments
+from osprey.tasks.measures import Measures
+
+
+def make_callbacks(config: TrainConfig, run: RunFolder, measures: Measures) -> list[Callback]:
+    """What the ``callbacks`` group names, beside what every run has.
+
+    Each node is given, where it takes them, ``monitor`` and ``mode``, the run folder as
+    ``save_dir`` and its checkpoints as ``dirpath``.
+
+    Args:
+        config: The run's settings.
+        run: Its folder.
+        measures: The figure it is judged by.
+
+    Raises:
+        ConfigError: A node cannot be made, or one callback is switched on under two names.
+    """
+    run_time = {
+        **run_time_values(config, run),
+        "monitor": config.monitor or measures.logged,
+        "mode": config.mode or "max",
+        "dirpath": run.last.parent,
+    }
+    callbacks = _early_stopping(config.callbacks.early_stopping, run_time, measures)
+    _refuse_twins(config.callbacks.args)
+    for name, node in config.callbacks.args.items():
+        if node is not None:
+            callbacks.append(instantiate(f"callbacks.{name}", node, Callback, run_time))
+    return callbacks
+
+
+def _early_stopping(value: Any, run_time: Mapping[str, Any], measures: Measures) -> list[Callback]:
+    """``5``, ``{patience: 5, min_delta: 0.01}``, or a node with a target."""
+    key = "callbacks.early_stopping"
+    if value is None:
+        return []
+    node = {"patience": value} if isinstance(value, int) else dict(value)
+    if "_target_" in node:
+        return [instantiate(key, node, Callback, run_time)]
+    given = arguments_of(node)
+    filled = ("monitor", "mode", "check_on_train_epoch_end")
+    check_arguments(key, "EarlyStopping", EarlyStopping, given, filled)
+    return [
+        ExplainedEarlyStopping(
+            measures, monitor=str(run_time["monitor"]), mode=str(run_time["mode"]), **given
+        )
+    ]
+
+
+def _refuse_twins(nodes: Mapping[str, Any]) -> None:
+    """One callback under two names would act twice."""
+    seen: dict[str, str] = {}
+    for name, node in nodes.items():
+        if node is None:
+            continue
+        if not isinstance(node, Mapping) or "_target_" not in node:
+            raise ConfigError(
+                f"callbacks.{name}: a callback of your own is a node: "
+                f"+callbacks.{name}._target_=my_pkg.MyCallback"
+            )
+        target = str(node["_target_"])
+        if seen.get(target) is not None and dict(node) == dict(nodes[seen[target]]):
+            raise ConfigError(
+                f"callbacks.{name}: '{target}' is switched on twice (also as "
+                f"callbacks.{seen[target]}): set one of them to null"
+            )
+        seen[target] = name

@@ -1,0 +1,95 @@
+"""One training from a composed configuration to a tested run: what commands and Python share."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from osprey.config.schema import TrainConfig
+from osprey.data.prepare import Prepared
+from osprey.engine.prepare import check_and_prepare
+from osprey.errors import Interrupted, UserError
+from osprey.runs.folder import RunFolder
+from osprey.system.console import warn
+
+
+def train(cfg: DictConfig, overrides: Sequence[str]) -> tuple[RunFolder, dict[str, Any]]:
+    """Train and test what ``cfg`` says, in a new run folder.
+
+    Args:
+        cfg: The composed configuration.
+        overrides: What the command line sets, kept with the run.
+
+    Returns:
+        The run folder, and the content of its summary.json.
+
+    Raises:
+        Interrupted: A signal asked to stop; ``last.ckpt`` was saved.
+        UserError: Something the user can mend.
+    """
+    config, prepared = check_and_prepare(cfg, overrides)
+    run = RunFolder.create(Path(config.paths.runs), config.name)
+    run.save_config(config)
+    run.write_text("overrides.txt", "".join(f"{line}\n" for line in overrides))
+    _describe_data(run, config, prepared)
+    del prepared  # training reads the run folder; a table of a million rows is not held twice
+    try:
+        with run.held():
+            return run, go_on(run, config)
+    except UserError:
+        run.discard_if_empty()
+        raise
+
+
+def _describe_data(run: RunFolder, config: TrainConfig, prepared: Prepared | None) -> None:
+    """Write down what the run is made of: machine, code, photos and what was left out."""
+    from osprey.runs.environment import describe_environment
+
+    digest = None if prepared is None else prepared.manifest.digest()
+    run.write_json("environment.json", describe_environment(digest))
+    if prepared is None:
+        return
+    run.save_manifest(prepared.manifest)
+    if prepared.unreadable:
+        import pandas as pd
+
+        table = pd.DataFrame(prepared.unreadable.items(), columns=["path", "reason"])
+        run.write_text("unreadable.csv", table.to_csv(index=False))
+    if len(prepared.mended):
+        run.write_text("boxes_mended.csv", prepared.mended.to_csv(index=False))
+
+
+def go_on(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
+    """Train a run to its end from where it stands, test it, and say what came out.
+
+    Raises:
+        Interrupted: A signal asked to stop; the line says how to go on.
+    """
+    from osprey.engine.finalize import report
+    from osprey.engine.launch import train_run
+    from osprey.system.plugins import plugin_setting
+
+    try:
+        summary = train_run(run, config)
+    except Interrupted:
+        words = ["osprey", "train", f"resume={run.path}", *plugin_setting()]
+        if run.last.is_file():
+            warn(f"stopped, state saved; to go on: {shlex.join(words)}")
+        else:
+            warn("stopped before there was anything to save")
+        raise
+    report(run, summary)
+    return summary
+
+
+def monitored_value(config: TrainConfig, summary: dict[str, Any]) -> float:
+    """The figure that a sweep compares trials by: the monitored one, on validation."""
+    from osprey.tasks.measures import MEASURES
+
+    name = config.monitor or MEASURES[config.task.name].logged
+    value = summary["val"].get(name.removeprefix("val/"))
+    return float("nan") if value is None else float(value)

@@ -1,0 +1,98 @@
+"""Weights & Biases; offline by itself where there is no key or no network."""
+
+from __future__ import annotations
+
+import netrc
+import os
+import socket
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlparse
+
+from pytorch_lightning.loggers import Logger, WandbLogger
+
+from osprey.config.parse import tree_of
+from osprey.config.schema import TrainConfig
+from osprey.runs.folder import RunFolder
+from osprey.system.console import say
+
+
+def log_results(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None:
+    """Add test figures, pictures, predictions and the best checkpoint to the W&B run.
+
+    Training left it open, save where it ran in processes of its own or no epoch was trained.
+    """
+    import wandb
+
+    from osprey.engine.loggers.wandb_media import log_media
+
+    # The trainer has said already where the run goes; only an ensemble has had none.
+    again = config.model.factory != "ensemble"
+    node = {k: v for k, v in config.logger.args["wandb"].items() if k != "_target_"}
+    opened = wandb.run or cast(WandbLogger, create(run, config, quiet=again, **node)).experiment
+    log_media(opened, run, summary)
+
+
+def create(
+    run: RunFolder,
+    config: TrainConfig,
+    project: str = "osprey",
+    entity: str | None = None,
+    offline: bool = False,
+    quiet: bool = False,
+) -> Logger:
+    """Lightning's logger for W&B, whose run has the run folder's name, also on resume.
+
+    Args:
+        run: The run folder.
+        config: Its settings, kept with the W&B run.
+        project: Of W&B.
+        entity: Of W&B; None for the user's own.
+        offline: Never ask the network.
+        quiet: Do not say where the run goes.
+    """
+    os.environ.setdefault("WANDB_SILENT", "true")
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    import wandb
+
+    why = "logger.offline=true" if offline else _why_offline(wandb)
+    if why and not quiet and os.environ.get("RANK", "0") == "0":
+        say(f"wandb   offline ({why}); to upload later: wandb sync {run.path}/wandb/offline-run-*")
+    return WandbLogger(
+        save_dir=run.path,
+        project=project,
+        entity=entity,
+        name=f"{config.name}/{run.path.name}",
+        id=run.path.name,  # the same on resume, so that the curves go on
+        resume="allow",
+        mode=os.environ.get("WANDB_MODE") or ("offline" if why else "online"),
+        tags=list(config.tags) or None,
+        config=tree_of(config),
+    )
+
+
+def _why_offline(wandb: Any) -> str | None:
+    """Why Weights & Biases cannot be reached, or None if it can."""
+    if os.environ.get("WANDB_MODE"):  # the user has decided
+        return None
+    address = urlparse(wandb.setup().settings.base_url)
+    host = address.hostname or ""
+    if not os.environ.get("WANDB_API_KEY") and not _netrc_key(host):
+        return "no API key: set WANDB_API_KEY or run 'wandb login'"
+    try:
+        port = address.port or (443 if address.scheme == "https" else 80)
+        socket.create_connection((host, port), timeout=3).close()
+    except OSError:
+        return f"'{host}' cannot be reached"
+    return None
+
+
+def _netrc_key(host: str) -> bool:
+    for name in (os.environ.get("NETRC"), "~/.netrc", "~/_netrc"):
+        file = Path(name).expanduser() if name else None
+        if file is not None and file.is_file():
+            try:
+                return netrc.netrc(file).authenticators(host) is not None
+            except (netrc.NetrcParseError, OSError):
+                return False
+    return False
