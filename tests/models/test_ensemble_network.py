@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from osprey.ensembling.ensemble import join
-from osprey.errors import CheckpointError, UserError
+from osprey.errors import CheckpointError, ConfigError, UserError
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import CheckpointMetadata, load_model, write_checkpoint
 from osprey.models.ensemble import Ensemble
