@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from osprey.config.errors import explain
 from osprey.config.optimizers import OPTIMIZERS
-from osprey.config.overrides import quoted, value_of
+from osprey.config.overrides import flags_first, quoted, value_of
 from osprey.config.parse import base_nodes
 from osprey.config.schema import EvalConfig, TrainConfig
 from osprey.config.shorthands import long_form
@@ -88,7 +88,7 @@ def run_hydra(
     load_plugins(plugins_in(argv))
     job = _Job(task)
     before = sys.argv
-    sys.argv = [program, *quoted(long_form(argv))]
+    sys.argv = [program, *quoted(long_form(flags_first(argv)))]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of Hydra's own printer
     try:
         hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(job)()

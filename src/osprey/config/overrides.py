@@ -40,3 +40,9 @@ def value_of(word: str) -> object:
         return OverridesParser.create().parse_override(*quoted([word])).value()
     except HydraException:
         return None
+
+
+def flags_first(argv: Sequence[str]) -> list[str]:
+    """Flags and their values, then settings: argparse wants them apart."""
+    settings = [w for w in argv if not w.startswith("-") and ("=" in w or w.startswith("~"))]
+    return [*(word for word in argv if word not in settings), *settings]
