@@ -11,6 +11,7 @@ from typing import Any
 from osprey.augmentation.crops import RESIZING_CROPS, antialiased, never_empty
 from osprey.augmentation.steps import BOX_CROPS, GROUPS, MIN_VISIBLE
 from osprey.errors import ConfigError, nearest
+from osprey.system.instantiate import instantiate
 
 
 def _sizes(size: int) -> dict[str, dict[str, Any]]:
@@ -51,6 +52,8 @@ def build(parsed: list[tuple[str, dict[str, Any]]], size: int) -> list[Any]:
 
 
 def _build_step(library: Any, name: str, given: dict[str, Any], size: int) -> Any:
+    if "." in name:
+        return _foreign(library, name, given)
     maker = getattr(library, name)
     valid = [key for key in inspect.signature(maker.__init__).parameters if key != "self"]
     for key in given:
@@ -75,11 +78,22 @@ def _build_step(library: Any, name: str, given: dict[str, Any], size: int) -> An
             made = maker(**parameters)
     except Exception as error:
         raise ConfigError(f"augmentation step '{name}': {_complaint(error, given)}") from None
-    if name not in GROUPS:  # where a step that hides parts of a photo learns which boxes to drop
-        utilities = library.core.bbox_utils
-        wishes = utilities.BboxParams("pascal_voc", min_visibility=MIN_VISIBLE)
-        made.set_processors({"bboxes": utilities.BboxProcessor(wishes)})
+    return made if name in GROUPS else _with_boxes(library, made)
+
+
+def _with_boxes(library: Any, made: Any) -> Any:
+    """A step that hides parts of a photo learns which boxes to drop."""
+    utilities = library.core.bbox_utils
+    rules = utilities.BboxParams("pascal_voc", min_visibility=MIN_VISIBLE)
+    made.set_processors({"bboxes": utilities.BboxProcessor(rules)})
     return made
+
+
+def _foreign(library: Any, target: str, given: dict[str, Any]) -> Any:
+    """A transform of the user's own: any subclass of albumentations' ``BasicTransform``."""
+    node = {"_target_": target, **given}
+    made = instantiate("augmentation.steps", node, library.BasicTransform)
+    return _with_boxes(library, made)
 
 
 def _check_group(name: str, parameters: dict[str, Any]) -> None:

@@ -54,7 +54,8 @@ def parse(steps: object, *, boxes: bool = False) -> list[tuple[str, dict[str, An
     """Check the form and the names of a list of steps, without importing albumentations.
 
     Args:
-        steps: a list of ``"Name"`` or ``{"Name": {parameter: value}}``; a group such as ``OneOf``
+        steps: a list of ``"Name"``, ``{"Name": {parameter: value}}`` or, of a transform of the
+            user's own, ``{"_target_": "my_pkg.Rain", parameter: value}``; a group such as ``OneOf``
             holds its own steps under ``transforms``.
         boxes: the steps must move boxes as well.
 
@@ -72,6 +73,9 @@ def parse(steps: object, *, boxes: bool = False) -> list[tuple[str, dict[str, An
 def _parse_step(step: object, boxes: bool) -> tuple[str, dict[str, Any]]:
     if isinstance(step, str):
         step = {step: None}
+    if isinstance(step, Mapping) and "_target_" in step:  # a transform of the user's own
+        own = {str(key): plain(value) for key, value in step.items() if key != "_target_"}
+        return str(step["_target_"]), own
     if not isinstance(step, Mapping) or len(step) != 1:
         raise ConfigError(
             f"an augmentation step is 'Name' or {{Name: {{parameter: value}}}}, not {step!r:.60}"

@@ -18,6 +18,7 @@ COMMANDS = {
     "crop": "cut every subject that a detector finds out of its photo",
     "report": "write a run's report.html again, from its folder alone",
     "convert": "write boxes on photos in another form: coco, voc, yolo, megadetector, csv",
+    "explain": "show what may be set of a chosen option: type, value, help",
     "models": "list models with parameters, MACs and input size",
 }
 

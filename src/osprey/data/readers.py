@@ -10,6 +10,7 @@ import pandas as pd
 
 from osprey.config.schema import DataConfig
 from osprey.data.folders import existing_folder, walk_photos
+from osprey.data.foreign_reader import read_foreign
 from osprey.data.harbour_reader import read_harbour, read_harbour_boxes
 from osprey.data.manifest import SPLIT_NAMES, Manifest, complete
 from osprey.errors import DataError, nearest
@@ -29,6 +30,8 @@ def read_manifest(config: DataConfig, notices: list[str]) -> Manifest:
     Raises:
         DataError: The source is missing, empty or not laid out as the reader expects.
     """
+    if isinstance(config.reader, dict):
+        return read_foreign(config, config.reader)
     if config.reader not in READERS:
         hint = nearest(config.reader, READERS)
         raise DataError(

@@ -6,29 +6,53 @@ see together just what one process would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
+from osprey.errors import ConfigError
+from osprey.system.instantiate import instantiate
+
 Key = tuple[int, int]  # (epoch, sample index); a negative index marks padding
 
 
 def sampling_probabilities(
-    targets: NDArray[np.integer[Any]], kind: str
+    targets: NDArray[np.integer[Any]], kind: str | Mapping[str, Any]
 ) -> NDArray[np.float64] | None:
     """Probability of each sample to be drawn, or None where all are drawn once an epoch.
 
     Args:
         targets: Class index of every sample.
-        kind: ``uniform``; ``balanced``, every class equally often; ``sqrt``, half way between.
+        kind: ``uniform``; ``balanced``, every class equally often; ``sqrt``, half way between; or a
+            node whose ``_target_`` is called with ``targets`` and gives a weight for each sample.
+
+    Raises:
+        ConfigError: A function of the user's own fails, or gives other than weights of at least 0.
     """
+    if isinstance(kind, Mapping):
+        return _foreign_probabilities(targets, kind)
     if kind == "uniform":
         return None
     counts = np.bincount(targets).astype(float)
     weights = counts[targets] ** (-1.0 if kind == "balanced" else -0.5)
+    probabilities: NDArray[np.float64] = weights / weights.sum()
+    return probabilities
+
+
+def _foreign_probabilities(
+    targets: NDArray[np.integer[Any]], node: Mapping[str, Any]
+) -> NDArray[np.float64]:
+    made = instantiate("data.sampler", node, None, {"targets": targets})
+    weights = np.asarray(made, dtype=float)
+    wanted = weights.shape == targets.shape and bool(np.isfinite(weights).all())
+    if not wanted or (weights < 0).any() or weights.sum() <= 0:
+        raise ConfigError(
+            f"data.sampler._target_: '{node.get('_target_')}' must give {len(targets)} weights, "
+            f"one for each training sample, 0 or more, not {made!s:.40}"
+        )
     probabilities: NDArray[np.float64] = weights / weights.sum()
     return probabilities
 

@@ -7,6 +7,7 @@ not (Kumar et al. 2022). Features are computed once, so this costs one pass over
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -48,7 +49,7 @@ def fit_head(
     store: FeatureStore,
     *,
     views: int = 1,
-    sampler: str = "uniform",
+    sampler: str | Mapping[str, Any] = "uniform",
     verbose: bool = True,
 ) -> None:
     """Fit the network's last layer by logistic regression on its own features, in place.
@@ -96,7 +97,7 @@ def fit_head(
         )
 
 
-def _weights(task: Classification, train: Features, sampler: str) -> Tensor:
+def _weights(task: Classification, train: Features, sampler: str | Mapping[str, Any]) -> Tensor:
     """What each training photo counts: its own weight, its class's, and how often it is drawn."""
     weights = train.weights * task.loss.weights.cpu()[train.targets]
     drawn = sampling_probabilities(train.targets.numpy(), sampler)
