@@ -183,7 +183,7 @@ def test_damaged_and_hostile_checkpoints(
     content["osprey"] = {**own, "model": dict(own["model"])}
     content["osprey"]["model"]["factory"] = "os.system"
     torch.save(content, best)
-    assert "'os.system' is not a model factory of Osprey's" in refusal()
+    assert "names os.system, which is not Osprey's: add --plugin os" in refusal()
     content["osprey"]["model"] = {"factory": "timm", "name": "hf-hub:evil/net", "options": {}}
     torch.save(content, best)
     assert "unknown model 'hf-hub:evil/net'" in refusal()

@@ -11,10 +11,13 @@ from types import SimpleNamespace
 import pytest
 from conftest import TINY, only_run, run_process
 from helpers import train_config
+from pytorch_lightning.loggers.logger import DummyLogger
 
+from osprey.config.groups.model import FACTORIES
 from osprey.engine import fit, worker
 from osprey.engine.launch import train_run
 from osprey.engine.loggers import build as loggers
+from osprey.engine.loggers import wandb as wandb_logger
 from osprey.engine.loggers import wandb_media
 from osprey.errors import Interrupted, UserError
 from osprey.runs.folder import RunFolder
@@ -94,16 +97,20 @@ def test_that_it_is_offline_is_said_once(
 ) -> None:
     """Also where the trainer never opened W&B's run, and where there was no trainer."""
     opened: list[object] = []
-    logger = SimpleNamespace(experiment="the run")
-    monkeypatch.setattr(loggers, "WandbLogger", lambda **_: logger)
+
+    class Fake(DummyLogger):
+        experiment = "the run"  # type: ignore[assignment]
+
+    logger = Fake()
+    monkeypatch.setattr(wandb_logger, "WandbLogger", lambda **_: logger)
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(run=None))
     monkeypatch.setattr(wandb_media, "log_media", lambda *words: opened.append(words[0]))
     monkeypatch.delenv("RANK", raising=False)
     config = train_config("logger=wandb", "logger.offline=true")
-    config.model.factory = factory
+    config.model.target = FACTORIES[factory]
     run = RunFolder(tmp_path)
     if factory != "ensemble":
         assert loggers.make_loggers(config, run) == [logger]
-    loggers.log_results(run, config, {})
+    wandb_logger.log_results(run, config, {})
     assert opened == ["the run"]
     assert capsys.readouterr().out.count("wandb   offline (logger.offline=true)") == 1

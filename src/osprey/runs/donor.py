@@ -15,7 +15,7 @@ from osprey.runs.folder import RunFolder, find_run
 if TYPE_CHECKING:
     from osprey.data.manifest import Manifest
 
-_NETWORK = ("factory", "name", "options")
+_NETWORK = ("target", "name", "options", "args")
 # Data settings that leave the donor's split as it is.
 _NOT_OF_THE_SPLIT = (
     *("size", "train_size", "resize", "mean", "std", "batch_size", "eval_batch_size"),
@@ -74,7 +74,7 @@ def inherit(config: TrainConfig, said: Collection[str], donor: RunFolder) -> Non
     """
     if not donor.best.is_file():
         raise UserError(f"from: run '{donor.path}' has no best.ckpt yet: train it first")
-    for key in ("model", *(f"model.{name}" for name in _NETWORK), "model.pretrained"):
+    for key in ("model", "model._target_", "model.name", "model.options", "model.pretrained"):
         if key in said:
             raise ConfigError(f"{key} cannot be set beside from=RUN: a run brings its own network")
     theirs = donor.load_config().model
