@@ -13,6 +13,7 @@ import torch
 from conftest import TINY, make_photos
 from helpers import train_config
 
+from osprey.config.groups.model import FACTORIES
 from osprey.ensembling.members import find_members
 from osprey.errors import ConfigError
 from osprey.runs.folder import RunFolder
@@ -179,7 +180,7 @@ def test_runs_that_do_not_go_together(work: Path) -> None:
     assert unfit("first", "second") == unfit("second", "first") == wrong
 
     config = run.load_config()
-    config.model.factory, config.model.runs = "ensemble", ["a", "b"]
+    config.model.target, config.model.runs = FACTORIES["ensemble"], ["a", "b"]
     run.save_config(config)
     assert unfit("first", "second") == (
         f"model.runs: run '{second}' is an ensemble itself: name its members (a, b)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
@@ -23,19 +23,20 @@ if TYPE_CHECKING:
 
 def main(argv: list[str]) -> int:
     """Evaluate as the overrides in ``argv`` say."""
-    run_hydra("eval", argv, _job, "osprey eval")
+    run_hydra("eval", argv, evaluate_composed, "osprey eval")
     return 0
 
 
-def _job(cfg: DictConfig) -> None:
-    _evaluate(typed_eval(cfg))
-
-
-def _evaluate(config: EvalConfig) -> None:
+def evaluate_composed(cfg: DictConfig) -> dict[str, Any]:
+    """Evaluate as a composed configuration says; the figures that were written down."""
+    config = typed_eval(cfg)
     validate_eval(config)
     if config.detector is not None:
-        _two_step(config, config.detector)
-        return
+        return _two_step(config, config.detector)
+    return _evaluate(config)
+
+
+def _evaluate(config: EvalConfig) -> dict[str, Any]:
     run = find_run(config.run, Path(config.paths.runs))
     checkpoint = run.best if config.checkpoint == "best" else run.last
     if not checkpoint.is_file():
@@ -69,9 +70,10 @@ def _evaluate(config: EvalConfig) -> None:
         say(f"{split:<7} without tta:  {kind.metrics_line(figures['without_tta'])}")
         say(f"{split:<7} {f'tta={config.tta}:':<13} {kind.metrics_line(figures)}")
     say(f"wrote   {run.path / 'evaluations' / name}.json and .csv ({checkpoint})")
+    return figures
 
 
-def _two_step(config: EvalConfig, detector: str) -> None:
+def _two_step(config: EvalConfig, detector: str) -> dict[str, Any]:
     """Name photos by their boxes and as a whole, and write both figures down."""
     runs = Path(config.paths.runs)
     where = run_of_task(detector, runs, "detection", "detector")
@@ -107,6 +109,7 @@ def _two_step(config: EvalConfig, detector: str) -> None:
     what.write_json(f"{name}.json", figures)
     print_comparison(figures, config.data.split)
     say(f"wrote   {what.path / name}.json and .csv")
+    return figures
 
 
 def _told_apart(config: EvalConfig) -> str:

@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     """Train one run, resume one, or sweep over several."""
     argv = with_runs_named(argv)
     if any(word.startswith("resume=") and word != "resume=null" for word in argv):
-        return _exit_code(lambda: _resume(argv))
+        return _exit_code(lambda: resume(argv))
     several = any(word in ("-m", "--multirun") for word in argv)
     sweep.begin()
     code = _exit_code(lambda: run_hydra("train", argv, sweep.trial if several else job, PROGRAM))
@@ -60,7 +60,7 @@ def overrides_of_job() -> list[str]:
     return cast("list[str]", found)
 
 
-def _exit_code(action: Callable[[], None]) -> int:
+def _exit_code(action: Callable[[], object]) -> int:
     """Run ``action``; a run stopped by a signal has that signal's exit code."""
     try:
         action()
@@ -69,8 +69,18 @@ def _exit_code(action: Callable[[], None]) -> int:
     return 0
 
 
-def _resume(argv: list[str]) -> None:
-    """Go on with a run as it was configured; what shapes model or schedule stays as it was."""
+def resume(argv: list[str]) -> RunFolder:
+    """Go on with a run as it was configured; what shapes model or schedule stays as it was.
+
+    Args:
+        argv: ``resume=RUN`` and what may change.
+
+    Returns:
+        The run, trained to its end and tested.
+
+    Raises:
+        UserError: There is no such run, or a setting cannot be changed.
+    """
     from osprey.engine.devices import process_count
     from osprey.engine.experiment import go_on
 
@@ -89,6 +99,7 @@ def _resume(argv: list[str]) -> None:
         run.save_config(config)
         run.reopen()
         go_on(run, config)
+    return run
 
 
 def _parse_resume(argv: list[str]) -> dict[str, Any]:

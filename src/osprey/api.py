@@ -1,0 +1,207 @@
+"""Osprey from Python: what the commands do, as functions and one `Run`.
+
+import osprey
+run = osprey.train(["data=folder", "data.root=PHOTOS", "model=resnet18"])
+run.summary["test"]["macro_f1"]
+run.predict(["a.jpg"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from osprey.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from omegaconf import DictConfig
+    from torch import nn
+
+    from osprey.config.schema import TrainConfig
+
+
+class Run:
+    """One run folder.
+
+    Args:
+        path: ``runs/<name>/<stamp>``.
+
+    Attributes:
+        path: The run folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from osprey.runs.folder import RunFolder
+
+        self.path = Path(path)
+        self._folder = RunFolder(self.path)
+
+    def __repr__(self) -> str:
+        """How to open it again."""
+        return f"osprey.open_run({str(self.path)!r})"
+
+    @cached_property
+    def config(self) -> TrainConfig:
+        """Every setting.
+
+        Raises:
+            UserError: The file is damaged, or names classes that this process does not trust.
+        """
+        return self._folder.load_config()
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Every figure, as in summary.json.
+
+        Raises:
+            UserError: The run is not finished.
+        """
+        if not self._folder.finished:
+            raise UserError(f"run '{self.path}' is not finished: it has no summary.json yet")
+        return cast("dict[str, Any]", self._folder.read_json("summary.json"))
+
+    @cached_property
+    def manifest(self) -> pd.DataFrame:
+        """Every sample with its split, all columns as text."""
+        return self._table("manifest.csv")
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """One row an epoch."""
+        return self._table("metrics.csv", text=False)
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """What was answered to each test sample; without a test split to each validation sample."""
+        name = "predictions.csv"
+        found = name if (self.path / name).is_file() else "predictions_val.csv"
+        return self._table(found, text=False)
+
+    def model(self) -> nn.Module:
+        """The best checkpoint's network, a plain module in evaluation mode on the CPU."""
+        from osprey.models.checkpoint import load_model
+
+        return load_model(self._folder.best)[0]
+
+    def predictor(self, **options: Any) -> Any:
+        """What answers about files with the best checkpoint.
+
+        Args:
+            **options: Of the task's predictor, such as ``tta`` or ``min_score``.
+        """
+        from osprey.tasks.registry import DEFAULT_TASK, get_task
+
+        task = get_task(self._folder.task or DEFAULT_TASK)
+        return task.predictor(self._folder.best, **options)
+
+    def predict(self, files: Iterable[str | Path], **options: Any) -> list[dict[str, Any]]:
+        """One record a file, as ``osprey predict`` writes them.
+
+        Args:
+            files: Photos.
+            **options: As for `predictor`.
+
+        Returns:
+            ``{"file", "label", "score", "top"}`` and the like; ``{"file", "failure"}`` of a file
+            that cannot be read.
+        """
+        predictor = self.predictor(**options)
+        answers = predictor.predict([Path(file) for file in files])
+        return [answer.record(predictor.classes) for answer in answers]
+
+    def _table(self, name: str, *, text: bool = True) -> pd.DataFrame:
+        import pandas as pd
+
+        file = self.path / name
+        if not file.is_file():
+            raise UserError(f"run '{self.path}' has no {name}")
+        if text:
+            return pd.read_csv(file, dtype=str, keep_default_na=False)
+        return pd.read_csv(file)
+
+
+def train(overrides: Sequence[str] = ()) -> Run:
+    """Train and test, as ``osprey train OVERRIDES`` does.
+
+    Args:
+        overrides: Such as ``["experiment=probe", "data.root=PHOTOS"]``. Names of classes in them are
+            followed, as on a command line.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        UserError: Something the user can mend.
+        Interrupted: A signal asked to stop; the run's ``last.ckpt`` was saved.
+    """
+    from osprey.commands.train import PROGRAM, resume, train_composed
+    from osprey.config.compose import run_hydra
+    from osprey.runs.donor import with_runs_named
+
+    words = with_runs_named(overrides)
+    if any(word.startswith("resume=") and word != "resume=null" for word in words):
+        return Run(resume(words).path)
+    found: list[Path] = []
+
+    def job(cfg: DictConfig) -> None:
+        found.append(train_composed(cfg)[0].path)
+
+    run_hydra("train", words, job, PROGRAM)
+    return Run(found[0])
+
+
+def evaluate(overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Test a run's checkpoint, as ``osprey eval OVERRIDES`` does.
+
+    Args:
+        overrides: Such as ``["run=latest", "data.split=val"]``.
+
+    Returns:
+        The figures, which the run folder's ``evaluations`` holds as well.
+
+    Raises:
+        UserError: Something the user can mend.
+    """
+    from osprey.commands.eval import evaluate_composed
+    from osprey.config.compose import run_hydra
+
+    found: list[dict[str, Any]] = []
+    run_hydra("eval", overrides, lambda cfg: found.append(evaluate_composed(cfg)), "osprey eval")
+    return found[0]
+
+
+def predict(
+    run: Run | str | Path, files: Iterable[str | Path], **options: Any
+) -> list[dict[str, Any]]:
+    """One record a file, from a run's best checkpoint.
+
+    Args:
+        run: A run, its folder, a name below ``runs``, or ``latest``.
+        files: Photos.
+        **options: As for `Run.predictor`.
+    """
+    return (run if isinstance(run, Run) else open_run(run)).predict(files, **options)
+
+
+def open_run(
+    path: str | Path = "latest", *, runs: str | Path = "runs", plugins: Sequence[str] = ()
+) -> Run:
+    """A run by its folder, its name below ``runs``, or ``latest``.
+
+    Args:
+        path: Which one.
+        runs: Where runs are kept.
+        plugins: Packages of your own that it may name; they are imported.
+
+    Raises:
+        UserError: There is no such run, or a package cannot be imported.
+    """
+    from osprey.runs.folder import find_run
+    from osprey.system.plugins import load_installed, load_plugins
+
+    load_installed()
+    load_plugins(plugins)
+    return Run(find_run(str(path), Path(runs)).path)
