@@ -127,8 +127,8 @@ def train(overrides: Sequence[str] = ()) -> Run:
     """Train and test, as ``osprey train OVERRIDES`` does.
 
     Args:
-        overrides: Such as ``["experiment=probe", "data.root=PHOTOS"]``. Names of classes in them are
-            followed, as on a command line.
+        overrides: Such as ``["experiment=probe", "data.root=PHOTOS"]``. Names of classes in them
+            are followed, as on a command line.
 
     Returns:
         The finished run.
