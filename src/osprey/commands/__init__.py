@@ -18,6 +18,7 @@ COMMANDS = {
     "report": "write a run's report.html again, from its folder alone",
     "convert": "write boxes on photos in another form: coco, voc, yolo, megadetector, csv",
     "models": "list models with parameters, MACs and input size",
+    "new": "write a small package of your own, with config and test: a model or a task",
 }
 
 
