@@ -19,9 +19,10 @@ def refused(my_pkg: Path, photos: Path, osprey):  # type: ignore[no-untyped-def]
 
     def call(*words: str) -> str:
         result = osprey("train", "data=folder", f"data.root={photos}", *tiny, *words)
-        assert (result.code, result.out) == (2, ""), result.err
+        assert result.code == 2, result.err
         assert result.err.startswith("osprey train: ") and result.err.count("\n") == 1
-        assert not list(my_pkg.glob("runs/*/*/config.yaml")), "no run was begun"
+        assert "epoch" not in result.out
+        assert not list(my_pkg.glob("runs/*/*/config.yaml")), "no run is left behind"
         return str(result.err).removeprefix("osprey train: ").rstrip("\n")
 
     return call
@@ -49,10 +50,9 @@ def test_a_package_that_is_not_there(refused, my_pkg: Path) -> None:  # type: ig
 
 
 def test_a_module_that_is_not_there(refused) -> None:  # type: ignore[no-untyped-def]
-    assert refused("model._target_=my_pkg.net.ReefNet").startswith(
-        "model._target_: 'my_pkg.net.ReefNet' cannot be imported: there is no module 'my_pkg.net'; "
-        "did you mean 'nets'?"
-    )
+    line = refused("model._target_=my_pkg.net.ReefNet")
+    assert line.startswith("model._target_: 'my_pkg.net.ReefNet' cannot be imported: ")
+    assert line.endswith("'; did you mean 'nets'?")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 The files go into an empty folder and the commands are run there as they stand, made small. Every
 command has a check of what the user's part did; a command without one fails. Nothing of Osprey's is
-edited: `test_nothing_of_osprey_s_is_edited` holds that.
+edited: `osprey_as_it_was` holds that.
 """
 
 from __future__ import annotations
@@ -286,11 +286,19 @@ def test_what_follows_a_training(reef_run: Path, my_pkg: Path, photos: Path, osp
     assert "my_pkg" in json.dumps(environment), "whose code it was"
 
 
-def test_a_network_with_a_timm_like_head_can_be_frozen(my_pkg: Path, photos: Path, osprey) -> None:  # type: ignore[no-untyped-def]
-    line = f"osprey train {' '.join(REEF)} model.freeze=backbone"
-    result = osprey(*small(line, photos))
+def test_weights_of_its_own_and_a_frozen_backbone(
+    reef_run: Path, my_pkg: Path, photos: Path, osprey
+) -> None:  # type: ignore[no-untyped-def]
+    """What a network with a head like timm's can do besides."""
+    plain = {key.removeprefix("model."): value for key, value in tensors(reef_run).items()}
+    torch.save(plain, my_pkg / "weights.pth")
+    words = f"{' '.join(REEF)} model.pretrained=weights.pth model.freeze=backbone name=frozen"
+    result = osprey(*small(f"osprey train {words}", photos))
     assert result.code == 0, result.err
     assert "M of them trained" in result.out
+    after = tensors(next(my_pkg.glob("runs/frozen/2*")))
+    assert torch.equal(after["model.stages.0.weight"], plain["stages.0.weight"])
+    assert not torch.equal(after["model.head.weight"], plain["head.weight"])
 
 
 def test_explain_lists_what_a_target_takes(my_pkg: Path, osprey) -> None:  # type: ignore[no-untyped-def]
@@ -313,29 +321,23 @@ def test_a_plugin_brings_its_configs(my_pkg: Path, photos: Path, osprey) -> None
 # ------------------------------------------------------------ nothing of Osprey's is edited
 
 
-def _current_digest() -> str:
+def _digest() -> str:
     digest = hashlib.sha256()
     for folder in ("src/osprey", "configs"):
         for path in sorted((REPOSITORY / folder).rglob("*")):
-            if path.is_file() and path.suffix in (".py", ".yaml", ".html", ".js", ".css"):
+            if path.is_file() and "__pycache__" not in path.parts:
                 digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _as_it_was() -> Iterator[None]:
-    before = _current_digest()
+def osprey_as_it_was() -> Iterator[None]:
+    """All of the above leaves Osprey's files as they were."""
+    before = _digest()
     yield
-    assert _current_digest() == before
+    assert _digest() == before
 
 
-def test_nothing_of_osprey_s_is_edited(my_pkg: Path) -> None:
-    """The user's files all lie in the user's folder; what Osprey knows of them is their names."""
-    written = {path.parts[0] for path in map(Path, _relative(my_pkg))}
-    assert written == {"my_pkg", "mine"}
-    sources = [*(REPOSITORY / "src").rglob("*.py"), *(REPOSITORY / "configs").rglob("*.yaml")]
-    assert [p for p in sources if "my_pkg.nets" in p.read_text(encoding="utf-8")] == []
-
-
-def _relative(folder: Path) -> list[str]:
-    return [str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()]
+def test_all_that_is_written_is_the_user_s(my_pkg: Path) -> None:
+    files = [path for path in my_pkg.rglob("*") if path.is_file()]
+    assert {path.relative_to(my_pkg).parts[0] for path in files} == {"my_pkg", "mine"}

@@ -12,6 +12,10 @@ import pytest
 import yaml
 from conftest import TINY, Result, only_run, run_process
 
+NOT_OURS = (
+    " names my_pkg.nets.ReefNet, which is not Osprey's: add --plugin my_pkg (or plugins=[my_pkg]) "
+    "if you trust it\n"
+)
 REEF = ["model._target_=my_pkg.nets.ReefNet", "+model.width=4"]
 
 
@@ -37,10 +41,7 @@ def refused(words: list[str | Path], folder: Path, command: str, named: str) -> 
 
 def test_predict(shared: Path, my_pkg: Path, photos: Path) -> None:
     best = shared / "checkpoints" / "best.ckpt"
-    named = (
-        f"checkpoint '{best}' names my_pkg.nets.ReefNet, which is not Osprey's: add "
-        "--plugin my_pkg if you trust it"
-    )
+    named = f"checkpoint '{best}'{NOT_OURS.rstrip()}"
     photo = photos / "red" / "red_00.png"
     refused(["--run", shared, "--image", photo], my_pkg, "predict", named)
     result = run_process(
@@ -56,15 +57,19 @@ def test_predict(shared: Path, my_pkg: Path, photos: Path) -> None:
         ("eval", ["run=RUN"]),
         ("train", ["resume=RUN"]),
         ("train", ["from=RUN"]),
-        ("train", ["model=ensemble", "model.runs=[RUN,RUN]"]),
+        ("train", ["model=ensemble", "model.runs=[RUN,COPY]"]),
     ],
 )
 def test_commands_of_settings(command: str, words: list[str], shared: Path, my_pkg: Path) -> None:
-    given = [word.replace("RUN", str(shared)) for word in words]
+    copy = shutil.copytree(shared, shared.with_name("copy"))
+    given = [word.replace("RUN", str(shared)).replace("COPY", str(copy)) for word in words]
     result = run_process([command, *given], my_pkg)
     assert (result.code, result.out) == (2, ""), result.err + result.out
     assert result.err.startswith(f"osprey {command}: ") and result.err.count("\n") == 1
-    assert "names my_pkg.nets.ReefNet, which is not Osprey's: add plugins=[my_pkg]" in result.err
+    assert (
+        "names my_pkg.nets.ReefNet, which is not Osprey's: add --plugin my_pkg (or plugins=[my_pkg])"
+        in result.err
+    )
     assert not (my_pkg / "imported").exists()
 
 
