@@ -119,8 +119,8 @@ def lion(run: Path) -> None:
     assert "total_steps" in schedule[0], "OneCycleLR keeps it"
 
 
-def dampening(run: Path) -> None:
-    assert {group["dampening"] for group in optimizer_groups(run)} == {0.1}
+def amsgrad(run: Path) -> None:
+    assert {group["amsgrad"] for group in optimizer_groups(run)} == {True}
 
 
 def sign_sgd(run: Path) -> None:
@@ -196,7 +196,7 @@ CHECKS: dict[str, Callable[[Path], None]] = {
     "WorstRecall": worst_recall,
     "augmentation=spray": spray,
     "optimizer=lion": lion,
-    "dampening": dampening,
+    "amsgrad": amsgrad,
     "SignSGD": sign_sgd,
     "triangle": triangle,
     "StochasticWeightAveraging": swa,
@@ -305,8 +305,10 @@ def test_explain_lists_what_a_target_takes(my_pkg: Path, osprey) -> None:  # typ
     result = osprey("explain", "model._target_=my_pkg.nets.ReefNet", "plugins=[my_pkg]")
     assert result.code == 0, result.err
     rows = {row.split()[0]: row for row in result.out.splitlines() if row.strip()}
-    assert "int" in rows["width"] and "Channels of the first convolution" in rows["width"]
-    assert "0.0" in rows["drop_rate"] and "Dropout before the head" in rows["drop_rate"]
+    assert "int" in rows["model.width"]
+    assert "Channels of the first convolution" in rows["model.width"]
+    assert "0.0" in rows["model.drop_rate"]
+    assert "Dropout before the head" in rows["model.drop_rate"]
     assert osprey("explain", "model=resnet18").code == 0
 
 

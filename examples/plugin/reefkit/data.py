@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from osprey.errors import DataError
 
 
-def read_survey(root: Path, file: str = "survey.csv") -> pd.DataFrame:
+def read_survey(root: Path, table: str = "survey.csv") -> pd.DataFrame:
     """Photos of a diving survey: a folder a transect, each with a table of its photos.
 
     Args:
         root: Folder of the transects.
-        file: Name of each transect's table, with the columns ``file`` and ``species``; further ones
+        table: Name of each transect's table, with the columns ``file`` and ``species``; further ones
             are kept.
 
     Returns:
@@ -27,13 +27,13 @@ def read_survey(root: Path, file: str = "survey.csv") -> pd.DataFrame:
         DataError: There is no such table.
     """
     tables = []
-    for table in sorted(root.glob(f"*/{file}")):
-        rows = pd.read_csv(table).rename(columns={"species": "label"})
-        rows["group"] = table.parent.name
-        rows["path"] = [f"{table.parent.name}/{name}" for name in rows.pop("file")]
+    for file in sorted(root.glob(f"*/{table}")):
+        rows = pd.read_csv(file).rename(columns={"species": "label"})
+        rows["group"] = file.parent.name
+        rows["path"] = [f"{file.parent.name}/{name}" for name in rows.pop("file")]
         tables.append(rows)
     if not tables:
-        raise DataError(f"data.root: no folder of '{root}' has a '{file}'")
+        raise DataError(f"data.root: no folder of '{root}' has a '{table}'")
     return pd.concat(tables, ignore_index=True)
 
 
