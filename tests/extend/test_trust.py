@@ -66,10 +66,7 @@ def test_commands_of_settings(command: str, words: list[str], shared: Path, my_p
     result = run_process([command, *given], my_pkg)
     assert (result.code, result.out) == (2, ""), result.err + result.out
     assert result.err.startswith(f"osprey {command}: ") and result.err.count("\n") == 1
-    assert (
-        "names my_pkg.nets.ReefNet, which is not Osprey's: add --plugin my_pkg (or plugins=[my_pkg])"
-        in result.err
-    )
+    assert result.err.endswith(NOT_OURS)
     assert not (my_pkg / "imported").exists()
 
 

@@ -16,8 +16,8 @@ def read_survey(root: Path, table: str = "survey.csv") -> pd.DataFrame:
 
     Args:
         root: Folder of the transects.
-        table: Name of each transect's table, with the columns ``file`` and ``species``; further ones
-            are kept.
+        table: Name of each transect's table, with the columns ``file`` and ``species``; further
+            ones are kept.
 
     Returns:
         One row a photo: ``path`` below ``root``, ``label``, ``group`` (the transect, so that no
@@ -50,5 +50,5 @@ def by_effective_number(targets: NDArray[np.int64], beta: float = 0.99) -> NDArr
         The probability [N] with which each photo is drawn.
     """
     counts = np.bincount(targets)[targets]
-    weight = (1 - beta) / (1 - beta**counts)
+    weight: NDArray[np.float64] = (1 - beta) / (1 - beta**counts)
     return weight / weight.sum()
