@@ -11,7 +11,7 @@ UV     := $(BIN)/uv
 UV_READY := $(VENV)/.uv-ready
 READY    := $(VENV)/.ready
 
-CODE  := src tests scripts benchmarks
+CODE  := src tests scripts benchmarks examples
 CORES := $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1); \
            if [ "$$n" -gt 4 ]; then n=4; fi; echo "$$n")
 

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,6 +123,18 @@ def osprey(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
         return Result(code, captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture
+def my_pkg(here: Path) -> Iterator[Path]:
+    """The working folder with the files of docs/extend.md in it: ``my_pkg/`` and ``mine/``."""
+    from documents import EXTEND, write_files
+
+    write_files(EXTEND, here)
+    (here / "my_pkg" / "__init__.py").write_text("")
+    yield here
+    for name in [name for name in sys.modules if name.partition(".")[0] == "my_pkg"]:
+        del sys.modules[name]  # the next test has a folder of its own
 
 
 def environment(**more: str) -> dict[str, str]:

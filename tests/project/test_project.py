@@ -227,10 +227,11 @@ def test_wheel_is_whole(tmp_path: Path) -> None:
     assert {"osprey/__init__.py", "osprey/py.typed", "osprey/configs/train.yaml"} <= names
     sources = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")}
     configs = {f"osprey/{path.relative_to(ROOT)}" for path in (ROOT / "configs").rglob("*.yaml")}
-    page = ROOT / "src" / "osprey" / "reports" / "page"
-    files = [path for path in page.rglob("*") if path.is_file()]
-    pages = {str(path.relative_to(ROOT / "src")) for path in files}
-    assert pages and sources | configs | pages <= names
+    data = [ROOT / "src" / "osprey" / "reports" / "page"]
+    data += [ROOT / "src" / "osprey" / "commands" / "new_package"]
+    files = [path for folder in data for path in folder.rglob("*") if path.is_file()]
+    others = {str(path.relative_to(ROOT / "src")) for path in files}
+    assert others and sources | configs | others <= names
     others = {name.split("/")[0] for name in names} - {"osprey"}
     assert others == {f"osprey_vision-{osprey.__version__}.dist-info"}, (
         "the wheel holds tests or other strays"

@@ -1,29 +1,35 @@
-"""What the README tells people to type and to write works as it stands there."""
+"""What README.md and docs/ tell people to type and to write works as it stands there.
+
+The commands and files of ``docs/extend.md`` are run for real in ``tests/extend``.
+"""
 
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import REPOSITORY
+from documents import DOCUMENTS, EXTEND, README, commands, lines_of, section, words_of, write_files
 
-LINES = (REPOSITORY / "README.md").read_text(encoding="utf-8").splitlines()
-TYPED = [
-    line.strip()
-    for line in LINES
-    if re.match(r"    (python scripts/(train|eval|predict)\.py|osprey (train|models) )", line)
-]
+SEAMS = set(commands(section(README, "Extend")))
+TYPED = {
+    command
+    for document in DOCUMENTS
+    if document != EXTEND
+    for command in commands(lines_of(document))
+    if command not in SEAMS and words_of(command)[0] in ("train", "eval", "models")
+}
+PREDICT = {
+    command
+    for document in DOCUMENTS
+    for command in commands(lines_of(document))
+    if words_of(command)[0] == "predict" and "--plugin" not in command
+}
 
 
-def words_of(line: str) -> list[str]:
-    command = re.sub(r"^python scripts/(\w+)\.py", r"osprey \1", line)
-    return [w for w in shlex.split(command, comments=True)[1:] if w != "..."]
-
-
-@pytest.mark.parametrize("line", [x for x in TYPED if "predict" not in x])
+@pytest.mark.parametrize("line", sorted(TYPED))
 def test_training_commands_compose(line: str, here: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     words = words_of(line)
     if "--config-dir" in words:
@@ -45,7 +51,7 @@ def test_training_commands_compose(line: str, here: Path, osprey) -> None:  # ty
     assert "trainer:" in result.out or words[0] == "eval"
 
 
-@pytest.mark.parametrize("line", [x for x in TYPED if "predict" in x])
+@pytest.mark.parametrize("line", sorted(PREDICT))
 def test_predict_commands_parse(line: str) -> None:
     from osprey.commands.predicting.options import parser
 
@@ -53,25 +59,16 @@ def test_predict_commands_parse(line: str) -> None:
     assert arguments.image or arguments.folder or arguments.video
 
 
-def blocks_after(mark: str) -> str:
-    """The indented block below the line that names a file."""
-    start = next(i for i, line in enumerate(LINES) if mark in line) + 1
-    while not LINES[start].strip():
-        start += 1
-    block = []
-    for line in LINES[start:]:
-        if line.strip() and not line.startswith("    "):
-            break
-        block.append(line[4:])
-    return "\n".join(block).rstrip() + "\n"
+@pytest.mark.parametrize("document", ["README.md", "docs/configuration.md"])
+def test_a_backbone_is_one_file(document: str, here: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    write_files(REPOSITORY / document, here)
+    result = osprey("train", "--config-dir", "mine", "model=tiny", "--cfg", "job")
+    assert result.code == 0, result.err
+    assert yaml.safe_load(result.out)["model"]["name"] == "tf_efficientnet_lite0"
 
 
 def test_the_yaml_files_work_together(here: Path, osprey) -> None:  # type: ignore[no-untyped-def]
-    names = ("model/tiny", "data/reef", "augmentation/deck", "experiment/reef")
-    for name in names:
-        path = here / "mine" / f"{name}.yaml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(blocks_after(f"`mine/{name}.yaml`"))
+    write_files(REPOSITORY / "docs" / "configuration.md", here)
     result = osprey(
         "train", "--config-dir", "mine", "experiment=reef", "model=tiny", "--cfg", "job"
     )
@@ -89,3 +86,27 @@ def test_the_yaml_files_work_together(here: Path, osprey) -> None:  # type: igno
         "osprey train: data.root: there is no folder '/photos/reef' (nor is there a folder "
         "'/photos')\n"
     )
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", document.read_text(encoding="utf-8")):
+        file, _, heading = target.partition("#")
+        path = document.parent / file if file else document
+        assert path.exists(), f"{document.name}: {target}"
+        if heading:
+            assert heading in {_anchor(line) for line in lines_of(path) if line.startswith("#")}
+
+
+def _anchor(heading: str) -> str:
+    """A heading's name in links, as GitHub makes it."""
+    return re.sub(r"[^\w -]", "", heading.lstrip("# ").lower()).replace(" ", "-")
+
+
+def test_every_document_is_linked_from_the_readme() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert [d.name for d in DOCUMENTS[1:] if f"(docs/{d.name})" not in text] == []
+
+
+def test_the_section_on_extending_is_short() -> None:
+    assert len(section(README, "Extend")) <= 25

@@ -20,6 +20,7 @@ COMMANDS = {
     "convert": "write boxes on photos in another form: coco, voc, yolo, megadetector, csv",
     "explain": "show what may be set of a chosen option: type, value, help",
     "models": "list models with parameters, MACs and input size",
+    "new": "write a small package of your own, with config and test: a model or a task",
 }
 
 

@@ -1,0 +1,3 @@
+"""An example of a package that extends Osprey."""
+
+TASKS = {"light": "reefkit.task:LightTask"}

@@ -1,0 +1,66 @@
+"""examples/plugin from a wheel of it: found by its entry point, its README and its tests pass."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY, environment
+
+PLUGIN = REPOSITORY / "examples" / "plugin"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel's content, as pip would install it."""
+    folder = tmp_path_factory.mktemp("plugin")
+    source = folder / "source"
+    ignored = shutil.ignore_patterns("__pycache__", ".*_cache", "dist", "runs")
+    shutil.copytree(PLUGIN, source, ignore=ignored)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+    made = subprocess.run([*build, str(source)], capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout + made.stderr
+    (wheel,) = folder.glob("*.whl")
+    site = folder / "site"
+    subprocess.run([sys.executable, "-m", "zipfile", "-e", str(wheel), str(site)], check=True)
+    return site
+
+
+def test_the_wheel_is_whole(site: Path) -> None:
+    names = {str(p.relative_to(PLUGIN)) for p in (PLUGIN / "reefkit").rglob("*") if p.is_file()}
+    names = {name for name in names if "__pycache__" not in name}
+    assert {"reefkit/__init__.py", "reefkit/configs/model/reefnet.yaml"} <= names
+    assert {name for name in names if not (site / name).is_file()} == set()
+
+
+def test_its_own_tests_pass_from_the_wheel(site: Path, tmp_path: Path) -> None:
+    """Those of the parts, and the README's commands, in a folder without its source."""
+    shutil.copytree(PLUGIN / "tests", tmp_path / "tests")
+    shutil.copy(PLUGIN / "README.md", tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    path = f"{site}:{REPOSITORY / 'src'}"
+    pytest_words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+    done = subprocess.run(
+        pytest_words,
+        cwd=tmp_path,
+        env={**environment(), "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    where = [sys.executable, "-c", "import reefkit; print(reefkit.__file__)"]
+    found = subprocess.run(
+        where, cwd=tmp_path, env={**environment(), "PYTHONPATH": path}, capture_output=True
+    )
+    assert found.stdout.decode().startswith(str(site))
+
+
+def test_it_names_osprey_as_it_is_called() -> None:
+    ours = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    theirs = tomllib.loads((PLUGIN / "pyproject.toml").read_text())["project"]
+    assert theirs["dependencies"] == [ours["name"]]
+    assert theirs["requires-python"] == ours["requires-python"]
