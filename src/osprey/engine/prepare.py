@@ -9,6 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from osprey.config.adopt import adopt_targets, names_foreign
+from osprey.config.check_nodes import check_nodes
 from osprey.config.compose import option_node, recipe_settings
 from osprey.config.groups.model import FACTORIES
 from osprey.config.parse import LIGHTNING, complete, typed
@@ -122,6 +123,8 @@ def _read(
             if donor is None or group not in ("data", "model"):
                 setattr(config, group, getattr(adopted, group))
         validate(config)
+    if names_foreign(cfg) or config.trainer.args:
+        check_nodes(config)
     return config, donor, members, said
 
 

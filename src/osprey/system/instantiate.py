@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -82,10 +83,17 @@ def call(key: str, target: str, found: Callable[..., Any], values: Mapping[str, 
 
 def wrong_kind(key: str, target: str, made: object, kind: type) -> ConfigError:
     """The error for a target that gives something else than is wanted."""
-    name = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
-    known = {"Module": "torch.nn.Module"}
     article = "an" if type(made).__name__[0] in "AEIOaeio" else "a"
     return ConfigError(
-        f"{key}._target_: '{target}' gives {article} {type(made).__name__}, "
-        f"not a {known.get(kind.__name__, name)}"
+        f"{key}._target_: '{target}' gives {article} {type(made).__name__}, not a {_name(kind)}"
     )
+
+
+def _name(kind: type) -> str:
+    """A class by the name people import it by, such as ``torch.nn.Module``."""
+    parts = kind.__module__.split(".")
+    for end in range(1, len(parts) + 1):
+        module = sys.modules.get(".".join(parts[:end]))
+        if getattr(module, kind.__name__, None) is kind:
+            return ".".join([*parts[:end], kind.__name__])
+    return f"{kind.__module__}.{kind.__name__}"

@@ -138,14 +138,15 @@ def no_module(name: str) -> str:
     here = Path.cwd()
     if importlib.util.find_spec(root) is not None:
         parent, _, last = name.rpartition(".")
-        hint = nearest(last, _children(parent))
+        hint = nearest(last, children(parent))
         return f"there is no module '{name}'" + (hint or f" in '{parent}'")
     hint = nearest(root, (*_in_folder(here), *_installed_names()))
     places = f"(looked in the current folder '{here}' and the installed packages)"
     return f"there is no module '{root}'{hint} {places}"
 
 
-def _children(parent: str) -> list[str]:
+def children(parent: str) -> list[str]:
+    """Names of the modules in a package that is imported."""
     module = sys.modules.get(parent)
     return [n for place in getattr(module, "__path__", []) for n in _in_folder(Path(place))]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from osprey.errors import ConfigError, nearest
-from osprey.system.plugins import no_module, one_line, refuse_detour, see_current_folder
+from osprey.system.plugins import children, no_module, one_line, refuse_detour, see_current_folder
 
 _KINDS: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false"}
 Parameters = Mapping[str, inspect.Parameter]
@@ -39,7 +39,7 @@ def import_target(key: str, target: object) -> Any:
         if not hasattr(found, name):
             place = ".".join(parts[: len(parts) - len(missing) + number])
             kind = "module" if isinstance(found, types.ModuleType) else "class"
-            hint = nearest(name, [n for n in dir(found) if not n.startswith("_")])
+            hint = nearest(name, [n for n in (*dir(found), *children(place)) if n[0] != "_"])
             raise ConfigError(
                 f"{key}._target_: '{target}' cannot be imported: {kind} '{place}' has no "
                 f"'{name}'{hint}"
@@ -103,6 +103,8 @@ def check_arguments(
     found: Callable[..., Any],
     given: Mapping[str, Any],
     at_run_time: Collection[str] = (),
+    *,
+    partial: bool = False,
 ) -> None:
     """Check a node's arguments against the signature: names, what is missing, plain types.
 
@@ -112,6 +114,7 @@ def check_arguments(
         found: What that is.
         given: The node's own arguments.
         at_run_time: Names of arguments that are filled in later.
+        partial: What is missing may come later.
 
     Raises:
         ConfigError: One line with the argument and the nearest name.
@@ -128,7 +131,8 @@ def check_arguments(
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
             inspect.Parameter.KEYWORD_ONLY,
         )
-        if wanted and plain and name not in given and name not in at_run_time:
+        missing = name not in given and name not in at_run_time and not partial
+        if wanted and plain and missing:
             raise ConfigError(f"{key}._target_: '{target}' needs '{name}': add +{key}.{name}=VALUE")
     hints = type_hints(found)
     for name, value in given.items():

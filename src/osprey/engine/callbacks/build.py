@@ -10,7 +10,6 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping
 from osprey.config.schema import TrainConfig
 from osprey.engine.callbacks.progress import ExplainedEarlyStopping
 from osprey.engine.loggers.build import run_time_values
-from osprey.errors import ConfigError
 from osprey.runs.folder import RunFolder
 from osprey.system.instantiate import arguments_of, instantiate
 from osprey.system.targets import check_arguments
@@ -29,7 +28,7 @@ def make_callbacks(config: TrainConfig, run: RunFolder, measures: Measures) -> l
         measures: The figure it is judged by.
 
     Raises:
-        ConfigError: A node cannot be made, or one callback is switched on under two names.
+        ConfigError: A node cannot be made.
     """
     run_time = {
         **run_time_values(config, run),
@@ -38,7 +37,6 @@ def make_callbacks(config: TrainConfig, run: RunFolder, measures: Measures) -> l
         "dirpath": run.last.parent,
     }
     callbacks = _early_stopping(config.callbacks.early_stopping, run_time, measures)
-    _refuse_twins(config.callbacks.args)
     for name, node in config.callbacks.args.items():
         if node is not None:
             callbacks.append(instantiate(f"callbacks.{name}", node, Callback, run_time))
@@ -61,23 +59,3 @@ def _early_stopping(value: Any, run_time: Mapping[str, Any], measures: Measures)
             measures, monitor=str(run_time["monitor"]), mode=str(run_time["mode"]), **given
         )
     ]
-
-
-def _refuse_twins(nodes: Mapping[str, Any]) -> None:
-    """One callback under two names would act twice."""
-    seen: dict[str, str] = {}
-    for name, node in nodes.items():
-        if node is None:
-            continue
-        if not isinstance(node, Mapping) or "_target_" not in node:
-            raise ConfigError(
-                f"callbacks.{name}: a callback of your own is a node: "
-                f"+callbacks.{name}._target_=my_pkg.MyCallback"
-            )
-        target = str(node["_target_"])
-        if seen.get(target) is not None and dict(node) == dict(nodes[seen[target]]):
-            raise ConfigError(
-                f"callbacks.{name}: '{target}' is switched on twice (also as "
-                f"callbacks.{seen[target]}): set one of them to null"
-            )
-        seen[target] = name
