@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from osprey.errors import UserError, nearest
+from osprey.system.launcher import is_first
 from osprey.system.plugins import command_scope
 
 COMMANDS = {
@@ -58,7 +59,8 @@ def run_command(name: str, argv: Sequence[str] | None = None) -> int:
         with command_scope():
             return command(words)
     except UserError as error:
-        print(f"osprey {name}: {_one_line(error)}", file=sys.stderr)
+        if is_first():  # of a launcher's processes one line is enough
+            print(f"osprey {name}: {_one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"osprey {name}: stopped", file=sys.stderr)

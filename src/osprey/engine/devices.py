@@ -5,20 +5,29 @@ from __future__ import annotations
 from osprey.config.schema import TrainConfig
 from osprey.errors import ConfigError
 from osprey.system.devices import pick_device
+from osprey.system.launcher import find_place
 
 
 def process_count(config: TrainConfig) -> int:
-    """How many processes the run takes: one a device.
+    """How many processes the run takes: one a device, over all machines.
 
     Raises:
-        ConfigError: There are fewer devices than asked for, or a batch cannot be shared out.
+        ConfigError: There are fewer devices than asked for, a batch cannot be shared out, or
+            several machines are wanted and no launcher has started this process.
     """
     trainer = config.trainer
+    if trainer.num_nodes > 1 and find_place() is None:
+        raise ConfigError(
+            f"trainer.num_nodes={trainer.num_nodes}: several machines are started by torchrun or "
+            "srun, which tell each process its place"
+        )
     if trainer.strategy == "single":
         if trainer.accelerator in ("gpu", "mps"):
             pick_device(trainer.accelerator)
         return 1
-    count = _devices(config)
+    count = _devices(config) * trainer.num_nodes
+    if config.data.is_foreign:
+        return count
     if config.data.batch_size % count:
         raise ConfigError(
             f"data.batch_size={config.data.batch_size} cannot be shared evenly by {count} processes"

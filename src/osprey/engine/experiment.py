@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from osprey.config.schema import TrainConfig
 from osprey.data.prepare import Prepared
@@ -15,6 +15,8 @@ from osprey.engine.prepare import check_and_prepare
 from osprey.errors import Interrupted, UserError
 from osprey.runs.folder import RunFolder
 from osprey.system.console import warn
+from osprey.system.launcher import Place, find_place
+from osprey.system.plugins import trust_targets
 
 
 def train(cfg: DictConfig, overrides: Sequence[str]) -> tuple[RunFolder, dict[str, Any]]:
@@ -31,18 +33,51 @@ def train(cfg: DictConfig, overrides: Sequence[str]) -> tuple[RunFolder, dict[st
         Interrupted: A signal asked to stop; ``last.ckpt`` was saved.
         UserError: Something the user can mend.
     """
-    config, prepared = check_and_prepare(cfg, overrides)
-    run = RunFolder.create(Path(config.paths.runs), config.name)
-    run.save_config(config)
-    run.write_text("overrides.txt", "".join(f"{line}\n" for line in overrides))
-    _describe_data(run, config, prepared)
-    del prepared  # training reads the run folder; a table of a million rows is not held twice
+    place = find_place()
+    if place is not None:
+        return _train_launched(cfg, overrides, place)
+    run, config = _begin(cfg, overrides)
     try:
         with run.held():
             return run, go_on(run, config)
     except UserError:
         run.discard_if_empty()
         raise
+
+
+def _train_launched(
+    cfg: DictConfig, overrides: Sequence[str], place: Place
+) -> tuple[RunFolder, dict[str, Any]]:
+    """The same as one of a launcher's processes: the first makes the run, all train it."""
+    from osprey.engine.finalize import report
+    from osprey.engine.fit import resolve_for_processes
+    from osprey.engine.launch import share_run, train_run
+
+    made: RunFolder | UserError | None = None
+    if place.rank == 0:
+        try:
+            made, config = _begin(cfg, overrides, place)
+            resolve_for_processes(made, config, place.world_size)
+        except UserError as error:
+            made = error
+    trust_targets(OmegaConf.to_container(cfg, resolve=False))
+    run = share_run(made)
+    summary = train_run(run, run.load_config())
+    if place.rank == 0:
+        report(run, summary)
+    return run, summary
+
+
+def _begin(
+    cfg: DictConfig, overrides: Sequence[str], place: Place | None = None
+) -> tuple[RunFolder, TrainConfig]:
+    """A new run folder with all that training reads."""
+    config, prepared = check_and_prepare(cfg, overrides, place)
+    run = RunFolder.create(Path(config.paths.runs), config.name)
+    run.save_config(config)
+    run.write_text("overrides.txt", "".join(f"{line}\n" for line in overrides))
+    _describe_data(run, config, prepared)
+    return run, config  # training reads the folder; a table of a million rows is not held twice
 
 
 def _describe_data(run: RunFolder, config: TrainConfig, prepared: Prepared | None) -> None:
@@ -91,5 +126,5 @@ def monitored_value(config: TrainConfig, summary: dict[str, Any]) -> float:
     from osprey.tasks.measures import MEASURES
 
     name = config.monitor or MEASURES[config.task.name].logged
-    value = summary["val"].get(name.removeprefix("val/"))
+    value = summary.get("val", {}).get(name.removeprefix("val/"))
     return float("nan") if value is None else float(value)

@@ -1,4 +1,4 @@
-"""Start training in this process, or in one process a device."""
+"""Start training in this process, in one process a device, or among those of a launcher."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from osprey.config.schema import TrainConfig
 from osprey.engine.devices import process_count
 from osprey.errors import Interrupted, UserError
 from osprey.runs.folder import RunFolder
+from osprey.system.launcher import Place, find_place, is_first
+from osprey.system.plugins import trusted_packages
 
 
 def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
             describe(combined, summary["val"])
             return summary
         processes = process_count(config)
-        if processes > 1:
+        if processes > 1 and find_place() is None:
             from osprey.engine.fit import resolve_for_processes
 
             resolve_for_processes(run, config, processes)
@@ -43,8 +45,72 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
         else:
             from osprey.engine.fit import fit
 
-            fit(run, config)
+            fit(run, config, resolved=processes > 1)
+            if not is_first():
+                return {}  # the first process tests, and writes it down
         return finish(run, config, (time.monotonic() - started) / 60)
+
+
+def adapt_to_launcher(config: TrainConfig, place: Place) -> None:
+    """Let the Trainer expect the processes that a launcher has started, in place.
+
+    Args:
+        config: The run's settings.
+        place: This process among them.
+    """
+    trainer = config.trainer
+    if trainer.strategy == "single":
+        trainer.strategy = "ddp"
+    trainer.devices, trainer.num_nodes = place.local_size, place.nodes
+    if trainer.accelerator == "auto":
+        import torch
+
+        trainer.accelerator = "gpu" if torch.cuda.is_available() else "cpu"
+
+
+def share_run(run: RunFolder | UserError | None) -> RunFolder:
+    """Tell every process of a launcher which run they train.
+
+    Args:
+        run: In the first process its folder, or why there is none; None in the others.
+
+    Returns:
+        The run, in every process.
+
+    Raises:
+        UserError: The first process could not make one.
+    """
+    import torch
+    import torch.distributed as dist
+
+    if not dist.is_initialized():
+        # Lightning goes on with the group it finds.
+        gpu = torch.cuda.is_available()
+        _tell_torch(find_place())
+        dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo")
+    told: list[Any] = [run]
+    dist.broadcast_object_list(told, src=0)
+    if isinstance(told[0], UserError):
+        raise told[0]
+    assert isinstance(told[0], RunFolder)
+    return told[0]
+
+
+def _tell_torch(place: Place | None) -> None:
+    """The variables torch reads, from those of another launcher than torchrun."""
+    if place is None or place.launcher == "torchrun":
+        return
+    names = {"RANK": place.rank, "WORLD_SIZE": place.world_size, "LOCAL_RANK": place.local_rank}
+    for name, value in names.items():
+        os.environ[name] = str(value)
+    if "MASTER_ADDR" not in os.environ or "MASTER_PORT" not in os.environ:
+        from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+
+        if place.launcher != "srun":
+            raise UserError("mpirun: set MASTER_ADDR and MASTER_PORT, as torch.distributed needs")
+        cluster = SLURMEnvironment()
+        os.environ["MASTER_ADDR"] = cluster.main_address
+        os.environ["MASTER_PORT"] = str(cluster.main_port)
 
 
 def _run_processes(run: RunFolder, count: int) -> None:
@@ -54,7 +120,7 @@ def _run_processes(run: RunFolder, count: int) -> None:
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
         f"--nproc-per-node={count}",
-        *("-m", "osprey.engine.worker", str(run.path)),
+        *("-m", "osprey.engine.worker", str(run.path), *trusted_packages()),
     ]
     threads = max(1, (os.cpu_count() or 1) // count)
     environment = {"OMP_NUM_THREADS": str(threads), "TORCHELASTIC_ERROR_FILE": "", **os.environ}

@@ -20,15 +20,17 @@ from osprey.data.manifest import Manifest
 from osprey.data.prepare import Prepared, prepare
 from osprey.engine.console import describe_data
 from osprey.engine.devices import process_count
+from osprey.engine.launch import adapt_to_launcher
 from osprey.ensembling.members import find_members, inherit_members
 from osprey.errors import ConfigError, DataError
 from osprey.runs.donor import check_donor, inherit, keep_split, knows_all
 from osprey.runs.folder import RunFolder, find_run
+from osprey.system.launcher import Place
 from osprey.system.plugins import load_plugins, trust_targets
 
 
 def check_and_prepare(
-    cfg: DictConfig, overrides: Sequence[str]
+    cfg: DictConfig, overrides: Sequence[str], place: Place | None = None
 ) -> tuple[TrainConfig, Prepared | None]:
     """The settings, checked, and the data they name, read, split and described.
 
@@ -37,6 +39,7 @@ def check_and_prepare(
     Args:
         cfg: The composed configuration.
         overrides: What the command line sets.
+        place: Of this process, where a launcher started it among others.
 
     Returns:
         The settings and the data; None where a DataModule of the user's own has them.
@@ -45,6 +48,8 @@ def check_and_prepare(
         UserError: A setting or the data cannot be used.
     """
     config, donor, members, said = _read(cfg, overrides)
+    if place is not None:
+        adapt_to_launcher(config, place)
     if config.extras.enforce_tags and not config.tags:
         raise ConfigError("tags: extras.enforce_tags=true wants some: add tags=[WORD,...]")
     if config.data.is_foreign:

@@ -1,4 +1,4 @@
-"""One process of a distributed run: ``python -m osprey.engine.worker RUN_FOLDER``."""
+"""One process of a distributed run: ``python -m osprey.engine.worker RUN_FOLDER [PACKAGE ...]``."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ from pathlib import Path
 
 from osprey.errors import Interrupted, UserError
 from osprey.runs.folder import RunFolder
+from osprey.system.plugins import load_installed, load_plugins, see_current_folder, trust_packages
 
 
 def main() -> int:
-    """Train this process's share; leave one plain line in the run folder if it cannot."""
+    """Train this process's share; leave one plain line in the run folder if it cannot.
+
+    The packages are those that the command that started this process trusts.
+    """
     run = RunFolder(Path(sys.argv[1]))
     from osprey.engine.fit import fit
     from osprey.engine.loggers.build import closing_loggers
 
     try:
+        see_current_folder()
+        trust_packages(sys.argv[2:])
+        load_installed()
+        config = run.load_config()
+        load_plugins(config.plugins)
         with closing_loggers():
-            fit(run, run.load_config(), resolved=True)
+            fit(run, config, resolved=True)
     except Interrupted as stop:
         return stop.code
     except UserError as error:

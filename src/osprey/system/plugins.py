@@ -195,9 +195,14 @@ def targets_in(node: Any) -> Iterator[str]:
             yield from targets_in(value)
 
 
+def trust_packages(names: Iterable[str]) -> None:
+    """Trust packages for this command."""
+    _trusted.update(names)
+
+
 def trust_targets(node: Any) -> None:
     """Trust the packages that this command's own configuration names, for this command."""
-    _trusted.update(target.partition(".")[0] for target in targets_in(node))
+    trust_packages(target.partition(".")[0] for target in targets_in(node))
 
 
 def trusted_packages() -> list[str]:
