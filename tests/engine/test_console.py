@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from osprey.tasks.measures import MEASURES
 
 from osprey.engine.console import epochs_table
 from osprey.tasks.classification.plugin import per_class_table
-from osprey.tasks.measures import MEASURES
 
 
 def rows(count: int) -> list[dict[str, object]]:

@@ -11,14 +11,10 @@ from typing import TYPE_CHECKING
 
 from osprey.commands.command_line import Parser, fraction, number
 from osprey.commands.crop_messages import EMPTY_PHOTOS, say, say_next
-from osprey.commands.predicting.inputs import (
-    folder_to_write,
-    outside,
-    photos_below,
-    run_of_task,
-)
+from osprey.commands.predicting.inputs import photos_below, run_of_task
 from osprey.data.crop_journal import CropJournal
 from osprey.data.crop_labels import Labels
+from osprey.data.folders import folder_to_write, outside
 from osprey.errors import UserError
 
 if TYPE_CHECKING:

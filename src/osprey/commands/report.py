@@ -6,8 +6,8 @@ from pathlib import Path
 
 from osprey.commands.command_line import Parser
 from osprey.errors import UserError
-from osprey.reports import build_report
 from osprey.runs.folder import find_run
+from osprey.tasks.reporting import build_report
 
 
 def main(argv: list[str]) -> int:

@@ -12,12 +12,12 @@ from omegaconf import DictConfig
 
 from osprey.config.compose import run_hydra
 from osprey.config.schema import TrainConfig
-from osprey.config.validate import validate
 from osprey.errors import ConfigError, Interrupted, UserError, nearest
 from osprey.runs.donor import with_runs_named
 from osprey.runs.folder import RunFolder, find_run
 from osprey.system.console import say, warn
-from osprey.tasks.measures import MEASURES
+from osprey.tasks.checks import validate_run
+from osprey.tasks.registry import DEFAULT_TASK, get_task
 
 if TYPE_CHECKING:
     pass
@@ -118,7 +118,7 @@ def _resume(argv: list[str]) -> None:
         raise UserError(f"run '{run.path}' has no last.ckpt to go on from")
     config = run.load_config(list(changes.items()))
     config.resume = word  # pretrained weights are not read again and need not be there
-    validate(config)
+    validate_run(config)
 
     from osprey.engine.devices import process_count
 
@@ -161,13 +161,13 @@ def _report_sweep(
     """Which trial won, and how to have it again."""
     done = [(o, r, s) for o, r, s in results if s is not None]
     # Trials of different tasks cannot be ranked; the first one's figure is what the list is by.
-    measures = MEASURES[done[0][2]["task"] if done else "classification"]
-    done.sort(key=lambda item: -float(item[2]["val"].get(measures.chief, 0.0)))
+    metric = get_task(done[0][2]["task"] if done else DEFAULT_TASK).metrics[0]
+    done.sort(key=lambda item: -metric.rank(float(item[2]["val"].get(metric.key, 0.0))))
     say()
-    say(f"sweep, best first by validation {measures.name}:")
+    say(f"sweep, best first by validation {metric.name}:")
     for overrides, run, summary in done:
         figures = [
-            f"{split} {summary[split].get(measures.chief, float('nan')):.3f}"
+            f"{split} {summary[split].get(metric.key, float('nan')):{metric.format}}"
             for split in ("val", "test")
             if split in summary
         ]

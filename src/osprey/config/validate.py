@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from osprey.config.schema import EvalConfig, TrainConfig
-from osprey.config.validate_task import validate_task
 from osprey.errors import ConfigError, nearest
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "task.name": ("classification", "detection"),
     "task.loss": ("cross_entropy", "focal", "class_balanced"),
     "task.class_weights": ("none", "sqrt", "balanced"),
     "data.resize": ("squash", "crop", "letterbox"),
@@ -109,7 +107,6 @@ def validate(config: TrainConfig) -> None:
                 check_choice(key, str(word), choices)
     for key, (low, high) in RANGES.items():
         check_range(key, _value(config, key), low, high)
-    validate_task(config)
     _check_model(config)
     _check_data(config)
     _check_trainer(config)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
-from osprey.augmentation import BoxAugmentation, BoxPolicy, Policy
 from osprey.config.schema import DataConfig, TrainConfig
-from osprey.data.box_dataset import BoxTransform
 from osprey.data.datamodule import DataModule
-from osprey.data.dataset import Transform
 from osprey.data.manifest import Manifest
 from osprey.errors import ConfigError
 from osprey.imaging import Preprocess
@@ -24,7 +22,7 @@ from osprey.runs.folder import RunFolder
 from osprey.system.console import say
 from osprey.system.devices import pick_device
 from osprey.tasks.base import Task
-from osprey.tasks.registry import kind_of
+from osprey.tasks.registry import get_task
 
 
 @dataclass(frozen=True)
@@ -84,29 +82,21 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         fold_batchnorm(model)
     data = make_data(config, manifest, preprocess)
     metadata = CheckpointMetadata(config.task.name, spec, classes, preprocess.to_dict())
-    task = kind_of(config.task.name).make_task(model, metadata, config, manifest)
-    return Assembly(task, data, weights)
+    task = get_task(config.task.name).build_module(model, metadata, config, manifest)
+    return Assembly(cast(Task, task), data, weights)
 
 
 def make_data(config: TrainConfig, manifest: Manifest, preprocess: Preprocess) -> DataModule:
     """Loaders with the configured augmentation."""
     train_size = config.data.train_size or preprocess.size
-    form, steps = replace(preprocess, size=train_size), config.augmentation.steps
-    augment: tuple[Transform, int] | tuple[BoxTransform, int]
-    if manifest.is_detection:
-        with_boxes = BoxPolicy(steps, form)
-        augmentation = BoxAugmentation(with_boxes, config.augmentation.mosaic)
-        augment = augmentation, with_boxes.decode_side()
-    else:
-        policy = Policy(steps, form)
-        augment = policy, policy.decode_side()
+    task = get_task(config.task.name)
     return DataModule(
         manifest,
         manifest.classes,
         preprocess,
         config.data,
         seed=config.seed,
-        augment=augment,
+        augment=task.augmentation(config, replace(preprocess, size=train_size)),
         cache=Path(config.paths.cache),
         say=say,
     )

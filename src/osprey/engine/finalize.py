@@ -15,8 +15,8 @@ from osprey.ensembling.ensemble import Combined
 from osprey.runs.comparable import comparable_key, other_split
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say
-from osprey.tasks.measures import MEASURES, Measures
-from osprey.tasks.registry import kind_of
+from osprey.tasks.plugin import MetricSpec
+from osprey.tasks.registry import get_task
 
 
 def finish(
@@ -33,29 +33,38 @@ def finish(
     Returns:
         The content of ``summary.json``.
     """
-    kind = kind_of(config.task.name)
+    task = get_task(config.task.name)
     manifest = run.load_manifest(config.data.root)
-    facts = kind.conclude(run, config, manifest, combined)
+    found = task.finalize(run, config, manifest, combined)
     summary: dict[str, Any] = {
         "name": config.name,
         "run": run.path.name,
         "task": config.task.name,
         "classes": manifest.classes,
         "kin": comparable_key(config, manifest),
-        "epochs": _epochs(run, MEASURES[config.task.name]),
+        "epochs": _epochs(run, task.metrics[0]),
         "minutes": round(minutes, 2),
         "peak_memory_mb": _peak_memory(),
-        **facts,
+        **found,
     }
     if (manifest.table["split"] == "test").any():
         table = run.path / "predictions.csv"
-        summary["test"] = kind.test(run.best, config, manifest, "test", table)
-        summary["other_split"] = other_split(run, Path(config.paths.runs), summary)
+        summary["test"] = task.test(run.best, config, manifest, "test", table)
+        summary["other_split"] = _other_split(run, config, summary)
     run.write_json("summary.json", summary)
     clear(run.best.parent)
     run.publish(Path(config.paths.runs))
     present(run, config, manifest, summary)
     return summary
+
+
+def _other_split(
+    run: RunFolder, config: TrainConfig, summary: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Figures of the run's twin that was split the other way."""
+    task = get_task(config.task.name)
+    keys = [*(metric.key for metric in task.metrics), *task.compared]
+    return other_split(run, Path(config.paths.runs), summary, keys)
 
 
 def _metrics(run: RunFolder) -> list[dict[str, str]]:
@@ -66,12 +75,12 @@ def _metrics(run: RunFolder) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _epochs(run: RunFolder, measures: Measures) -> dict[str, Any]:
+def _epochs(run: RunFolder, metric: MetricSpec) -> dict[str, Any]:
     """How many epochs were trained and which was best."""
     rows = _metrics(run)
     if not rows:
         return {"trained": 0, "best": 0}
-    best = max(rows, key=lambda row: float(row[measures.logged]))
+    best = max(rows, key=lambda row: metric.rank(float(row[metric.logged])))
     return {"trained": len(rows), "best": int(best["epoch"])}
 
 
@@ -87,25 +96,27 @@ def _peak_memory() -> int | None:
 
 def report(run: RunFolder, summary: dict[str, Any]) -> None:
     """Print what came out and the next commands to copy."""
-    kind, measures = kind_of(summary["task"]), MEASURES[summary["task"]]
+    task = get_task(summary["task"])
     say()
     shown = "test" if "test" in summary else "val"
-    kind.per_class_table(summary[shown]["per_class"])
-    say()
+    if "per_class" in summary[shown]:
+        task.per_class_table(summary[shown]["per_class"])
+        say()
     epochs = summary["epochs"]
     if epochs["trained"]:
-        epochs_table(_metrics(run), epochs["best"], measures)
+        epochs_table(_metrics(run), epochs["best"], task.metrics)
         say()
-    say(f"val     {kind.metrics_line(summary['val'])}")
+    say(f"val     {task.metrics_line(summary['val'])}")
     if "test" in summary:
-        say(f"test    {kind.metrics_line(summary['test'])}")
+        say(f"test    {task.metrics_line(summary['test'])}")
     averaging = summary.get("averaging", {})
     mean = f"{averaging.get('kind')} of epochs {', '.join(map(str, averaging.get('epochs', [])))}"
     chosen = mean if averaging.get("kept") else f"epoch {epochs['best']}"
-    best = f"best    {chosen} of {epochs['trained']} by validation {measures.name}; "
+    best = f"best    {chosen} of {epochs['trained']} by validation {task.metrics[0].name}; "
+    settings = task.settings_line(summary)
     say(
         (best if epochs["trained"] else "ready   ")
-        + f"{kind.settings_line(summary)}; {summary['minutes']:.1f} minutes, "
+        + f"{settings + '; ' if settings else ''}{summary['minutes']:.1f} minutes, "
         f"{summary['peak_memory_mb'] or '?'} MB"
     )
     say(f"run     {run.path}")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import warnings
-from pathlib import Path
-from typing import cast
 
 import pytorch_lightning as pl
 import torch
@@ -18,9 +16,7 @@ from osprey.errors import ConfigError
 from osprey.models.checkpoint import METADATA_KEY, write_checkpoint
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say
-from osprey.tasks.classification.module import Classification
-from osprey.tasks.classification.probe.features import FeatureStore
-from osprey.tasks.classification.probe.linear_probe import fit_head
+from osprey.tasks.registry import get_task
 from osprey.tuning.autotune import defaults, resolve_auto
 from osprey.tuning.memory import is_out_of_memory
 from osprey.tuning.resolve import may_try, resolve_settings
@@ -52,7 +48,7 @@ def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> None:
         _describe(assembly, config, trainer, run, resuming)
         for line in lines:
             say(line)
-    if config.model.head_init == "linear_probe" and not resuming:
+    if not resuming:
         begin_head(assembly, config, trainer.strategy.root_device, verbose=trainer.is_global_zero)
     if config.trainer.max_epochs == 0:
         keep_as_it_is(assembly, run)
@@ -77,11 +73,9 @@ def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> None:
 def begin_head(
     assembly: Assembly, config: TrainConfig, device: torch.device, *, verbose: bool = True
 ) -> None:
-    """Fit the head on features, where the configuration wants it to start from there."""
-    task, cache = assembly.task, Path(config.paths.cache)
-    store = FeatureStore(task.model, task.metadata.model, assembly.data, device, cache)
-    views, sampler = config.model.probe_views, config.data.sampler
-    fit_head(cast(Classification, task), store, views=views, sampler=sampler, verbose=verbose)
+    """Give the head its first weights, where the configuration asks for it."""
+    task = get_task(config.task.name)
+    task.prepare_head(assembly.task, assembly.data, config, device, verbose=verbose)
 
 
 def keep_as_it_is(assembly: Assembly, run: RunFolder) -> None:

@@ -10,9 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from osprey.config.compose import recipe_settings, typed
 from osprey.config.schema import TrainConfig
-from osprey.config.validate import validate
 from osprey.data.folders import existing_folder
-from osprey.data.manifest import Manifest
 from osprey.data.prepare import Prepared, prepare
 from osprey.engine.console import describe_data
 from osprey.engine.devices import process_count
@@ -20,6 +18,8 @@ from osprey.ensembling.members import find_members, inherit_members
 from osprey.errors import DataError
 from osprey.runs.donor import check_donor, inherit, keep_split, knows_all
 from osprey.runs.folder import RunFolder, find_run
+from osprey.tasks.checks import validate_run
+from osprey.tasks.registry import get_task
 
 
 def check_and_prepare(cfg: DictConfig, overrides: Sequence[str]) -> tuple[TrainConfig, Prepared]:
@@ -28,14 +28,13 @@ def check_and_prepare(cfg: DictConfig, overrides: Sequence[str]) -> tuple[TrainC
     Raises:
         UserError: A setting or the data cannot be used.
     """
-    from osprey.augmentation import check_policy
-
     config, donor, members, said = _settle(cfg, overrides)
     if not config.data.reader.startswith("harbour"):
         _check_places(config)  # before checks that take a second or two
-    check_policy(config.augmentation.steps, boxes=config.task.name == "detection")
+    task = get_task(config.task.name)
+    task.check_augmentation(config)
     prepared = prepare(config.data, Path(config.paths.cache))
-    _check_kind(config, prepared.manifest)
+    task.check_data(config, prepared.manifest)
     if donor is not None:
         prepared = replace(prepared, manifest=keep_split(prepared.manifest, donor, said))
         known = knows_all(donor, prepared.manifest.classes)
@@ -45,7 +44,9 @@ def check_and_prepare(cfg: DictConfig, overrides: Sequence[str]) -> tuple[TrainC
         what = "model.runs" if donor is None else "from"
         allowed = config.data.allow_leakage
         prepared.notices.extend(check_donor(run, prepared.manifest, allowed=allowed, what=what))
-    describe_data(config.data.name, prepared.manifest, len(prepared.unreadable), prepared.notices)
+    samples, left_out = prepared.manifest, len(prepared.unreadable)
+    more = task.describe_data(samples)
+    describe_data(config.data.name, samples, left_out, prepared.notices, more)
     process_count(config)  # a missing GPU shows before a run is begun
     config.data.root = str(prepared.manifest.root.resolve())
     return config, prepared
@@ -66,27 +67,11 @@ def _settle(
     if config.from_run is not None:
         donor = find_run(config.from_run, Path(config.paths.runs))
         inherit(config, said, donor)
-    validate(config)
+    validate_run(config)
     members = find_members(config) if config.model.factory == "ensemble" else []
     if members:
         inherit_members(config, said, members)
     return config, donor, members, said
-
-
-def _check_kind(config: TrainConfig, manifest: Manifest) -> None:
-    """Photos with labels for one task, with boxes for the other."""
-    if config.task.name == "detection":
-        if not manifest.is_detection:
-            raise DataError(
-                f"task=detection needs boxes, and data={config.data.name} has labels alone: "
-                "use data=voc, coco, yolo, megadetector, boxes or harbour_boxes"
-            )
-        counts = manifest.box_counts()
-        for split in ("train", "val"):
-            if not sum(counts[split].values()):
-                raise DataError(f"the '{split}' split has no boxes: nothing to learn or to check")
-    elif manifest.is_detection:
-        raise DataError(f"data={config.data.name} has boxes: add task=detection and a detector")
 
 
 def _check_places(config: TrainConfig) -> None:

@@ -15,7 +15,7 @@ from osprey.engine.callbacks.progress import ExplainedEarlyStopping, MetricsTabl
 from osprey.engine.loggers.build import make_loggers
 from osprey.ensembling.averaging import gatherers
 from osprey.runs.folder import RunFolder
-from osprey.tasks.measures import MEASURES
+from osprey.tasks.registry import get_task
 
 
 def _strategy(config: TrainConfig) -> str | Strategy:
@@ -31,17 +31,17 @@ def _strategy(config: TrainConfig) -> str | Strategy:
 def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
     """The Trainer of one run; it writes nowhere but into the run folder."""
     trainer = config.trainer
-    wait, measures = DataWait(), MEASURES[config.task.name]
+    wait, metrics = DataWait(), get_task(config.task.name).metrics
     callbacks: list[Callback] = [
         wait,
         MetricsTable(run.path / "metrics.csv"),
-        Progress(wait, measures, bar=config.callbacks.progress),
+        Progress(wait, metrics, bar=config.callbacks.progress),
         *gatherers(config.callbacks.averaging, run.last.parent),
         SaveOnSignal(run.last),
-        BestAndLast(run.best, run.last, measures.logged),
+        BestAndLast(run.best, run.last, metrics[0].logged),
     ]
     if config.callbacks.early_stopping is not None:
-        callbacks.append(ExplainedEarlyStopping(config.callbacks.early_stopping, measures))
+        callbacks.append(ExplainedEarlyStopping(config.callbacks.early_stopping, metrics[0]))
     return pl.Trainer(
         default_root_dir=run.path,
         accelerator=trainer.accelerator,

@@ -6,6 +6,7 @@ import csv
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from osprey.engine.callbacks.data_wait import NAME as DATA_WAIT
 from osprey.engine.callbacks.data_wait import DataWait, advice
 from osprey.system.console import say
 from osprey.system.memory import free_memory
-from osprey.tasks.measures import Measures
+from osprey.tasks.plugin import MetricSpec
 
 
 class MetricsTable(Callback):
@@ -63,9 +64,9 @@ class MetricsTable(Callback):
 class Progress(Callback):
     """A bar while an epoch runs, where somebody is looking, and one line when it is done."""
 
-    def __init__(self, wait: DataWait, measures: Measures, *, bar: bool) -> None:
+    def __init__(self, wait: DataWait, metrics: Sequence[MetricSpec], *, bar: bool) -> None:
         self.wait, self.advised = wait, False
-        self.measures = measures
+        self.metrics = metrics
         self.bar_wanted = bar and sys.stderr.isatty()
         self.bar: Any = None
         self.images = 0
@@ -102,11 +103,10 @@ class Progress(Callback):
             self.bar.close()
             self.bar = None
         values = {k: float(v) for k, v in trainer.callback_metrics.items()}
-        score = values[self.measures.logged]
+        score = values[self.metrics[0].logged]
         better = score > self.best
         self.best = max(self.best, score)
-        two = list(self.measures.shown.items())[:2]
-        shown = "  ".join(f"{name} {values[f'val/{key}']:.3f}" for key, name in two)
+        shown = "  ".join(f"{m.name} {values[m.logged]:{m.format}}" for m in self.metrics[:2])
         if trainer.is_global_zero:
             say(
                 f"epoch {trainer.current_epoch + 1:>3}/{trainer.max_epochs}"
@@ -141,11 +141,11 @@ class Progress(Callback):
 class ExplainedEarlyStopping(EarlyStopping):
     """Early stopping that says in plain words why."""
 
-    def __init__(self, patience: int, measures: Measures) -> None:
+    def __init__(self, patience: int, metric: MetricSpec) -> None:
         super().__init__(
-            measures.logged, mode="max", patience=patience, check_on_train_epoch_end=True
+            metric.logged, mode=metric.mode, patience=patience, check_on_train_epoch_end=True
         )
-        self.measures = measures
+        self.metric = metric
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting, with today's patience; a run that had stopped counts anew."""
@@ -161,6 +161,6 @@ class ExplainedEarlyStopping(EarlyStopping):
             best = self.stopped_epoch + 1 - self.wait_count
             say(
                 f"stopped early after epoch {self.stopped_epoch + 1}: validation "
-                f"{self.measures.name} has not risen above {float(self.best_score):.3f} "
+                f"{self.metric.name} has not risen above {float(self.best_score):.3f} "
                 f"(epoch {best}) for {self.wait_count} epochs (callbacks.early_stopping)"
             )
