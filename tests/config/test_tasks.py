@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from helpers import train_config
 
-from osprey.config.validate import validate
 from osprey.errors import ConfigError
+from osprey.tasks.checks import validate_run as validate
 
 
 @pytest.mark.parametrize(

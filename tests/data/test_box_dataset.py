@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from osprey.data.box_dataset import BoxLists, Labelled, LabelledPhotos
 from osprey.data.datamodule import DataModule
 from osprey.data.manifest import Manifest, complete
-from osprey.engine.assemble import make_data
 from osprey.imaging import Preprocess
+from osprey.tasks.loading import make_data
 
 CLASSES = ["cod", "eel"]
 COUNTS = {"train": 10, "val": 7, "test": 3}

@@ -6,7 +6,7 @@ import pytest
 
 from osprey.engine.console import epochs_table
 from osprey.tasks.classification.plugin import per_class_table
-from osprey.tasks.measures import MEASURES
+from osprey.tasks.registry import get_task
 
 
 def rows(count: int) -> list[dict[str, object]]:
@@ -31,7 +31,7 @@ def test_best_beside_last(capsys: pytest.CaptureFixture[str]) -> None:
         {"epoch": str(e), "train/loss": f"{1 / e}", "val/macro_f1": f1, "val/top1": "0.5"}
         for e, f1 in ((1, "0.25"), (2, "0.75"), (3, "0.5"))
     ]
-    epochs_table(table, 2, MEASURES["classification"])
+    epochs_table(table, 2, get_task("classification").metrics)
     assert capsys.readouterr().out.splitlines()[1:] == [
         "best    2   0.5000     0.750  0.500       nan",
         "last    3   0.3333     0.500  0.500       nan",

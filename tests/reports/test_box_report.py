@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import pytest
 from fake_box_run import make_box_run
-from osprey.tasks.detection.report.metadata import DetectorRun, read
 from test_report import HOSTILE, Page
 
 from osprey.errors import UserError
@@ -27,6 +26,7 @@ from osprey.tasks.detection.report.matching import (
     BoxTable,
     matched,
 )
+from osprey.tasks.detection.report.record import DetectorRun, read
 from osprey.tasks.detection.report.worst import worst
 
 CLASSES = ["cod", "ling", "never seen"]

@@ -7,7 +7,6 @@ import pytest
 from helpers import quick
 from hypothesis import given
 from hypothesis import strategies as st
-from osprey.tasks.classification.report.metadata import Predictions
 
 from osprey.reports.figures import wilson
 from osprey.reports.svg import Axis, tag
@@ -19,6 +18,7 @@ from osprey.tasks.classification.report.figures import (
     thresholds,
     untempered,
 )
+from osprey.tasks.classification.report.record import Predictions
 
 
 def predictions(scores: list[float], right: list[bool], split: str = "val") -> Predictions:

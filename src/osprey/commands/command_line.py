@@ -7,10 +7,21 @@ import re
 from typing import NoReturn
 
 from osprey.errors import UserError, nearest
+from osprey.system.plugins import load_installed, load_plugins
 
 
 class Parser(argparse.ArgumentParser):
     """A command line whose mistakes are told in one line, without all that there is."""
+
+    def add_plugins(self) -> None:
+        """Add ``--plugin``, for commands that open checkpoints."""
+        self.add_argument(
+            "--plugin",
+            action="append",
+            default=[],
+            metavar="PACKAGE",
+            help="a package of your own that the run may name; may be given several times",
+        )
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong; argparse calls this."""
@@ -22,6 +33,16 @@ class Parser(argparse.ArgumentParser):
             else:
                 message = f"there is no place for '{word}' (names with spaces need quotes)"
         raise UserError(f"{message.removesuffix('?')}; '{self.prog} --help' tells what there is")
+
+
+def use_plugins(arguments: argparse.Namespace) -> None:
+    """Import the packages that ``--plugin`` names, and those that installed plugins bring.
+
+    Raises:
+        UserError: One is not there, or raises while it is imported.
+    """
+    load_installed()
+    load_plugins(arguments.plugin, "--plugin")
 
 
 def fraction(text: str) -> float:

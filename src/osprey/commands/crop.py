@@ -9,16 +9,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from osprey.commands.command_line import Parser, fraction, number
+from osprey.commands.command_line import Parser, fraction, number, use_plugins
 from osprey.commands.crop_messages import EMPTY_PHOTOS, say, say_next
-from osprey.commands.predicting.inputs import (
-    folder_to_write,
-    outside,
-    photos_below,
-    run_of_task,
-)
+from osprey.commands.predicting.inputs import photos_below, run_of_task
 from osprey.data.crop_journal import CropJournal
 from osprey.data.crop_labels import Labels
+from osprey.data.folders import folder_to_write, outside
 from osprey.errors import UserError
 
 if TYPE_CHECKING:
@@ -67,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         help="exit code 1 if a photo cannot be read; failures.csv lists them in any case, and the "
         "next start tries them again",
     )
+    parser.add_plugins()
     return parser
 
 
@@ -84,6 +81,7 @@ def create_fish_images() -> int:
 def main(argv: list[str]) -> int:
     """Crop as ``argv`` says."""
     arguments = _parser().parse_args(argv)
+    use_plugins(arguments)
     photos = photos_below(arguments.input_folder, "--input_folder")
     root = Path(arguments.input_folder).expanduser()
     output = folder_to_write(arguments.output_folder, "--output_folder")

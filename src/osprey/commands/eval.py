@@ -16,6 +16,7 @@ from osprey.config.validate import validate_eval
 from osprey.data.external_dataset import read_external_dataset
 from osprey.errors import ConfigError, UserError, nearest
 from osprey.runs.folder import RunFolder, find_run
+from osprey.tasks.registry import all_tasks, get_task
 
 if TYPE_CHECKING:
     from osprey.data.manifest import Manifest
@@ -42,8 +43,10 @@ def _evaluate(config: EvalConfig) -> dict[str, Any]:
     if not checkpoint.is_file():
         raise UserError(f"run '{run.path}' has no {checkpoint.name}")
     settings = run.load_config()
-    if config.tta != "none" and settings.task.name != "classification":
-        raise ConfigError(f"tta={config.tta} goes with task=classification: set it to none")
+    task = get_task(settings.task.name)
+    if config.tta != "none" and not task.supports_tta:
+        names = " or ".join(other.name for other in all_tasks() if other.supports_tta)
+        raise ConfigError(f"tta={config.tta} goes with task={names}: set it to none")
     if config.batch_size is not None:
         settings.data.eval_batch_size = config.batch_size
     settings.data.num_workers = config.num_workers
@@ -52,24 +55,24 @@ def _evaluate(config: EvalConfig) -> dict[str, Any]:
 
     from osprey.system.console import say
     from osprey.system.devices import pick_device
-    from osprey.tasks.registry import kind_of
 
     pick_device(config.accelerator)
     split = config.data.split
     name = f"{config.checkpoint}-{split}{_told_apart(config)}"
     predictions = run.path / "evaluations" / f"{name}.csv"
     predictions.parent.mkdir(exist_ok=True)
-    kind = kind_of(settings.task.name)
-    figures = kind.test(checkpoint, settings, manifest, split, predictions, config.tta)
+    figures = task.test(checkpoint, settings, manifest, split, predictions, config.tta)
     run.write_json(f"evaluations/{name}.json", figures)
-    kind.per_class_table(figures["per_class"])
-    say()
+    if "per_class" in figures:
+        task.per_class_table(figures["per_class"])
+        say()
     if config.tta == "none":
-        say(f"{split:<7} {kind.metrics_line(figures)}")
+        say(f"{split:<7} {task.metrics_line(figures)}")
     else:
-        say(f"{split:<7} without tta:  {kind.metrics_line(figures['without_tta'])}")
-        say(f"{split:<7} {f'tta={config.tta}:':<13} {kind.metrics_line(figures)}")
-    say(f"wrote   {run.path / 'evaluations' / name}.json and .csv ({checkpoint})")
+        say(f"{split:<7} without tta:  {task.metrics_line(figures['without_tta'])}")
+        say(f"{split:<7} {f'tta={config.tta}:':<13} {task.metrics_line(figures)}")
+    written = ".json and .csv" if task.writes_predictions else ".json"
+    say(f"wrote   {run.path / 'evaluations' / name}{written} ({checkpoint})")
     return figures
 
 
@@ -81,6 +84,7 @@ def _two_step(config: EvalConfig, detector: str) -> dict[str, Any]:
     whole = run_of_task(config.one_step or str(what.path), runs, "classification", "one_step")
     settings = whole.load_config()
     samples = _samples(config, settings, whole)
+    assert samples is not None, "of a task that reads photos"
     if config.nothing is not None and config.nothing not in samples.classes:
         hint = nearest(config.nothing, samples.classes)
         raise ConfigError(f"nothing: no photo is labelled '{config.nothing}'{hint}")
@@ -124,8 +128,12 @@ def _told_apart(config: EvalConfig) -> str:
     return "".join(f"-{part}" for part in shown if part)
 
 
-def _samples(config: EvalConfig, settings: TrainConfig, run: RunFolder) -> Manifest:
-    """The run's own samples, or those of another data set."""
+def _samples(config: EvalConfig, settings: TrainConfig, run: RunFolder) -> Manifest | None:
+    """The run's own samples, or those of another data set; None where a DataModule has them."""
+    if settings.data.is_foreign:
+        if config.data.root is not None:
+            raise ConfigError(f"data.root: run '{run.path}' reads data by {settings.data.target}")
+        return None
     known = run.load_manifest(settings.data.root)
     if config.data.root is None:
         return known

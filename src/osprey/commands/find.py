@@ -92,8 +92,7 @@ def _assemble(config: TrainConfig, prepared: Prepared) -> tuple[Assembly, torch.
     config.trainer.compile = False  # minutes of compiling would buy a few seconds here
     assembly = assemble(config, prepared.manifest, resuming=False)
     device = pick_device(config.trainer.accelerator)
-    if config.model.head_init == "linear_probe":
-        begin_head(assembly, config, device)
+    begin_head(assembly, config, device)
     return assembly, device
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from osprey.commands.command_line import Parser
+from osprey.commands.command_line import Parser, use_plugins
 from osprey.errors import UserError
-from osprey.reports import build_report
 from osprey.runs.folder import find_run
+from osprey.tasks.reporting import build_report
 
 
 def main(argv: list[str]) -> int:
@@ -19,7 +19,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("run", nargs="?", default="latest", help="default: newest finished run")
     parser.add_argument("--runs", default="runs", help="where runs are kept (default: runs)")
     parser.add_argument("--output", metavar="FILE", help="default: report.html in the run folder")
+    parser.add_plugins()
     arguments = parser.parse_args(argv)
+    use_plugins(arguments)
     run = find_run(arguments.run, Path(arguments.runs))
     output = Path(arguments.output) if arguments.output else None
     if output is not None and output.is_dir():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from omegaconf import DictConfig
 
 from osprey.errors import Interrupted, UserError
 from osprey.system.console import say, warn
+from osprey.tasks.plugin import MetricSpec
+from osprey.tasks.registry import shown_metrics
 
 TRIALS = "trials"  # the folder of a sweep with a file a trial
 _failed: list[bool] = []  # of the sweep that this process has just run
@@ -37,7 +40,8 @@ def trial(cfg: DictConfig) -> float:
     record: dict[str, Any] = {"overrides": overrides, "value": None}
     try:
         run, summary, value = train_composed(cfg)
-        record |= {"run": str(run.path), "summary": summary, "value": value}
+        metric = asdict(shown_metrics(run.load_config())[0])
+        record |= {"run": str(run.path), "summary": summary, "value": value, "metric": metric}
     except Interrupted:  # a signal ends the whole sweep
         raise
     except Exception as error:
@@ -73,18 +77,18 @@ class Ranking(Callback):
 
 
 def _report(records: list[dict[str, Any]]) -> None:
-    from osprey.tasks.measures import MEASURES
-
     done = [record for record in records if "failure" not in record]
     # Trials of different tasks cannot be ranked; the first one's figure is what the list is by.
-    measures = MEASURES[done[0]["summary"]["task"] if done else "classification"]
-    done.sort(key=lambda record: -float(record["value"]))
+    metric = MetricSpec(**done[0]["metric"]) if done else None
     say()
-    say(f"sweep, best first by validation {measures.name}:")
+    if metric is not None:
+        done.sort(key=lambda record: -metric.rank(float(record["value"])))
+        say(f"sweep, best first by validation {metric.name}:")
     for record in done:
+        assert metric is not None
         summary = record["summary"]
         shown = [
-            f"{split} {summary[split].get(measures.chief, float('nan')):.3f}"
+            f"{split} {summary[split].get(metric.key, float('nan')):{metric.format}}"
             for split in ("val", "test")
             if split in summary
         ]

@@ -11,11 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from osprey.commands import sweep
 from osprey.config.compose import plugins_in, run_hydra
-from osprey.config.validate import validate
 from osprey.errors import ConfigError, Interrupted, UserError, nearest
 from osprey.runs.donor import with_runs_named
 from osprey.runs.folder import RunFolder, find_run
 from osprey.system.plugins import load_installed, load_plugins
+from osprey.tasks.checks import validate_run
 
 # What may differ when a run goes on. Anything else would not fit its checkpoint, or be ignored.
 CHANGEABLE = (
@@ -93,7 +93,7 @@ def resume(argv: list[str]) -> RunFolder:
         raise UserError(f"run '{run.path}' has no last.ckpt to go on from")
     config = run.load_config(list(changes.items()))
     config.resume = word  # pretrained weights are not read again and need not be there
-    validate(config)
+    validate_run(config)
     process_count(config)
     with run.held():
         run.save_config(config)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import hydra
-from hydra import compose
+from hydra import compose, initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
@@ -26,6 +27,7 @@ from osprey.config.parse import base_nodes
 from osprey.config.schema import EvalConfig, TrainConfig
 from osprey.config.shorthands import long_form
 from osprey.config.stamp import new_stamp
+from osprey.errors import ConfigError, nearest
 from osprey.system.plugins import config_folders, load_installed, load_plugins
 
 OmegaConf.register_new_resolver("osprey.stamp", new_stamp, use_cache=True, replace=True)
@@ -93,12 +95,39 @@ def run_hydra(
     try:
         hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=config_name)(job)()
     except (HydraException, OmegaConfBaseException) as error:
-        raise explain(error, _SCHEMAS[config_name]) from error
+        raise _explained(error, config_name, argv) from error
     finally:
         sys.argv = before
     if job.failure is not None:
         known = isinstance(job.failure, HydraException | OmegaConfBaseException)
         raise explain(job.failure, _SCHEMAS[config_name]) if known else job.failure
+
+
+def _explained(error: Exception, config_name: str, argv: Sequence[str]) -> ConfigError:
+    """The one line; of a key within a node of the user's own, with the nearest that is there."""
+    found = re.search(r"Could not override '([^']+)'", str(error))
+    if found is None or len(found[1].split(".")) < 3:
+        return explain(error, _SCHEMAS[config_name])
+    key = found[1]
+    words = [w for w in argv if "=" in w and not w.startswith(("-", f"{key}="))]
+    folders = [argv[i + 1] for i, w in enumerate(argv[:-1]) if w in ("--config-dir", "-cd")]
+    if folders:
+        words.append(f"hydra.searchpath=[{','.join(Path(f).resolve().as_uri() for f in folders)}]")
+    try:
+        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+            cfg = compose(config_name, overrides=quoted(long_form(words)))
+    except Exception:  # another mistake stands beside it
+        return explain(error, _SCHEMAS[config_name])
+    hint = nearest(key, _dotted(OmegaConf.to_container(cfg, resolve=False)))
+    return ConfigError(f"unknown setting '{key}'{hint or '; --help lists them'}")
+
+
+def _dotted(tree: Any, prefix: str = "") -> list[str]:
+    """Every key of a tree, dotted."""
+    if not isinstance(tree, dict):
+        return []
+    keys = [f"{prefix}{key}" for key in tree]
+    return keys + [k for key, part in tree.items() for k in _dotted(part, f"{prefix}{key}.")]
 
 
 class _Job:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from osprey.config.fields import check_choice, check_fields
 from osprey.config.schema import EvalConfig, TrainConfig
-from osprey.config.validate_task import validate_task
 from osprey.errors import ConfigError, nearest
 
 
@@ -19,7 +18,6 @@ def validate(config: TrainConfig) -> None:
     check_fields(config)
     config.task.check()
     _check_words(config)
-    validate_task(config)
     _check_model(config)
     _check_data(config)
     _check_trainer(config)

@@ -12,14 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from osprey.data.box_batch import BoxSample
+from osprey.data.box_batch import BoxSample, collate_boxes
 from osprey.data.dataset import Decoding, Photos, in_pieces, own_tensor
 from osprey.data.manifest import Manifest
 from osprey.data.sampler import Key
 from osprey.imaging import Preprocess
 from osprey.imaging.boxes import Boxes
-
-BOX_COLUMNS = ["width", "height", "boxes"]  # of a manifest, beside those of any
 
 
 class Labelled(NamedTuple):
@@ -82,13 +80,15 @@ class BoxDataset(Photos, Dataset[BoxSample]):
     """One split of a manifest with boxes.
 
     Args:
-        manifest: The split's samples, with `BOX_COLUMNS`.
+        manifest: The split's samples, with `BoxTarget`'s columns.
         classes: Class names in the order of the model's outputs.
         preprocess: How a photo becomes model input without augmentation.
         augment: Makes model inputs for training, or None.
         ready: The cache holds photos as ``preprocess`` leaves them.
         decoding: What `Photos` takes.
     """
+
+    collate = staticmethod(collate_boxes)
 
     def __init__(
         self,

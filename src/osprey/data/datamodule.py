@@ -15,18 +15,9 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from osprey.config.schema import DataConfig
-from osprey.data.box_batch import collate_boxes
-from osprey.data.box_dataset import BOX_COLUMNS, BoxDataset, BoxTransform
 from osprey.data.cache import PhotoCache, Source
 from osprey.data.caching import cache_photos
-from osprey.data.dataset import (
-    AsInProduction,
-    Batch,
-    Decoding,
-    PhotoDataset,
-    Transform,
-    as_cached,
-)
+from osprey.data.dataset import Batch, Decoding, Photos
 from osprey.data.manifest import Manifest
 from osprey.data.sampler import EvalBatchSampler, TrainBatchSampler, sampling_probabilities
 from osprey.data.stamps import file_stamps, list_digest
@@ -63,7 +54,7 @@ class DataModule(pl.LightningDataModule):
         config: DataConfig,
         *,
         seed: int = 0,
-        augment: tuple[Transform, int] | tuple[BoxTransform, int] | None = None,
+        augment: tuple[Any, int] | None = None,
         cache: Path = Path("cache"),
         say: Callable[[str], None] = print,
     ) -> None:
@@ -118,28 +109,22 @@ class DataModule(pl.LightningDataModule):
         made = cache_photos(sources, self.config.cache, root, self.cache, self.say)
         return dict(zip(recipes, made, strict=True))
 
-    def dataset(self, split: str, *, augmented: bool = False) -> PhotoDataset | BoxDataset:
+    def dataset(self, split: str, *, augmented: bool = False) -> Photos:
         """One split as a dataset, prepared as in production unless ``augmented``."""
-        transform: Transform | BoxTransform | None = None
-        side, most = self.preprocess.decode_side, None
+        transform, side, most = None, self.preprocess.decode_side, None
         if augmented and self.augment:
             transform, side = self.augment
             most = 2 * side
         cache = self._caches.get(split) if augmented or split == "val" else None
         ready = cache is not None and not augmented
-        boxes = self.manifest.is_detection
-        table = self.manifest.table
+        table, target = self.manifest.table, self.manifest.target
         # Only what it needs: the other columns of a million rows are a lot to copy.
-        columns = ["path", "label", "weight", *(BOX_COLUMNS if boxes else [])]
+        columns = ["path", "label", "weight", *target.columns]
         part = Manifest(self.manifest.root, table.loc[table["split"] == split, columns])
         decoding = Decoding(min_side=side, seed=self.seed, max_side=most, cache=cache)
-        if boxes:
-            augment = cast("BoxTransform | None", transform)
-            return BoxDataset(
-                part, self.classes, self.preprocess, augment=augment, ready=ready, **decoding
-            )
-        plain = as_cached if ready else AsInProduction(self.preprocess)
-        return PhotoDataset(part, self.classes, cast(Transform, transform or plain), **decoding)
+        return target.dataset(
+            part, self.classes, self.preprocess, transform, ready=ready, decoding=decoding
+        )
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled, augmented batches, from where the trainer stands (also in mid-epoch)."""
@@ -195,7 +180,7 @@ class DataModule(pl.LightningDataModule):
         """The test split."""
         return self.eval_dataloader("test")
 
-    def loader(self, dataset: PhotoDataset | BoxDataset, sampler: Any) -> DataLoader[Batch]:
+    def loader(self, dataset: Photos, sampler: Any) -> DataLoader[Batch]:
         """The batches of ``dataset`` that ``sampler`` deals, by this machine's workers."""
         workers = auto_workers() if self.config.num_workers is None else self.config.num_workers
         give_back()  # what it took to get here, before workers share it
@@ -203,7 +188,7 @@ class DataModule(pl.LightningDataModule):
             cast("Dataset[Batch]", dataset),  # of samples, which are collated to batches
             batch_sampler=sampler,
             num_workers=workers,
-            collate_fn=collate_boxes if isinstance(dataset, BoxDataset) else None,
+            collate_fn=dataset.collate,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
             worker_init_fn=_start_worker if workers else None,

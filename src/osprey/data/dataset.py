@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Required, TypedDict, Unpack
+from typing import Any, Required, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
@@ -109,6 +109,9 @@ class Photos:
         max_side: Short side that larger photos are shrunk to once decoded, or None.
         cache: What `photo` returns, decoded beforehand, or None.
     """
+
+    targets: NDArray[np.int64]  # one a photo, for samplers that draw some classes more often
+    collate: Callable[[Any], Any] | None = None  # samples to a batch; None: PyTorch's own way
 
     def __init__(
         self,

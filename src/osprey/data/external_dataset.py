@@ -7,9 +7,8 @@ from pathlib import Path
 
 from osprey.config.schema import DataConfig, EvalDataConfig
 from osprey.data.check import find_unreadable
-from osprey.data.formats.mend import mend_boxes
 from osprey.data.manifest import Manifest
-from osprey.data.prepare import as_one_class, only_classes
+from osprey.data.prepare import only_classes
 from osprey.data.readers import read_manifest
 from osprey.errors import DataError
 
@@ -33,19 +32,20 @@ def read_external_dataset(
         DataError: It cannot be read, or has classes that the model does not know.
     """
     assert asked.root is not None
-    reader = asked.reader or (trained.reader if known.is_detection else "folder")
+    reader = asked.reader or known.target.reader_of_another(trained.reader)
     config = replace(
         trained, root=asked.root, reader=reader, file=asked.file, filter=None, given_split=True
     )
     other = read_manifest(config, notices)
-    if other.is_detection != known.is_detection:
-        kinds = "photos with boxes", "photos of one label each"
-        has, needs = kinds if other.is_detection else kinds[::-1]
-        raise DataError(f"'{asked.root}' holds {has}, and the run needs {needs}: set data.reader")
+    if other.target.name != known.target.name:
+        raise DataError(
+            f"'{asked.root}' holds {other.target.description}, and the run needs "
+            f"{known.target.description}: set data.reader"
+        )
     if trained.classes is not None:
         other = only_classes(other, [name for name in trained.classes if name in other.classes])
     if trained.single_class is not None:
-        other = as_one_class(other, trained.single_class)
+        other = other.target.merge_classes(other, trained.single_class)
     strange = sorted(set(other.classes) - set(known.classes))
     if strange:
         raise DataError(
@@ -58,7 +58,6 @@ def read_external_dataset(
             f"left out, cannot be read: {len(bad)} files, first: {next(iter(bad.values()))}"
         )
         other = other.where(~other.table["path"].isin(list(bad)))
-    if other.is_detection:
-        other, _ = mend_boxes(other, notices)
+    other, _ = other.target.mend(other, notices)
     splits = other.table["split"].replace("", asked.split)
     return replace(other, table=other.table.assign(split=splits))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from osprey.errors import DataError, nearest
+from osprey.errors import DataError, UserError, nearest
 from osprey.imaging import IMAGE_SUFFIXES
 
 
@@ -42,3 +42,38 @@ def walk_photos(root: Path, skipped: list[str] | None = None) -> Iterator[Path]:
                 yield Path(folder, name)
             elif skipped is not None:
                 skipped.append(os.path.join(folder, name))
+
+
+def folder_to_write(name: str, option: str) -> Path:
+    """A folder that can be written to, or made."""
+    path = Path(name).expanduser()
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{option}: '{name}' is a file; name a folder")
+    there = next(p for p in (path, *path.absolute().parents) if p.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"{option}: cannot write to '{name}'")
+    return path
+
+
+def outside(targets: Iterable[Path], folder: Path, photos: Sequence[Path], option: str) -> None:
+    """Refuse to write among the photos of ``folder``, wherever links lead.
+
+    Args:
+        targets: Folders to write to.
+        folder: The folder of the photos.
+        photos: All of them.
+        option: What the targets were given as.
+
+    Raises:
+        UserError: A target is that folder, lies in it, or is where a linked photo lies.
+    """
+    parents = {photo.parent for photo in photos}
+    walked = {above for parent in parents for above in (parent, *parent.parents)}
+    read = {above.resolve() for above in walked if above.is_relative_to(folder)}
+    linked = {photo.resolve().parent for photo in photos if photo.is_symlink()}
+    for target in targets:
+        written = target.resolve()
+        if written in linked or not read.isdisjoint((written, *written.parents)):
+            raise UserError(
+                f"{option}: '{target}' lies in '{folder}', which is only read; name another folder"
+            )

@@ -13,21 +13,14 @@ def check_splits(manifest: Manifest, config: DataConfig, notices: list[str]) -> 
     Raises:
         DataError: One line that names the groups or classes and what to do.
     """
-    classes = manifest.classes
-    if manifest.is_detection and not classes:
-        raise DataError(f"no photo under '{manifest.root}' has a box: there is nothing to learn")
-    if len(classes) < 2 and not manifest.is_detection:
-        raise DataError(
-            f"only one class, '{classes[0]}', in '{manifest.root}': a classifier needs two; "
-            "is data.root one folder too deep?"
-        )
-    what = "box" if manifest.is_detection else "photo"
-    counts = manifest.box_counts() if manifest.is_detection else manifest.counts()
-    for name in classes:
+    target = manifest.target
+    target.check_classes(manifest)
+    counts = target.counts(manifest)
+    for name in manifest.classes:
         if name not in counts["train"]:
             elsewhere = ", ".join(f"{counts[s][name]} in {s}" for s in SPLITS if name in counts[s])
             raise DataError(
-                f"class '{name}' has no {what} in train ({elsewhere}): move some there, "
+                f"class '{name}' has no {target.unit} in train ({elsewhere}): move some there, "
                 "or leave it out with data.classes=[...]"
             )
     if not manifest.counts()["val"]:

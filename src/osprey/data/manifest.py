@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from osprey.data.box_column import Box, boxes_text, check_boxes, label_photos, parse_boxes
+from osprey.data.targets import BoxTarget, LabelTarget, target_of
 from osprey.errors import DataError, nearest
 from osprey.imaging.boxes import Boxes
 
@@ -29,7 +30,6 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
-DETECTION_COLUMNS = {"boxes", "width", "height"}
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,12 @@ class Manifest:
     @property
     def classes(self) -> list[str]:
         """Class names in their fixed order; of a detection set those of its boxes."""
-        if self.is_detection:
-            return sorted({box[0] for boxes in self.box_lists for box in boxes})
-        return sorted(self.table["label"].unique())
+        return self.target.classes(self)
 
     @property
-    def is_detection(self) -> bool:
-        """Whether the samples are photos with boxes, rather than with one label each."""
-        return set(self.table.columns) >= DETECTION_COLUMNS
+    def target(self) -> LabelTarget:
+        """What is known of each photo: one label, or boxes."""
+        return target_of(list(self.table.columns))
 
     @cached_property
     def box_lists(self) -> list[list[Box]]:
@@ -110,7 +108,7 @@ class Manifest:
 
     def digest(self) -> str:
         """SHA-256 over paths, labels, splits and boxes: the same wherever the data lie."""
-        columns = ["path", "label", "split", *(["boxes"] if self.is_detection else [])]
+        columns = ["path", "label", "split", *self.target.identity]
         text = self.table[columns].to_csv(index=False, lineterminator="\n")
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -136,7 +134,7 @@ def complete(table: pd.DataFrame, root: Path, source: str) -> Manifest:
     Raises:
         DataError: A needed column is missing, or holds values that mean nothing.
     """
-    if {"path", *DETECTION_COLUMNS} <= set(table.columns):
+    if {"path", *BoxTarget.columns} <= set(table.columns):
         table = check_boxes(table, source)
     for column in ("path", "label"):
         if column not in table.columns:

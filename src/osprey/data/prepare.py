@@ -11,7 +11,6 @@ import pandas as pd
 from osprey.config.schema import DataConfig
 from osprey.data.check import find_unreadable
 from osprey.data.disk_cache import usable_folder
-from osprey.data.formats.mend import COLUMNS, mend_boxes
 from osprey.data.leakage import check_splits
 from osprey.data.manifest import Manifest
 from osprey.data.readers import read_manifest
@@ -47,7 +46,7 @@ def prepare(config: DataConfig, cache: Path) -> Prepared:
     if config.classes is not None:
         manifest = only_classes(manifest, list(config.classes))
     if config.single_class is not None:
-        manifest = as_one_class(manifest, config.single_class)
+        manifest = manifest.target.merge_classes(manifest, config.single_class)
     if config.cache == "disk":
         usable_folder(cache, manifest.root)  # before files are checked, which may take minutes
     paths = manifest.table["path"].tolist()
@@ -60,9 +59,7 @@ def prepare(config: DataConfig, cache: Path) -> Prepared:
             notices.append(f"classes lost, none of their photos can be read: {', '.join(lost)}")
     if manifest.table.empty:
         raise DataError(f"none of the {len(paths)} photos under '{manifest.root}' can be read")
-    mended = pd.DataFrame(columns=list(COLUMNS))
-    if manifest.is_detection:
-        manifest, mended = mend_boxes(manifest, notices)
+    manifest, mended = manifest.target.mend(manifest, notices)
     manifest = assign_groups(manifest, config.group)
     manifest = assign_splits(manifest, config)
     check_splits(manifest, config, notices)
@@ -81,23 +78,7 @@ def only_classes(manifest: Manifest, wanted: list[str]) -> Manifest:
         if name not in manifest.classes:
             hint = nearest(name, manifest.classes)
             raise DataError(f"data.classes: no photo is labelled '{name}'{hint}")
-    if manifest.is_detection:  # a photo left without boxes stays, as a photo of nothing
-        kept = [[box for box in boxes if box[0] in wanted] for boxes in manifest.box_lists]
-        return manifest.with_boxes(kept)
-    return manifest.where(manifest.table["label"].isin(wanted))
-
-
-def as_one_class(manifest: Manifest, name: str) -> Manifest:
-    """Merge the classes of all boxes into one called ``name``.
-
-    Raises:
-        DataError: The samples have no boxes.
-    """
-    if not manifest.is_detection:
-        raise DataError("data.single_class goes with photos that have boxes: add task=detection")
-    return manifest.with_boxes(
-        [[(name, *box[1:]) for box in boxes] for boxes in manifest.box_lists]
-    )
+    return manifest.target.keep_classes(manifest, wanted)
 
 
 def _overfit(manifest: Manifest, count: int, seed: int) -> Manifest:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
-from osprey.augmentation import BoxAugmentation, BoxPolicy, Policy
-from osprey.config.schema import DataConfig, ModelConfig, TrainConfig
-from osprey.data.box_dataset import BoxTransform
+from osprey.config.schema import TrainConfig
 from osprey.data.datamodule import DataModule
-from osprey.data.dataset import Transform
 from osprey.data.manifest import Manifest
 from osprey.errors import ConfigError
-from osprey.imaging import Preprocess
 from osprey.models.checkpoint import CheckpointMetadata
-from osprey.models.detection.spec import with_backbone
 from osprey.models.folding import fold_batchnorm
 from osprey.models.foreign import is_foreign
-from osprey.models.registry import InputSettings, ModelSpec, check_size, input_settings
+from osprey.models.registry import ModelSpec, check_size, input_settings
 from osprey.models.timm_models import fixed_size
 from osprey.models.transfer import build_from_run
 from osprey.models.weights import build_pretrained
 from osprey.runs.folder import RunFolder
-from osprey.system.console import say
 from osprey.system.devices import pick_device
 from osprey.tasks.base import Task
-from osprey.tasks.registry import kind_of
+from osprey.tasks.loading import make_data, make_preprocess, model_spec
+from osprey.tasks.registry import get_task
 
 
 @dataclass(frozen=True)
@@ -35,29 +31,6 @@ class Assembly:
     task: Task
     data: DataModule
     weights: str
-
-
-def model_spec(model: ModelConfig) -> ModelSpec:
-    """The plain description of a network that checkpoints keep."""
-    if model.is_foreign:
-        return ModelSpec(model.target, model.name, {**(model.options or {}), **model.args})
-    spec = ModelSpec(model.factory, model.name, dict(model.options or {}))
-    return with_backbone(spec, model.backbone)
-
-
-def make_preprocess(data: DataConfig, settings: InputSettings) -> Preprocess:
-    """The network's own input settings, changed where the configuration says so."""
-    mean = tuple(data.mean) if data.mean else settings.mean
-    std = tuple(data.std) if data.std else settings.std
-    return Preprocess.from_dict(
-        {
-            "size": data.size or settings.size,
-            "resize": data.resize,
-            "mean": mean,
-            "std": std,
-            "crop_pct": settings.crop_pct,
-        }
-    )
 
 
 def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Assembly:
@@ -94,32 +67,8 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         fold_batchnorm(model)
     data = make_data(config, manifest, preprocess)
     metadata = CheckpointMetadata(config.task.name, spec, classes, preprocess.to_dict())
-    task = kind_of(config.task.name).make_task(model, metadata, config, manifest)
-    return Assembly(task, data, weights)
-
-
-def make_data(config: TrainConfig, manifest: Manifest, preprocess: Preprocess) -> DataModule:
-    """Loaders with the configured augmentation."""
-    train_size = config.data.train_size or preprocess.size
-    form, steps = replace(preprocess, size=train_size), config.augmentation.steps
-    augment: tuple[Transform, int] | tuple[BoxTransform, int]
-    if manifest.is_detection:
-        with_boxes = BoxPolicy(steps, form)
-        augmentation = BoxAugmentation(with_boxes, config.augmentation.mosaic)
-        augment = augmentation, with_boxes.decode_side()
-    else:
-        policy = Policy(steps, form)
-        augment = policy, policy.decode_side()
-    return DataModule(
-        manifest,
-        manifest.classes,
-        preprocess,
-        config.data,
-        seed=config.seed,
-        augment=augment,
-        cache=Path(config.paths.cache),
-        say=say,
-    )
+    task = get_task(config.task.name).build_module(model, metadata, config, manifest)
+    return Assembly(cast(Task, task), data, weights)
 
 
 def _size_is_an_option(spec: ModelSpec) -> bool:

@@ -6,14 +6,28 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from osprey.system.console import say
-from osprey.tasks.measures import Measures
 
 if TYPE_CHECKING:
     from osprey.data.manifest import Manifest
+    from osprey.tasks.plugin import MetricSpec
 
 
-def describe_data(name: str, manifest: Manifest, unreadable: int, notices: Sequence[str]) -> None:
-    """Counts per split and class, and what was left out."""
+def describe_data(
+    name: str,
+    manifest: Manifest,
+    unreadable: int,
+    notices: Sequence[str],
+    more: Sequence[str] = (),
+) -> None:
+    """Counts per split and class, and what was left out.
+
+    Args:
+        name: What the data set is called.
+        manifest: Its samples, split.
+        unreadable: Files left out.
+        notices: Lines of warning.
+        more: What the task says of the samples.
+    """
     from osprey.data.manifest import SPLITS
 
     counts = manifest.counts()
@@ -21,10 +35,9 @@ def describe_data(name: str, manifest: Manifest, unreadable: int, notices: Seque
     groups = manifest.table["group"].nunique()
     by = f", {groups} groups" if manifest.has_groups else ""
     say(f"data    {name}: {totals} photos of {len(manifest.classes)} classes{by}")
-    if manifest.is_detection:
-        counts = manifest.box_counts()
-        boxes = ", ".join(f"{split} {sum(counts[split].values())}" for split in SPLITS)
-        say(f"boxes   {boxes}")
+    for line in more:
+        say(line)
+    counts = manifest.target.counts(manifest)
     numbers = [f"{label} {counts['train'].get(label, 0)}" for label in manifest.classes]
     shown = ", ".join(numbers[:20]) + (f" and {len(numbers) - 20} more" if numbers[20:] else "")
     say(f"train   {shown}")
@@ -34,13 +47,17 @@ def describe_data(name: str, manifest: Manifest, unreadable: int, notices: Seque
         say(notice)
 
 
-def epochs_table(rows: Sequence[Mapping[str, str]], best: int, measures: Measures) -> None:
+def epochs_table(
+    rows: Sequence[Mapping[str, str]], best: int, metrics: Sequence[MetricSpec]
+) -> None:
     """The best epoch beside the last, from the rows of metrics.csv."""
     shown = {"best": rows[best - 1], "last": rows[-1]}
-    say("epoch         loss" + "".join(f"  {name:>5}" for name in measures.shown.values()))
+    metrics = [metric for metric in metrics if any(row.get(metric.logged) for row in rows)]
+    say("epoch         loss" + "".join(f"  {m.name:>5}" for m in metrics))
     for name, row in shown.items():
         figures = "".join(
-            f"  {float(row.get(f'val/{key}') or 'nan'):>{max(5, len(head))}.3f}"
-            for key, head in measures.shown.items()
+            f"  {float(row.get(m.logged) or 'nan'):>{max(5, len(m.name))}{m.format}}"
+            for m in metrics
         )
-        say(f"{name} {row['epoch']:>4} {float(row['train/loss']):>8.4f}{figures}")
+        loss = float(row.get("train/loss") or row.get("train_loss") or "nan")
+        say(f"{name} {row['epoch']:>4} {loss:>8.4f}{figures}")

@@ -62,9 +62,10 @@ def _train_launched(
             made = error
     trust_targets(OmegaConf.to_container(cfg, resolve=False))
     run = share_run(made)
-    summary = train_run(run, run.load_config())
+    config = run.load_config()
+    summary = train_run(run, config)
     if place.rank == 0:
-        report(run, summary)
+        report(run, config, summary)
     return run, summary
 
 
@@ -117,14 +118,13 @@ def go_on(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
         else:
             warn("stopped before there was anything to save")
         raise
-    report(run, summary)
+    report(run, config, summary)
     return summary
 
 
 def monitored_value(config: TrainConfig, summary: dict[str, Any]) -> float:
     """The figure that a sweep compares trials by: the monitored one, on validation."""
-    from osprey.tasks.measures import MEASURES
+    from osprey.tasks.registry import shown_metrics
 
-    name = config.monitor or MEASURES[config.task.name].logged
-    value = summary.get("val", {}).get(name.removeprefix("val/"))
+    value = summary.get("val", {}).get(shown_metrics(config)[0].key)
     return float("nan") if value is None else float(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from osprey.ensembling.ensemble import Combined
 from osprey.runs.comparable import comparable_key, other_split
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say
-from osprey.tasks.measures import MEASURES, Measures
-from osprey.tasks.registry import kind_of
+from osprey.system.plugins import plugin_setting
+from osprey.tasks.plugin import MetricSpec
+from osprey.tasks.registry import get_task, shown_metrics
 
 
 def finish(
@@ -33,29 +35,40 @@ def finish(
     Returns:
         The content of ``summary.json``.
     """
-    kind = kind_of(config.task.name)
-    manifest = run.load_manifest(config.data.root)
-    facts = kind.conclude(run, config, manifest, combined)
+    task = get_task(config.task.name)
+    manifest = None if config.data.is_foreign else run.load_manifest(config.data.root)
+    found = task.finalize(run, config, manifest, combined)
     summary: dict[str, Any] = {
         "name": config.name,
         "run": run.path.name,
         "task": config.task.name,
-        "classes": manifest.classes,
-        "kin": comparable_key(config, manifest),
-        "epochs": _epochs(run, MEASURES[config.task.name]),
+        "classes": [] if manifest is None else manifest.classes,
+        **({} if manifest is None else {"kin": comparable_key(config, manifest)}),
+        "epochs": _epochs(run, shown_metrics(config)[0]),
         "minutes": round(minutes, 2),
         "peak_memory_mb": _peak_memory(),
-        **facts,
+        **found,
     }
-    if (manifest.table["split"] == "test").any():
+    if manifest is None or (manifest.table["split"] == "test").any():
         table = run.path / "predictions.csv"
-        summary["test"] = kind.test(run.best, config, manifest, "test", table)
-        summary["other_split"] = other_split(run, Path(config.paths.runs), summary)
+        tested = task.test(run.best, config, manifest, "test", table)
+        summary |= {"test": tested} if tested else {}
+    if manifest is not None and "test" in summary:
+        summary["other_split"] = _other_split(run, config, summary)
     run.write_json("summary.json", summary)
     clear(run.best.parent)
     run.publish(Path(config.paths.runs))
     present(run, config, manifest, summary)
     return summary
+
+
+def _other_split(
+    run: RunFolder, config: TrainConfig, summary: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Figures of the run's twin that was split the other way."""
+    task = get_task(config.task.name)
+    keys = [*(metric.key for metric in task.metrics), *task.compared]
+    return other_split(run, Path(config.paths.runs), summary, keys)
 
 
 def _metrics(run: RunFolder) -> list[dict[str, str]]:
@@ -66,12 +79,12 @@ def _metrics(run: RunFolder) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _epochs(run: RunFolder, measures: Measures) -> dict[str, Any]:
+def _epochs(run: RunFolder, metric: MetricSpec) -> dict[str, Any]:
     """How many epochs were trained and which was best."""
     rows = _metrics(run)
     if not rows:
         return {"trained": 0, "best": 0}
-    best = max(rows, key=lambda row: float(row[measures.logged]))
+    best = max(rows, key=lambda row: metric.rank(float(row[metric.logged])))
     return {"trained": len(rows), "best": int(best["epoch"])}
 
 
@@ -85,37 +98,57 @@ def _peak_memory() -> int | None:
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
 
 
-def report(run: RunFolder, summary: dict[str, Any]) -> None:
+def report(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None:
     """Print what came out and the next commands to copy."""
-    kind, measures = kind_of(summary["task"]), MEASURES[summary["task"]]
+    task, metrics = get_task(summary["task"]), shown_metrics(config)
     say()
     shown = "test" if "test" in summary else "val"
-    kind.per_class_table(summary[shown]["per_class"])
-    say()
+    if "per_class" in summary[shown]:
+        task.per_class_table(summary[shown]["per_class"])
+        say()
     epochs = summary["epochs"]
     if epochs["trained"]:
-        epochs_table(_metrics(run), epochs["best"], measures)
+        epochs_table(_metrics(run), epochs["best"], metrics)
         say()
-    say(f"val     {kind.metrics_line(summary['val'])}")
+    say(f"val     {task.metrics_line(summary['val'])}")
     if "test" in summary:
-        say(f"test    {kind.metrics_line(summary['test'])}")
+        say(f"test    {task.metrics_line(summary['test'])}")
     averaging = summary.get("averaging", {})
     mean = f"{averaging.get('kind')} of epochs {', '.join(map(str, averaging.get('epochs', [])))}"
     chosen = mean if averaging.get("kept") else f"epoch {epochs['best']}"
-    best = f"best    {chosen} of {epochs['trained']} by validation {measures.name}; "
+    best = f"best    {chosen} of {epochs['trained']} by validation {metrics[0].name}; "
+    settings = task.settings_line(summary)
     say(
         (best if epochs["trained"] else "ready   ")
-        + f"{kind.settings_line(summary)}; {summary['minutes']:.1f} minutes, "
+        + f"{settings + '; ' if settings else ''}{summary['minutes']:.1f} minutes, "
         f"{summary['peak_memory_mb'] or '?'} MB"
     )
     say(f"run     {run.path}")
     if (run.path / "report.html").is_file():
         say(f"report  {run.path / 'report.html'}")
     say()
-    say("next:")
-    say(f"  osprey predict --run {run.path} --image PHOTO --verbose")
-    say(f"  osprey eval run={run.path} data.split={shown}")
+    for line in _next_lines(run, config, summary, shown):
+        say(line)
+
+
+def _next_lines(
+    run: RunFolder, config: TrainConfig, summary: dict[str, Any], split: str
+) -> list[str]:
+    """The commands that go on from here, each with the plugins it must trust."""
+    task, setting = get_task(config.task.name), plugin_setting()
+    names = [name for word in setting for name in word[len("plugins=[") : -1].split(",")]
+    options = [part for name in names for part in ("--plugin", name)]
+    epochs = summary["epochs"]
+    lines = ["next:"]
+    if task.lacks:
+        lines.insert(0, f"note    {config.task.target} {task.lacks}")
+    else:
+        words = ["osprey", "predict", "--run", str(run.path), "--image", "PHOTO", "--verbose"]
+        lines.append(shlex.join([*words, *options]))
+    lines.append(shlex.join(["osprey", "eval", f"run={run.path}", f"data.split={split}", *setting]))
     if epochs["trained"]:
-        say(f"  osprey train resume={run.path} trainer.max_epochs={2 * epochs['trained']}")
+        more = f"trainer.max_epochs={2 * epochs['trained']}"
+        lines.append(shlex.join(["osprey", "train", f"resume={run.path}", more, *setting]))
     elif "ensemble" not in summary:
-        say(f"  osprey train experiment=finetune from={run.path}")
+        lines.append(shlex.join(["osprey", "train", "experiment=finetune", f"from={run.path}"]))
+    return [line if line[:4] in ("next", "note") else f"  {line}" for line in lines]

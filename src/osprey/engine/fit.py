@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import logging
 import warnings
-from pathlib import Path
-from typing import cast
 
 import pytorch_lightning as pl
 import torch
 
 from osprey import __version__
+from osprey.config.parse import LIGHTNING
 from osprey.config.schema import TrainConfig
 from osprey.engine.assemble import Assembly, assemble
+from osprey.engine.fit_own import fit_own
 from osprey.engine.trainer import make_trainer
 from osprey.errors import ConfigError
 from osprey.models.checkpoint import METADATA_KEY, write_checkpoint
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say
-from osprey.tasks.classification.module import Classification
-from osprey.tasks.classification.probe.features import FeatureStore
-from osprey.tasks.classification.probe.linear_probe import fit_head
+from osprey.tasks.registry import get_task
 from osprey.tuning.autotune import defaults, resolve_auto
 from osprey.tuning.memory import is_out_of_memory
 from osprey.tuning.resolve import may_try, resolve_settings
@@ -41,9 +39,12 @@ def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> None:
         Interrupted: A signal asked to stop; ``last.ckpt`` was saved.
         UserError: The model, its weights or the data cannot be used as configured.
     """
-    quieten()
+    quieten(config.extras.ignore_warnings)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     resuming = run.last.is_file()
+    if config.task.name == LIGHTNING:
+        fit_own(run, config)
+        return
     manifest = run.load_manifest(config.data.root)
     assembly = assemble(config, manifest, resuming=resuming)
     lines = [] if resolved else resolve_settings(assembly, config, run)
@@ -52,7 +53,7 @@ def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> None:
         _describe(assembly, config, trainer, run, resuming)
         for line in lines:
             say(line)
-    if config.model.head_init == "linear_probe" and not resuming:
+    if not resuming:
         begin_head(assembly, config, trainer.strategy.root_device, verbose=trainer.is_global_zero)
     if config.trainer.max_epochs == 0:
         keep_as_it_is(assembly, run)
@@ -68,20 +69,22 @@ def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> None:
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        raise ConfigError(
-            f"out of memory: lower data.batch_size (it is {config.data.batch_size}) and raise "
-            "trainer.accumulate by as much, or lower data.eval_batch_size or data.size"
-        ) from None
+        raise _out_of_memory(config) from None
+
+
+def _out_of_memory(config: TrainConfig) -> ConfigError:
+    return ConfigError(
+        f"out of memory: lower data.batch_size (it is {config.data.batch_size}) and raise "
+        "trainer.accumulate by as much, or lower data.eval_batch_size or data.size"
+    )
 
 
 def begin_head(
     assembly: Assembly, config: TrainConfig, device: torch.device, *, verbose: bool = True
 ) -> None:
-    """Fit the head on features, where the configuration wants it to start from there."""
-    task, cache = assembly.task, Path(config.paths.cache)
-    store = FeatureStore(task.model, task.metadata.model, assembly.data, device, cache)
-    views, sampler = config.model.probe_views, config.data.sampler
-    fit_head(cast(Classification, task), store, views=views, sampler=sampler, verbose=verbose)
+    """Give the head its first weights, where the configuration asks for it."""
+    task = get_task(config.task.name)
+    task.prepare_head(assembly.task, assembly.data, config, device, verbose=verbose)
 
 
 def keep_as_it_is(assembly: Assembly, run: RunFolder) -> None:
@@ -93,11 +96,11 @@ def keep_as_it_is(assembly: Assembly, run: RunFolder) -> None:
 
 def resolve_for_processes(run: RunFolder, config: TrainConfig, processes: int) -> None:
     """Decide what is left open before the processes of a distributed run are started."""
-    if not may_try(config):
+    if config.task.name == LIGHTNING or not may_try(config):
         resolve_auto(config)
         run.save_config(config)
         return
-    quieten()
+    quieten(config.extras.ignore_warnings)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, threads // processes))  # as each of them will have
@@ -108,10 +111,16 @@ def resolve_for_processes(run: RunFolder, config: TrainConfig, processes: int) -
     torch.set_num_threads(threads)
 
 
-def quieten() -> None:
-    """Keep libraries' chatter away from our few lines; their errors still come through."""
+def quieten(warnings_too: bool = True) -> None:
+    """Keep libraries' chatter away from our few lines; their errors still come through.
+
+    Args:
+        warnings_too: Their warnings as well.
+    """
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.ERROR if warnings_too else logging.WARNING)
+    if not warnings_too:
+        return
     warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric|torch\.optim")
     warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")
 

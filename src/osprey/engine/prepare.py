@@ -14,9 +14,7 @@ from osprey.config.compose import option_node, recipe_settings
 from osprey.config.groups.model import FACTORIES
 from osprey.config.parse import LIGHTNING, complete, typed
 from osprey.config.schema import TrainConfig
-from osprey.config.validate import validate
 from osprey.data.folders import existing_folder
-from osprey.data.manifest import Manifest
 from osprey.data.prepare import Prepared, prepare
 from osprey.engine.console import describe_data
 from osprey.engine.devices import process_count
@@ -27,6 +25,8 @@ from osprey.runs.donor import check_donor, inherit, keep_split, knows_all
 from osprey.runs.folder import RunFolder, find_run
 from osprey.system.launcher import Place
 from osprey.system.plugins import load_plugins, trust_targets
+from osprey.tasks.checks import validate_run
+from osprey.tasks.registry import get_task
 
 
 def check_and_prepare(
@@ -59,7 +59,9 @@ def check_and_prepare(
     if not str(config.data.reader).startswith("harbour"):
         _check_places(config)  # before checks that take a second or two
     prepared = _prepare(config, donor, members, said)
-    describe_data(config.data.name, prepared.manifest, len(prepared.unreadable), prepared.notices)
+    samples, left_out = prepared.manifest, len(prepared.unreadable)
+    more = get_task(config.task.name).describe_data(samples)
+    describe_data(config.data.name, samples, left_out, prepared.notices, more)
     process_count(config)  # a missing GPU shows before a run is begun
     config.data.root = str(prepared.manifest.root.resolve())
     return config, prepared
@@ -68,11 +70,11 @@ def check_and_prepare(
 def _prepare(
     config: TrainConfig, donor: RunFolder | None, members: list[RunFolder], said: set[str]
 ) -> Prepared:
-    from osprey.augmentation import check_policy
-
-    check_policy(config.augmentation.steps, boxes=config.task.name == "detection")
+    """The data, read, split and checked against the runs that this one builds on."""
+    task = get_task(config.task.name)
+    task.check_augmentation(config)
     prepared = prepare(config.data, Path(config.paths.cache))
-    _check_kind(config, prepared.manifest)
+    task.check_data(config, prepared.manifest)
     if donor is not None:
         prepared = replace(prepared, manifest=keep_split(prepared.manifest, donor, said))
         known = knows_all(donor, prepared.manifest.classes)
@@ -114,7 +116,7 @@ def _read(
     if config.from_run is not None:
         donor = find_run(config.from_run, Path(config.paths.runs))
         inherit(config, said, donor)
-    validate(config)
+    validate_run(config)
     members = find_members(config) if config.model.factory == "ensemble" else []
     if members:
         inherit_members(config, said, members)
@@ -127,26 +129,10 @@ def _read(
         for group in ("task", "data", "model", "optimizer", "scheduler"):
             if donor is None or group not in ("data", "model"):
                 setattr(config, group, getattr(adopted, group))
-        validate(config)
+        validate_run(config)
     if names_foreign(cfg) or config.trainer.args:
         check_nodes(config)
     return config, donor, members, said
-
-
-def _check_kind(config: TrainConfig, manifest: Manifest) -> None:
-    """Photos with labels for one task, with boxes for the other."""
-    if config.task.name == "detection":
-        if not manifest.is_detection:
-            raise DataError(
-                f"task=detection needs boxes, and data={config.data.name} has labels alone: "
-                "use data=voc, coco, yolo, megadetector, boxes or harbour_boxes"
-            )
-        counts = manifest.box_counts()
-        for split in ("train", "val"):
-            if not sum(counts[split].values()):
-                raise DataError(f"the '{split}' split has no boxes: nothing to learn or to check")
-    elif manifest.is_detection:
-        raise DataError(f"data={config.data.name} has boxes: add task=detection and a detector")
 
 
 def _check_places(config: TrainConfig) -> None:

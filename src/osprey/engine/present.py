@@ -9,20 +9,21 @@ from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.engine.loggers.wandb import log_results
 from osprey.errors import UserError
-from osprey.reports import build_report
 from osprey.runs.folder import RunFolder
 from osprey.system.console import warn
-from osprey.tasks.registry import kind_of
+from osprey.tasks.registry import get_task
+from osprey.tasks.reporting import build_report
 
 
 def present(
-    run: RunFolder, config: TrainConfig, manifest: Manifest, summary: dict[str, Any]
+    run: RunFolder, config: TrainConfig, manifest: Manifest | None, summary: dict[str, Any]
 ) -> None:
     """Draw the pictures, build the report, hand both on; what fails is one line of warning."""
     for stale in ("report.html", "plots/batch.json", "plots/gallery.json"):
         (run.path / stale).unlink(missing_ok=True)  # of an earlier test, where a run went on
-    kind = kind_of(config.task.name)
-    _attempt("pictures", lambda: kind.draw_pictures(run, config, manifest))
+    task = get_task(config.task.name)
+    if manifest is not None:
+        _attempt("pictures", lambda: task.draw_pictures(run, config, manifest))
     _attempt("report", lambda: build_report(run.path))
     if "wandb" in config.logger.use:
         _attempt("wandb", lambda: log_results(run, config, summary))

@@ -14,9 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
-from osprey.engine.assemble import make_data
 from osprey.imaging import Preprocess, resized
 from osprey.runs.folder import RunFolder
+from osprey.tasks.loading import make_data
 
 _STRIP = 18  # pixels of a tile's label
 

@@ -6,9 +6,12 @@ from typing import Any, cast
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.loggers.logger import DummyLogger
 from pytorch_lightning.profilers import Profiler
 from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
 
+from osprey.config.parse import LIGHTNING
 from osprey.config.schema import TrainConfig
 from osprey.engine.callbacks.build import make_callbacks
 from osprey.engine.callbacks.checkpoint import BestAndLast, SafeCheckpointIO, SaveOnSignal
@@ -19,7 +22,7 @@ from osprey.ensembling.averaging import gatherers
 from osprey.runs.folder import RunFolder
 from osprey.system.instantiate import call, instantiate, made
 from osprey.system.targets import check_arguments, import_target
-from osprey.tasks.measures import MEASURES
+from osprey.tasks.registry import shown_metrics
 
 
 def _strategy(config: TrainConfig) -> str | Strategy:
@@ -38,15 +41,15 @@ def _strategy(config: TrainConfig) -> str | Strategy:
 def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
     """The Trainer of one run; it writes nowhere but into the run folder."""
     trainer = config.trainer
-    wait, measures = DataWait(), MEASURES[config.task.name]
+    wait, metrics = DataWait(), shown_metrics(config)
     callbacks: list[Callback] = [
         wait,
         MetricsTable(run.path / "metrics.csv"),
-        Progress(wait, measures, bar=config.callbacks.progress),
+        Progress(wait, metrics, bar=config.callbacks.progress),
         *gatherers(config.callbacks.averaging, run.last.parent),
         SaveOnSignal(run.last),
-        BestAndLast(run.best, run.last, config.monitor or measures.logged, config.mode or "max"),
-        *make_callbacks(config, run, measures),
+        BestAndLast(run.best, run.last, metrics[0].logged, metrics[0].mode),
+        *make_callbacks(config, run, metrics[0]),
     ]
     ours: dict[str, Any] = {
         "default_root_dir": run.path,
@@ -63,7 +66,7 @@ def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
         "deterministic": "warn" if trainer.deterministic else False,
         "benchmark": not trainer.deterministic,
         "profiler": _profiler(config, run),
-        "logger": make_loggers(config, run) or False,
+        "logger": make_loggers(config, run) or _no_logger(config),
         # BatchNorm then sees the whole batch, as one device would; there is none for CPUs.
         "sync_batchnorm": trainer.strategy == "ddp" and trainer.accelerator == "gpu",
         "callbacks": callbacks,
@@ -80,6 +83,12 @@ def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
     found = import_target("trainer", trainer.target)
     check_arguments("trainer", trainer.target, found, more)
     return cast(pl.Trainer, call("trainer", trainer.target, found, {**ours, **more}))
+
+
+def _no_logger(config: TrainConfig) -> Logger | bool:
+    """Callbacks and modules of the user's own may want one, even if it writes nothing."""
+    own = config.callbacks.args or config.task.name == LIGHTNING
+    return DummyLogger() if own else False
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from osprey.models.checkpoint import METADATA_KEY, read_checkpoint, write_checkpoint
 from osprey.tasks.base import Task
-from osprey.tasks.measures import MEASURES
+from osprey.tasks.registry import get_task
 
 State = dict[str, Tensor]
 AVERAGED = "averaging"  # where a best.ckpt that is a mean says so; plain data for the summary
@@ -72,7 +72,7 @@ class _Gatherer(Callback):
         network = pl_module.model if pl_module.ema is None else pl_module.ema.module
         state = {key: value.detach().cpu() for key, value in network.state_dict().items()}
         content = {METADATA_KEY: pl_module.metadata.to_dict(), "state_dict": state}
-        score = float(trainer.callback_metrics[MEASURES["classification"].logged])
+        score = float(trainer.callback_metrics[get_task(pl_module.metadata.task).metrics[0].logged])
         self.gather(content, trainer.current_epoch + 1, trainer.max_epochs, score)
 
     def gather(self, content: dict[str, Any], epoch: int, epochs: int, score: float) -> None:

@@ -54,11 +54,6 @@ class RunRecord:
     extras: dict[str, Any]
 
     @property
-    def task(self) -> str:
-        """``classification``, which runs of the first release do not name, or ``detection``."""
-        return str(self.summary.get("task", "classification"))
-
-    @property
     def classes(self) -> list[str]:
         """Class names in the order of the network's outputs."""
         return cast("list[str]", self.summary["classes"])
@@ -80,18 +75,26 @@ class RunRecord:
         return "data:image/jpeg;base64," + base64.b64encode(file.read_bytes()).decode()
 
 
-def read_run(folder: Path) -> RunRecord:
+def task_of(folder: Path) -> str:
+    """The task of a finished run; empty where its summary, of the first release, names none.
+
+    Raises:
+        UserError: The run is not tested yet.
+    """
+    return str(_summary(folder).get("task", ""))
+
+
+def read_run(folder: Path, *, predictions: bool = True) -> RunRecord:
     """Read what the run folder of every task holds.
+
+    Args:
+        folder: ``runs/<name>/<stamp>``.
+        predictions: The split shown is one with a table of predictions.
 
     Raises:
         UserError: The run is not tested yet, or a file it needs is missing.
     """
-    if not (folder / "summary.json").is_file():
-        raise UserError(
-            f"run '{folder}' is not finished, so there is nothing to report: "
-            f"osprey train resume={folder}"
-        )
-    summary = _json(folder / "summary.json")
+    summary = _summary(folder)
     config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
     return RunRecord(
         folder=folder,
@@ -99,7 +102,7 @@ def read_run(folder: Path) -> RunRecord:
         overrides=_lines(folder / "overrides.txt"),
         environment=_json(folder / "environment.json") or {},
         summary=summary,
-        split=_split(folder, summary),
+        split=_split(folder, summary, predictions),
         manifest=table(folder / "manifest.csv"),
         metrics=table(folder / "metrics.csv").apply(pd.to_numeric, errors="coerce"),
         unreadable=table(folder / "unreadable.csv"),
@@ -122,10 +125,19 @@ def damage_in_one_line(folder: Path) -> Iterator[None]:
         raise UserError(f"run '{folder}' has a file that cannot be read: {why}") from None
 
 
-def _split(folder: Path, summary: dict[str, Any]) -> str:
-    """The test split, or validation, as far as there is a table of it."""
+def _summary(folder: Path) -> dict[str, Any]:
+    if not (folder / "summary.json").is_file():
+        raise UserError(
+            f"run '{folder}' is not finished, so there is nothing to report: "
+            f"osprey train resume={folder}"
+        )
+    return cast("dict[str, Any]", _json(folder / "summary.json"))
+
+
+def _split(folder: Path, summary: dict[str, Any], predictions: bool) -> str:
+    """The test split, or validation, as far as there is a table of it where there must be one."""
     for split in ("test", "val"):
-        if split in summary and (folder / TABLES[split]).is_file():
+        if split in summary and (not predictions or (folder / TABLES[split]).is_file()):
             return split
     name = TABLES["test" if "test" in summary else "val"]
     raise UserError(f"run '{folder}' has no {name}: osprey train resume={folder} tests it again")

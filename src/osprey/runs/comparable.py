@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.runs.folder import RunFolder
-from osprey.tasks.measures import MEASURES
-
-_BESIDE = {"classification": ("n", "ece"), "detection": ("n", "boxes")}
 
 
 def comparable_key(config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
@@ -21,18 +19,20 @@ def comparable_key(config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
     return {"data": config.data.root, "model": config.model.name, "grouped": whole}
 
 
-def other_split(run: RunFolder, runs: Path, summary: dict[str, Any]) -> dict[str, Any] | None:
+def other_split(
+    run: RunFolder, runs: Path, summary: dict[str, Any], keys: Sequence[str]
+) -> dict[str, Any] | None:
     """Test figures of the newest finished run that differs in being split by group or not.
 
     Args:
         run: This run.
         runs: Where runs are kept.
         summary: This run's summary, with ``kin`` and ``classes``.
+        keys: Of the figures wanted.
     """
     mine = summary["kin"]
     wanted = {**mine, "grouped": not mine["grouped"]}
     task = summary["task"]
-    shown = (*MEASURES[task].shown, *_BESIDE[task])
     try:
         files = [p for p in runs.glob("*/*/summary.json") if p.parent.name != run.path.name]
     except OSError:  # folders that vanish while they are listed
@@ -46,7 +46,7 @@ def other_split(run: RunFolder, runs: Path, summary: dict[str, Any]) -> dict[str
                 or other["classes"] != summary["classes"]
             ):
                 continue
-            test = {name: _number(other["test"][name]) for name in shown}
+            test = {name: _number(other["test"][name]) for name in keys}
         except Exception:  # whatever another run's file says, it must not end this one
             continue
         by = "group" if wanted["grouped"] else "random"

@@ -69,6 +69,11 @@ class RunFolder:
         except Exception:  # as in `load_config`; the checkpoint says it too
             return ""
 
+    @property
+    def full_name(self) -> str:
+        """``name/stamp``: which run it is, wherever it lies."""
+        return "/".join(self.path.resolve().parts[-2:])
+
     def write_text(self, name: str, text: str) -> None:
         """Write a file of this run, whole or not at all."""
         target = self.path / name

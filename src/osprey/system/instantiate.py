@@ -82,11 +82,10 @@ def call(key: str, target: str, found: Callable[..., Any], values: Mapping[str, 
 
 
 def wrong_kind(key: str, target: str, made: object, kind: type) -> ConfigError:
-    """The error for a target that gives something else than is wanted."""
-    article = "an" if type(made).__name__[0] in "AEIOaeio" else "a"
-    return ConfigError(
-        f"{key}._target_: '{target}' gives {article} {type(made).__name__}, not a {_name(kind)}"
-    )
+    """The error for a target that gives something else than is wanted: an object, or a class."""
+    what = made.__name__ if isinstance(made, type) else type(made).__name__
+    article = "an" if what[0] in "AEIOaeio" else "a"
+    return ConfigError(f"{key}._target_: '{target}' gives {article} {what}, not a {_name(kind)}")
 
 
 def _name(kind: type) -> str:

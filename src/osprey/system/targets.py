@@ -39,7 +39,7 @@ def import_target(key: str, target: object) -> Any:
         if not hasattr(found, name):
             place = ".".join(parts[: len(parts) - len(missing) + number])
             kind = "module" if isinstance(found, types.ModuleType) else "class"
-            hint = nearest(name, [n for n in (*dir(found), *children(place)) if n[0] != "_"])
+            hint = nearest(name, _names_in(found, place))
             raise ConfigError(
                 f"{key}._target_: '{target}' cannot be imported: {kind} '{place}' has no "
                 f"'{name}'{hint}"
@@ -49,6 +49,12 @@ def import_target(key: str, target: object) -> Any:
         raise ConfigError(f"{key}._target_: '{target}' is neither a class nor a function")
     refuse_detour(key, target, found)
     return found
+
+
+def _names_in(found: object, place: str) -> list[str]:
+    """What a module or class holds; of names that differ in case alone the class comes last."""
+    names = [name for name in dir(found) if not name.startswith("_")]
+    return [*children(place), *sorted(names, key=lambda n: isinstance(getattr(found, n, 0), type))]
 
 
 def _module(key: str, target: str, parts: list[str]) -> tuple[types.ModuleType, list[str]]:

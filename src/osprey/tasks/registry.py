@@ -1,71 +1,109 @@
-"""What a run of each task does differently: one module a task, chosen by its name."""
+"""The one place that lists the tasks; everything else asks `get_task` for its plugin."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from dataclasses import replace
+from functools import cache
 
-if TYPE_CHECKING:
-    from torch import nn
+from osprey.config.schema import TrainConfig
+from osprey.errors import CheckpointError, UserError, nearest
+from osprey.system.plugins import loaded_plugins
+from osprey.tasks.plugin import MetricSpec, TaskPlugin
 
-    from osprey.config.schema import TrainConfig
-    from osprey.data.manifest import Manifest
-    from osprey.ensembling.ensemble import Combined
-    from osprey.models.checkpoint import CheckpointMetadata
-    from osprey.runs.folder import RunFolder
-    from osprey.tasks.base import Task
-
-
-class Kind(Protocol):
-    """What training, testing and printing ask of a task's module."""
-
-    def make_task(
-        self,
-        model: nn.Module,
-        metadata: CheckpointMetadata,
-        config: TrainConfig,
-        manifest: Manifest,
-    ) -> Task:
-        """The LightningModule that trains ``model``."""
-        ...
-
-    def conclude(
-        self, run: RunFolder, config: TrainConfig, manifest: Manifest, combined: Combined | None
-    ) -> dict[str, Any]:
-        """Finish best.ckpt by what validation says; ``val`` and more for the summary."""
-        ...
-
-    def test(
-        self,
-        checkpoint: Path,
-        config: TrainConfig,
-        manifest: Manifest,
-        split: str,
-        predictions: Path,
-        tta: str = "none",
-    ) -> dict[str, Any]:
-        """Figures of a checkpoint on a split, as plain data; what it answered into a table."""
-        ...
-
-    def metrics_line(self, figures: Mapping[str, Any]) -> str:
-        """The headline figures of one split."""
-        ...
-
-    def per_class_table(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Print a line a class."""
-        ...
-
-    def settings_line(self, summary: Mapping[str, Any]) -> str:
-        """What was chosen on validation and goes with the weights."""
-        ...
-
-    def draw_pictures(self, run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
-        """Write what the report shows of photos into the folder ``plots``."""
-        ...
+DEFAULT_TASK = "classification"  # of runs of the first release, which name none
+_TASKS = {
+    "classification": "osprey.tasks.classification.plugin:ClassificationTask",
+    "detection": "osprey.tasks.detection.plugin:DetectionTask",
+    "lightning": "osprey.tasks.lightning.plugin:LightningTask",
+}
 
 
-def kind_of(task: str) -> Kind:
-    """The module of a task."""
-    return cast(Kind, importlib.import_module(f"osprey.tasks.{task}.plugin"))
+def task_names() -> list[str]:
+    """Every task known here, Osprey's own first."""
+    return list(_known())
+
+
+def _known() -> dict[str, str]:
+    """Osprey's tasks and those that plugins bring in ``TASKS = {"name": "module:Class"}``.
+
+    Raises:
+        UserError: Two bring a task of one name.
+    """
+    known = dict(_TASKS)
+    for module in loaded_plugins().values():
+        for name, target in getattr(module, "TASKS", {}).items():
+            if known.setdefault(name, target) != target:
+                raise UserError(
+                    f"plugins: task '{name}' is brought by both '{known[name]}' and '{target}'"
+                )
+    return known
+
+
+def get_task(name: str) -> TaskPlugin:
+    """The plugin of a task.
+
+    Raises:
+        UserError: There is no such task, or its class cannot be had.
+    """
+    known = _known()
+    if name not in known:
+        hint = nearest(name, known) or (
+            ": install the package that brings it, or add --plugin PACKAGE (plugins=[PACKAGE])"
+        )
+        raise UserError(f"there is no task '{name}' here{hint}")
+    return _load(name, known[name])
+
+
+def all_tasks() -> list[TaskPlugin]:
+    """The plugin of every task known here."""
+    return [get_task(name) for name in _known()]
+
+
+@cache
+def _load(name: str, target: str) -> TaskPlugin:
+    module, _, attribute = target.partition(":")
+    try:
+        plugin = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"task '{name}': '{target}' cannot be imported: {error}") from None
+    if not (isinstance(plugin, type) and issubclass(plugin, TaskPlugin)):
+        raise UserError(f"task '{name}': '{target}' is not a subclass of TaskPlugin")
+    return plugin()
+
+
+def check_task(found: str, wanted: TaskPlugin, checkpoint: object) -> None:
+    """Refuse a checkpoint of another task.
+
+    Args:
+        found: The task that it names.
+        wanted: The task of whoever opens it.
+        checkpoint: Its file.
+
+    Raises:
+        CheckpointError: They differ.
+    """
+    if found == wanted.name:
+        return
+    if found in _TASKS:
+        is_a = f"{get_task(found).noun}'s, not {wanted.noun}'s"
+    else:
+        is_a = f"of task '{found}', not {wanted.noun}'s"
+    raise CheckpointError(f"checkpoint '{checkpoint}' is {is_a}")
+
+
+def shown_metrics(config: TrainConfig) -> tuple[MetricSpec, ...]:
+    """The figures that a run is told by; the first one chooses its best epoch.
+
+    That is the one that ``monitor`` and ``mode`` name, or the first of the task's own.
+    """
+    known = get_task(config.task.name).metrics
+    if config.monitor is None:
+        first = known[0]
+    else:
+        matching = [metric for metric in known if metric.logged == config.monitor]
+        key = config.monitor.removeprefix("val/")
+        first = matching[0] if matching else MetricSpec(key, key, logged_as=config.monitor)
+    if config.mode is not None:
+        first = replace(first, higher_is_better=config.mode == "max")
+    return first, *(metric for metric in known if metric.logged != first.logged)

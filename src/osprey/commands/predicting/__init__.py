@@ -1,1 +1,1 @@
-"""``osprey predict`` in parts: what may be asked, and one module a kind of answer."""
+"""``osprey predict`` in parts: what may be asked, and two steps in one answer."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from osprey.data.folders import existing_folder, walk_photos
+from osprey.data.folders import existing_folder, outside, walk_photos
 from osprey.errors import DataError, UserError, nearest
 from osprey.imaging import IMAGE_SUFFIXES
 from osprey.runs.folder import RunFolder, find_run
-
-_NAMES = {"classification": "a classifier", "detection": "a detector"}
+from osprey.tasks.registry import get_task
 
 
 def run_with_model(word: str, runs: Path, task: str | None = None) -> RunFolder:
@@ -36,7 +33,8 @@ def run_of_task(word: str, runs: Path, task: str, option: str) -> RunFolder:
     """
     run = run_with_model(word, runs, task)
     if run.task not in (task, ""):
-        raise UserError(f"{option}: run '{run.path}' is {_NAMES[run.task]}, not {_NAMES[task]}")
+        is_a, wanted = get_task(run.task).noun, get_task(task).noun
+        raise UserError(f"{option}: run '{run.path}' is {is_a}, not {wanted}")
     return run
 
 
@@ -72,38 +70,3 @@ def photos_of(folder: str, output: str) -> list[Path]:
     photos = photos_below(folder)
     outside([target.parent], Path(folder).expanduser(), photos, "--output")
     return photos
-
-
-def folder_to_write(name: str, option: str) -> Path:
-    """A folder that can be written to, or made."""
-    path = Path(name).expanduser()
-    if path.exists() and not path.is_dir():
-        raise UserError(f"{option}: '{name}' is a file; name a folder")
-    there = next(p for p in (path, *path.absolute().parents) if p.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise UserError(f"{option}: cannot write to '{name}'")
-    return path
-
-
-def outside(targets: Iterable[Path], folder: Path, photos: Sequence[Path], option: str) -> None:
-    """Refuse to write among the photos of ``folder``, wherever links lead.
-
-    Args:
-        targets: Folders to write to.
-        folder: The folder of the photos.
-        photos: All of them.
-        option: What the targets were given as.
-
-    Raises:
-        UserError: A target is that folder, lies in it, or is where a linked photo lies.
-    """
-    parents = {photo.parent for photo in photos}
-    walked = {above for parent in parents for above in (parent, *parent.parents)}
-    read = {above.resolve() for above in walked if above.is_relative_to(folder)}
-    linked = {photo.resolve().parent for photo in photos if photo.is_symlink()}
-    for target in targets:
-        written = target.resolve()
-        if written in linked or not read.isdisjoint((written, *written.parents)):
-            raise UserError(
-                f"{option}: '{target}' lies in '{folder}', which is only read; name another folder"
-            )

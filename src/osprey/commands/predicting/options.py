@@ -6,17 +6,13 @@ import argparse
 from pathlib import Path
 
 from osprey.commands.command_line import Parser, fraction
-from osprey.commands.predicting.inputs import folder_to_write
 from osprey.config.schema import TTA
+from osprey.data.folders import folder_to_write
 from osprey.errors import UserError
+from osprey.tasks.plugin import TaskPlugin
+from osprey.tasks.registry import all_tasks
 
-FORMATS = {
-    "classification": ("csv", "json", "submission"),
-    "detection": ("json", "megadetector", "coco", "csv"),
-}
-FORMATS["two steps"] = FORMATS["detection"]
 _ENDINGS = (".csv", ".json")
-_ALL_FORMATS = tuple(dict.fromkeys(form for forms in FORMATS.values() for form in forms))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,12 +38,12 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--verbose", action="store_true", help="also scores, model and timing")
     parser.add_argument("--output", metavar="FILE", help="table to write, for --folder")
-    parser.add_argument(
-        "--format", choices=_ALL_FORMATS, help="of --output (default: by its ending)"
-    )
+    formats = dict.fromkeys(form for task in all_tasks() for form in task.formats)
+    parser.add_argument("--format", choices=formats, help="of --output (default: by its ending)")
     parser.add_argument(
         "--strict", action="store_true", help="exit code 1 if a photo of --folder cannot be read"
     )
+    parser.add_plugins()
     boxes = parser.add_argument_group("with a detector")
     boxes.add_argument(
         *("--min-score", "--min_score"),
@@ -74,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def check(arguments: argparse.Namespace, task: str) -> None:
+def check(arguments: argparse.Namespace, task: TaskPlugin, *, two_steps: bool = False) -> None:
     """Refuse what does not go with the task, or the two steps, or with one photo.
 
     Raises:
@@ -89,12 +85,13 @@ def check(arguments: argparse.Namespace, task: str) -> None:
     if arguments.realtime and not arguments.video:
         raise UserError("--realtime goes with --video")
     moving = "--video" if arguments.video else "--camera"
-    if (arguments.video or arguments.camera is not None) and task != "detection":
+    watching = arguments.video or arguments.camera is not None
+    if watching and (two_steps or not task.supports_video):
         raise UserError(f"{moving} is for one detector's run: name it with --run")
-    forms = FORMATS[task]
+    forms, name = task.formats, "two steps" if two_steps else task.name
     if arguments.format and arguments.format not in forms:
         raise UserError(
-            f"--format {arguments.format} is not for {task} (one of {', '.join(forms)})"
+            f"--format {arguments.format} is not for {name} (one of {', '.join(forms)})"
         )
     if arguments.format in ("coco", "megadetector") and Path(arguments.output).suffix != ".json":
         raise UserError(f"--format {arguments.format} is a file ending in .json")
@@ -105,11 +102,12 @@ def check(arguments: argparse.Namespace, task: str) -> None:
         )
     if arguments.save_dir is not None:
         folder_to_write(arguments.save_dir, "--save-dir")
-    if task == "classification":
-        for option in ("min_score", "save_dir"):
-            if getattr(arguments, option) is not None:
-                raise UserError(f"--{option.replace('_', '-')} goes with a detector's run")
-    elif task == "detection" and arguments.tta != "none":
+    if two_steps:  # each has its part in what is asked
+        return
+    for option in ("min_score", "save_dir"):
+        if getattr(arguments, option) is not None and not task.supports_boxes:
+            raise UserError(f"--{option.replace('_', '-')} goes with a detector's run")
+    if arguments.tta != "none" and not task.supports_tta:
         raise UserError("--tta goes with a classifier's run")
 
 

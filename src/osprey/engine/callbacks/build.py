@@ -13,10 +13,10 @@ from osprey.engine.loggers.build import run_time_values
 from osprey.runs.folder import RunFolder
 from osprey.system.instantiate import arguments_of, instantiate
 from osprey.system.targets import check_arguments
-from osprey.tasks.measures import Measures
+from osprey.tasks.plugin import MetricSpec
 
 
-def make_callbacks(config: TrainConfig, run: RunFolder, measures: Measures) -> list[Callback]:
+def make_callbacks(config: TrainConfig, run: RunFolder, metric: MetricSpec) -> list[Callback]:
     """What the ``callbacks`` group names, beside what every run has.
 
     Each node is given, where it takes them, ``monitor`` and ``mode``, the run folder as
@@ -25,25 +25,25 @@ def make_callbacks(config: TrainConfig, run: RunFolder, measures: Measures) -> l
     Args:
         config: The run's settings.
         run: Its folder.
-        measures: The figure it is judged by.
+        metric: The figure it is judged by.
 
     Raises:
         ConfigError: A node cannot be made.
     """
     run_time = {
         **run_time_values(config, run),
-        "monitor": config.monitor or measures.logged,
-        "mode": config.mode or "max",
+        "monitor": metric.logged,
+        "mode": metric.mode,
         "dirpath": run.last.parent,
     }
-    callbacks = _early_stopping(config.callbacks.early_stopping, run_time, measures)
+    callbacks = _early_stopping(config.callbacks.early_stopping, run_time, metric)
     for name, node in config.callbacks.args.items():
         if node is not None:
             callbacks.append(instantiate(f"callbacks.{name}", node, Callback, run_time))
     return callbacks
 
 
-def _early_stopping(value: Any, run_time: Mapping[str, Any], measures: Measures) -> list[Callback]:
+def _early_stopping(value: Any, run_time: Mapping[str, Any], metric: MetricSpec) -> list[Callback]:
     """``5``, ``{patience: 5, min_delta: 0.01}``, or a node with a target."""
     key = "callbacks.early_stopping"
     if value is None:
@@ -54,8 +54,4 @@ def _early_stopping(value: Any, run_time: Mapping[str, Any], measures: Measures)
     given = arguments_of(node)
     filled = ("monitor", "mode", "check_on_train_epoch_end")
     check_arguments(key, "EarlyStopping", EarlyStopping, given, filled)
-    return [
-        ExplainedEarlyStopping(
-            measures, monitor=str(run_time["monitor"]), mode=str(run_time["mode"]), **given
-        )
-    ]
+    return [ExplainedEarlyStopping(metric, **given)]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback, Checkpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
@@ -24,8 +26,12 @@ class SafeCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
-        """Write to a temporary name beside ``path``, then rename."""
-        write_checkpoint(checkpoint, Path(path))
+        """Write tensors and plain data to a temporary name beside ``path``, then rename.
+
+        What a module of the user's own keeps beside them, such as its hyper-parameters' networks
+        and factories, is made again from the configuration, and left out.
+        """
+        write_checkpoint(plain_part(checkpoint), Path(path))
 
     def load_checkpoint(
         self,
@@ -35,6 +41,31 @@ class SafeCheckpointIO(TorchCheckpointIO):
     ) -> dict[str, Any]:
         """Open tensors and plain data; anything else is refused."""
         return read_checkpoint(Path(path))
+
+
+_PLAIN = (torch.Tensor, str, int, float, bool, type(None), torch.dtype, torch.device, torch.Size)
+_DROP = object()
+
+
+def plain_part(value: Any) -> Any:
+    """Tensors and plain data, also within dictionaries and lists; the rest is dropped."""
+    found = _plain(value)
+    return {} if found is _DROP else found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, _PLAIN):
+        plain_kinds = (str, int, float, bool)
+        odd = isinstance(value, plain_kinds) and type(value) not in plain_kinds
+        return _DROP if odd else value
+    if isinstance(value, Mapping):
+        parts = {key: _plain(part) for key, part in value.items() if isinstance(key, str | int)}
+        kept = {key: part for key, part in parts.items() if part is not _DROP}
+        return OrderedDict(kept) if type(value) is OrderedDict else kept
+    if isinstance(value, list | tuple):
+        items = [item for part in value if (item := _plain(part)) is not _DROP]
+        return items if isinstance(value, list) else tuple(items)
+    return _DROP
 
 
 def monitored(trainer: pl.Trainer, name: str) -> float:

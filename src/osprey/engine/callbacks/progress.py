@@ -6,19 +6,22 @@ import csv
 import os
 import sys
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping
 from tqdm import tqdm
 
 from osprey.data.datamodule import DataModule
+from osprey.engine.callbacks.checkpoint import monitored
 from osprey.engine.callbacks.data_wait import NAME as DATA_WAIT
 from osprey.engine.callbacks.data_wait import DataWait, advice
 from osprey.system.console import say
 from osprey.system.memory import free_memory
-from osprey.tasks.measures import Measures
+from osprey.tasks.plugin import MetricSpec
 
 
 class MetricsTable(Callback):
@@ -60,12 +63,28 @@ class MetricsTable(Callback):
             return list(csv.DictReader(file))
 
 
+def samples_in(batch: Any) -> int:
+    """How many samples a batch holds: the length of the first tensor in it."""
+    if isinstance(batch, torch.Tensor):
+        return len(batch)
+    parts = batch.values() if isinstance(batch, Mapping) else batch
+    if not isinstance(parts, Iterable) or isinstance(parts, str):
+        return 0
+    return next((n for part in parts if (n := samples_in(part))), 0)
+
+
+def _loss(values: Mapping[str, float]) -> str:
+    """The training loss, where the module logs one by a usual name."""
+    names = ("train/loss", "train_loss", "loss")
+    return next((f"  loss {values[name]:.4f}" for name in names if name in values), "")
+
+
 class Progress(Callback):
     """A bar while an epoch runs, where somebody is looking, and one line when it is done."""
 
-    def __init__(self, wait: DataWait, measures: Measures, *, bar: bool) -> None:
+    def __init__(self, wait: DataWait, metrics: Sequence[MetricSpec], *, bar: bool) -> None:
         self.wait, self.advised = wait, False
-        self.measures = measures
+        self.metrics = metrics
         self.bar_wanted = bar and sys.stderr.isatty()
         self.bar: Any = None
         self.images = 0
@@ -89,7 +108,7 @@ class Progress(Callback):
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count the photos."""
-        self.images += len(batch["image"]) * trainer.world_size
+        self.images += samples_in(batch) * trainer.world_size
         self.seconds = time.monotonic() - self.started
         if self.bar is not None:
             rate, wait = self.images / max(self.seconds, 1e-9), self.wait.share
@@ -102,20 +121,24 @@ class Progress(Callback):
             self.bar.close()
             self.bar = None
         values = {k: float(v) for k, v in trainer.callback_metrics.items()}
-        score = values[self.measures.logged]
+        first = self.metrics[0]
+        score = first.rank(monitored(trainer, first.logged))
         better = score > self.best
         self.best = max(self.best, score)
-        two = list(self.measures.shown.items())[:2]
-        shown = "  ".join(f"{name} {values[f'val/{key}']:.3f}" for key, name in two)
+        shown = "  ".join(f"{m.name} {values[m.logged]:{m.format}}" for m in self._logged(values))
         if trainer.is_global_zero:
             say(
                 f"epoch {trainer.current_epoch + 1:>3}/{trainer.max_epochs}"
-                f"  loss {values['train/loss']:.4f}"
+                f"{_loss(values)}"
                 f"  val: {shown}"
                 f"  {self.images / max(self.seconds, 1e-9):.0f} images/s"
                 f"  data wait {values.get(DATA_WAIT, 0.0):.0%}" + ("  best" if better else "")
             )
             self._advise(trainer, values.get(DATA_WAIT, 0.0))
+
+    def _logged(self, values: Mapping[str, float]) -> list[MetricSpec]:
+        """The first two figures that the module logs."""
+        return [metric for metric in self.metrics if metric.logged in values][:2]
 
     def _advise(self, trainer: pl.Trainer, share: float) -> None:
         """Once a run, say what would shorten the waiting."""
@@ -141,13 +164,9 @@ class Progress(Callback):
 class ExplainedEarlyStopping(EarlyStopping):
     """Early stopping that says in plain words why."""
 
-    def __init__(
-        self, measures: Measures, *, monitor: str | None = None, mode: str = "max", **more: Any
-    ) -> None:
-        super().__init__(
-            monitor or measures.logged, mode=mode, check_on_train_epoch_end=True, **more
-        )
-        self.measures = measures
+    def __init__(self, metric: MetricSpec, **more: Any) -> None:
+        super().__init__(metric.logged, mode=metric.mode, check_on_train_epoch_end=True, **more)
+        self.metric = metric
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting, with today's patience; a run that had stopped counts anew."""
@@ -161,8 +180,9 @@ class ExplainedEarlyStopping(EarlyStopping):
         """Say when and why, if it was this that ended the run."""
         if self.stopped_epoch and trainer.is_global_zero:
             best = self.stopped_epoch + 1 - self.wait_count
+            passed = "risen above" if self.metric.higher_is_better else "fallen below"
             say(
                 f"stopped early after epoch {self.stopped_epoch + 1}: validation "
-                f"{self.measures.name} has not risen above {float(self.best_score):.3f} "
+                f"{self.metric.name} has not {passed} {float(self.best_score):.3f} "
                 f"(epoch {best}) for {self.wait_count} epochs (callbacks.early_stopping)"
             )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from typing import Any
 
-from osprey.reports import confusion_page
 from osprey.runs.folder import RunFolder
+from osprey.tasks.reporting import confusion_page
 
 _ROWS = 10_000  # of the table of predictions; W&B draws no more
 _KINDS = {
@@ -36,11 +36,11 @@ def log_media(experiment: Any, run: RunFolder, summary: dict[str, Any]) -> None:
         experiment.summary[f"threshold/{name}"] = value
     if "temperature" in summary:
         experiment.summary["temperature"] = summary["temperature"]
-    media: dict[str, Any] = {
-        "confusion": wandb.Html(confusion_page(run.path), inject=False),
-        f"{split}/predictions": _predictions(wandb, run, split),
-        **_pictures(wandb, run),
-    }
+    media: dict[str, Any] = _pictures(wandb, run)
+    if (confusion := confusion_page(run.path)) is not None:
+        media["confusion"] = wandb.Html(confusion, inject=False)
+    if (predictions := _predictions(wandb, run, split)) is not None:
+        media[f"{split}/predictions"] = predictions
     experiment.log(media)
     best = wandb.Artifact(f"model-{experiment.id}", "model", metadata=scalars)
     best.add_file(str(run.best))
@@ -50,6 +50,8 @@ def log_media(experiment: Any, run: RunFolder, summary: dict[str, Any]) -> None:
 def _predictions(wandb: Any, run: RunFolder, split: str) -> Any:
     """A table of path, label, predicted, score; of a detector all it says of each box."""
     name = "predictions.csv" if split == "test" else "predictions_val.csv"
+    if not (run.path / name).is_file():
+        return None
     with (run.path / name).open(newline="", encoding="utf-8") as file:
         rows = csv.reader(file)
         # After them a classifier's probabilities, one a class.

@@ -14,10 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from osprey.errors import CheckpointError, UnreadableImage
+from osprey.errors import UnreadableImage
 from osprey.imaging import Preprocess, read_image
 from osprey.models.checkpoint import load_model
+from osprey.tasks.classification.plugin import ClassificationTask
 from osprey.tasks.classification.tta import ask, merge_views
+from osprey.tasks.registry import check_task
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,9 @@ class Predictor:
     ) -> None:
         self.tta = tta
         model, self.metadata = load_model(checkpoint)
-        if self.metadata.task != "classification":
-            raise CheckpointError(f"checkpoint '{checkpoint}' is a detector's, not a classifier's")
+        task = ClassificationTask()
+        check_task(self.metadata.task, task, checkpoint)
+        task.check_checkpoint(self.metadata, checkpoint)
         self.device = device or torch.device("cpu")
         # Channels last is the order the bytes come in, and the quicker one for convolutions.
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

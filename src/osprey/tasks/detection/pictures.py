@@ -19,8 +19,8 @@ from osprey.imaging.boxes import Boxes, Placement
 from osprey.models.checkpoint import metadata_of, read_checkpoint
 from osprey.reports.run_record import read_run
 from osprey.runs.folder import RunFolder
-from osprey.tasks.detection.report.facts import DetectorRun
-from osprey.tasks.detection.report.facts import read as read_detector
+from osprey.tasks.detection.report.record import DetectorRun
+from osprey.tasks.detection.report.record import read as read_detector
 from osprey.tasks.detection.report.worst import Pick, worst
 
 _WIDTH, _HEIGHT = 320, 240  # pixels of a gallery picture, at most

@@ -1,112 +1,197 @@
-"""Runs that find the subjects on each photo."""
+"""The task of finding every subject on each photo."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from torch import nn
-
-from osprey.config.schema import TrainConfig
-from osprey.data.manifest import Manifest
-from osprey.ensembling.ensemble import Combined
-from osprey.models.checkpoint import (
-    METADATA_KEY,
-    CheckpointMetadata,
-    load_model,
-    read_checkpoint,
-    write_checkpoint,
-)
-from osprey.runs.folder import RunFolder
+from osprey.errors import ConfigError, DataError
 from osprey.system.console import say, some_of
-from osprey.tasks.detection.metrics import best_thresholds, compute_metrics
-from osprey.tasks.detection.module import Detection
-from osprey.tasks.detection.outputs import run_detector, write_boxes
-from osprey.tasks.detection.pictures import draw_pictures as draw_pictures
+from osprey.tasks.plugin import MetricSpec, ReportPage, TaskPlugin
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+    import torch
+    from torch import nn
+
+    from osprey.config.schema import TrainConfig
+    from osprey.data.manifest import Manifest
+    from osprey.imaging import Preprocess
+    from osprey.models.checkpoint import CheckpointMetadata
+    from osprey.reports.run_record import RunRecord
+    from osprey.runs.folder import RunFolder
+    from osprey.tasks.detection.predictor import BoxPredictor
+
+_DETECTORS = "fcos, retinanet, fasterrcnn_mobilenet, fasterrcnn_resnet50 or ssdlite"
 
 
-def make_task(
-    model: nn.Module, metadata: CheckpointMetadata, config: TrainConfig, manifest: Manifest
-) -> Detection:
-    """The task."""
-    return Detection(model, metadata, config)
+class DetectionTask(TaskPlugin):
+    """Boxes and their classes on each photo."""
 
-
-def conclude(
-    run: RunFolder, config: TrainConfig, manifest: Manifest, combined: Combined | None
-) -> dict[str, Any]:
-    """Choose each class's threshold on validation and write it into best.ckpt."""
-    model, metadata = load_model(run.best)
-    limit = config.trainer.limit_eval_batches
-    outputs = run_detector(model, metadata, manifest, "val", config, limit)
-    thresholds = best_thresholds(outputs, len(metadata.classes))
-    content = read_checkpoint(run.best)
-    content[METADATA_KEY] = replace(metadata, thresholds=thresholds).to_dict()
-    write_checkpoint(content, run.best)
-    write_boxes(run.path / "predictions_val.csv", outputs, metadata.classes)
-    return {
-        "thresholds": dict(zip(metadata.classes, thresholds, strict=True)),
-        "val": compute_metrics(outputs, thresholds, metadata.classes),
+    name = "detection"
+    noun = "a detector"
+    metrics = (MetricSpec("map", "mAP"), MetricSpec("ap50", "AP50"), MetricSpec("ap75", "AP75"))
+    compared = ("n", "boxes")
+    target = "boxes"
+    own_settings: ClassVar[Mapping[str, str | int | float]] = {
+        "augmentation.mosaic": 0,
+        "augmentation.multi_scale": 0,
     }
+    own_factories = ("detector",)
+    supports_video = True
+    supports_boxes = True
+    formats = ("json", "megadetector", "coco", "csv")
 
+    def check_config(self, config: TrainConfig) -> None:
+        """Refuse a model that finds no boxes, and photos cut to size."""
+        if config.model.factory not in self.own_factories:
+            raise ConfigError(
+                f"task=detection needs a detector, and '{config.model.name}' is none: "
+                f"model={_DETECTORS}"
+            )
+        if config.data.resize == "crop":
+            raise ConfigError("data.resize=crop would cut boxes off: use letterbox or squash")
 
-def test(
-    checkpoint: Path,
-    config: TrainConfig,
-    manifest: Manifest,
-    split: str,
-    predictions: Path,
-    tta: str = "none",
-) -> dict[str, Any]:
-    """Figures of one checkpoint on one split; every box found goes to ``predictions``."""
-    model, metadata = load_model(checkpoint)
-    limit = config.trainer.limit_eval_batches
-    outputs = run_detector(model, metadata, manifest, split, config, limit)
-    write_boxes(predictions, outputs, metadata.classes)
-    # A checkpoint of an epoch that was not the best has none chosen yet.
-    thresholds = metadata.thresholds or [0.5] * len(metadata.classes)
-    return compute_metrics(outputs, thresholds, metadata.classes)
+    def refuse_factory(self, config: TrainConfig) -> str:
+        """What other tasks say of a detector."""
+        return f"model={config.model.name} finds boxes: add task=detection"
 
+    def check_data(self, config: TrainConfig, manifest: Manifest) -> None:
+        """Photos with boxes, some of them in train and in val."""
+        if manifest.target.name != self.target:
+            raise DataError(
+                f"task=detection needs boxes, and data={config.data.name} has labels alone: "
+                "use data=voc, coco, yolo, megadetector, boxes or harbour_boxes"
+            )
+        counts = manifest.box_counts()
+        for split in ("train", "val"):
+            if not sum(counts[split].values()):
+                raise DataError(f"the '{split}' split has no boxes: nothing to learn or to check")
 
-def metrics_line(figures: Mapping[str, Any]) -> str:
-    """The headline figures of one split."""
-    sizes = ", ".join(
-        f"{name} {figures[f'ap_{name}']:.3f}"
-        for name in ("small", "medium", "large")
-        if figures[f"ap_{name}"] is not None
-    )
-    counts = f"n={figures['n']} photos, {figures['boxes']} boxes"
-    if figures["map"] is None:
-        empty = figures["empty"]
-        alarms = f"false alarms on {empty['with_false_alarm']} of {empty['n']} photos"
-        return f"no boxes, so no AP; {alarms} ({counts})"
-    return (
-        f"AP50 {figures['ap50']:.3f}, AP75 {figures['ap75']:.3f}, mAP {figures['map']:.3f} "
-        f"({sizes}) ({counts})"
-    )
+    def describe_data(self, manifest: Manifest) -> list[str]:
+        """How many boxes each split has."""
+        totals = (f"{s} {sum(found.values())}" for s, found in manifest.box_counts().items())
+        return [f"boxes   {', '.join(totals)}"]
 
+    def check_augmentation(self, config: TrainConfig) -> None:
+        """Every step must be able to move boxes."""
+        from osprey.augmentation import check_policy
 
-def per_class_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """AP of each class, and what its threshold makes of it; of many classes the extremes."""
-    width = max(5, *(len(row["label"]) for row in rows))
-    say(f"{'class':<{width}}      n   AP50     AP  threshold  precision  recall     F1")
-    for row in some_of(rows, "ap50"):
-        say(
-            row
-            if isinstance(row, str)
-            else f"{row['label']:<{width}} {row['n']:>6}  {_three(row['ap50'])}  "
-            f"{_three(row['ap'])}  {row['threshold']:>9.2f}  {row['precision']:>9.3f}  "
-            f"{row['recall']:>6.3f}  {row['f1']:>5.3f}"
+        check_policy(config.augmentation.steps, boxes=True)
+
+    def augmentation(self, config: TrainConfig, preprocess: Preprocess) -> tuple[Any, int]:
+        """The steps, on mosaics for a share of the photos."""
+        from osprey.augmentation import BoxAugmentation, BoxPolicy
+
+        policy = BoxPolicy(config.augmentation.steps, preprocess)
+        return BoxAugmentation(policy, config.augmentation.mosaic), policy.decode_side()
+
+    def build_module(
+        self,
+        model: nn.Module,
+        metadata: CheckpointMetadata,
+        config: TrainConfig,
+        manifest: Manifest,
+    ) -> pl.LightningModule:
+        """The module."""
+        from osprey.tasks.base import module_class
+        from osprey.tasks.detection.module import Detection
+
+        return module_class(config.task, Detection)(model, metadata, config, **config.task.args)
+
+    def finalize(
+        self, run: RunFolder, config: TrainConfig, manifest: Manifest, combined: Any = None
+    ) -> dict[str, Any]:
+        """Choose each class's threshold on validation and write it into best.ckpt."""
+        from osprey.tasks.detection.evaluate import choose_thresholds
+
+        return choose_thresholds(run, config, manifest)
+
+    def test(
+        self,
+        checkpoint: Path,
+        config: TrainConfig,
+        manifest: Manifest,
+        split: str,
+        predictions: Path,
+        tta: str = "none",
+    ) -> dict[str, Any]:
+        """Figures of a checkpoint on a split; every box found as a table."""
+        from osprey.tasks.detection import evaluate
+
+        return evaluate.test(checkpoint, config, manifest, split, predictions)
+
+    def metrics_line(self, figures: Mapping[str, Any]) -> str:
+        """The headline figures of one split."""
+        sizes = ", ".join(
+            f"{name} {figures[f'ap_{name}']:.3f}"
+            for name in ("small", "medium", "large")
+            if figures[f"ap_{name}"] is not None
         )
+        counts = f"n={figures['n']} photos, {figures['boxes']} boxes"
+        if figures["map"] is None:
+            empty = figures["empty"]
+            alarms = f"false alarms on {empty['with_false_alarm']} of {empty['n']} photos"
+            return f"no boxes, so no AP; {alarms} ({counts})"
+        return (
+            f"AP50 {figures['ap50']:.3f}, AP75 {figures['ap75']:.3f}, mAP {figures['map']:.3f} "
+            f"({sizes}) ({counts})"
+        )
+
+    def per_class_table(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """AP of each class, and what its threshold makes of it; of many classes the extremes."""
+        width = max(5, *(len(row["label"]) for row in rows))
+        say(f"{'class':<{width}}      n   AP50     AP  threshold  precision  recall     F1")
+        for row in some_of(rows, "ap50"):
+            say(
+                row
+                if isinstance(row, str)
+                else f"{row['label']:<{width}} {row['n']:>6}  {_three(row['ap50'])}  "
+                f"{_three(row['ap'])}  {row['threshold']:>9.2f}  {row['precision']:>9.3f}  "
+                f"{row['recall']:>6.3f}  {row['f1']:>5.3f}"
+            )
+
+    def settings_line(self, summary: Mapping[str, Any]) -> str:
+        """The thresholds."""
+        chosen = ", ".join(f"{name} {value:.2f}" for name, value in summary["thresholds"].items())
+        return f"thresholds {chosen}"
+
+    def draw_pictures(self, run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
+        """Write the mosaic of training photos and the gallery of mistakes into the run folder."""
+        from osprey.tasks.detection.pictures import draw_pictures
+
+        draw_pictures(run, config, manifest)
+
+    def report(self, record: RunRecord) -> ReportPage:
+        """Precision and recall, counts, and mistakes."""
+        from osprey.tasks.detection.report.record import read
+        from osprey.tasks.detection.report.sections import sections
+
+        page = Path(__file__).with_name("report") / "page"
+        return ReportPage(page, sections(read(record)))
+
+    def predictor(
+        self, checkpoint: Path, device: torch.device | None = None, **options: Any
+    ) -> BoxPredictor:
+        """A `BoxPredictor`; options: ``min_score``."""
+        from osprey.tasks.detection.predictor import BoxPredictor
+
+        return BoxPredictor(checkpoint, device, **options)
+
+    def predict(self, arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
+        """Print one photo's boxes, or write annotations of many."""
+        from osprey.tasks.detection.predict.photos import predict_boxes
+
+        return predict_boxes(arguments, run, photos)
+
+    def predict_video(self, arguments: argparse.Namespace, run: RunFolder) -> int:
+        """Find what is on each frame."""
+        from osprey.tasks.detection.predict.video import open_source, predict_video
+
+        return predict_video(arguments, run, open_source(arguments))
 
 
 def _three(value: float | None) -> str:
     return "    –" if value is None else f"{value:>5.3f}"
-
-
-def settings_line(summary: Mapping[str, Any]) -> str:
-    """The thresholds."""
-    chosen = ", ".join(f"{name} {value:.2f}" for name, value in summary["thresholds"].items())
-    return f"thresholds {chosen}"

@@ -16,12 +16,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from osprey.errors import CheckpointError, UnreadableImage
+from osprey.errors import UnreadableImage
 from osprey.imaging import JPEG_SUFFIXES, Preprocess, image_size, read_image
 from osprey.imaging.boxes import Detections
 from osprey.imaging.size import turn
 from osprey.models.checkpoint import load_model
 from osprey.tasks.detection.module import on_photos
+from osprey.tasks.detection.plugin import DetectionTask
+from osprey.tasks.registry import check_task
 
 _UNCHOSEN = 0.5  # the threshold of a checkpoint for which none was chosen on validation
 _AHEAD = 2  # batches decoded while the network is at work
@@ -101,8 +103,9 @@ class BoxPredictor:
         min_score: float | None = None,
     ) -> None:
         model, self.metadata = load_model(checkpoint)
-        if self.metadata.task != "detection":
-            raise CheckpointError(f"checkpoint '{checkpoint}' is a classifier's, not a detector's")
+        task = DetectionTask()
+        check_task(self.metadata.task, task, checkpoint)
+        task.check_checkpoint(self.metadata, checkpoint)
         self.device = device or torch.device("cpu")
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.preprocess = Preprocess.from_dict(self.metadata.preprocess)

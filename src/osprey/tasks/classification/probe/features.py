@@ -16,10 +16,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from osprey.data.box_dataset import BoxDataset
 from osprey.data.check import fingerprint
 from osprey.data.datamodule import DataModule
-from osprey.data.dataset import Batch, PhotoDataset
+from osprey.data.dataset import Batch, Photos
 from osprey.data.sampler import Key
 from osprey.models.pixels import Normalise
 from osprey.models.registry import Classifier, ModelSpec, head_prefixes
@@ -103,7 +102,7 @@ class FeatureStore:
         }
         return hashlib.sha256(json.dumps(metadata, sort_keys=True).encode()).hexdigest()[:32]
 
-    def _compute(self, dataset: PhotoDataset | BoxDataset, view: int) -> Tensor:
+    def _compute(self, dataset: Photos, view: int) -> Tensor:
         keys = [(view, row) for row in range(len(dataset))]
         chunks = _Chunks(keys, self.data.config.eval_batch_size)
         loader: DataLoader[Batch] = self.data.loader(dataset, chunks)

@@ -7,8 +7,8 @@ from markupsafe import Markup
 
 from osprey.reports.figures import wilson
 from osprey.reports.svg import HEIGHT, WIDTH, chart_axes, frame, line, num, svg, tag
-from osprey.tasks.classification.report.facts import Predictions
 from osprey.tasks.classification.report.figures import Bin, coverage
+from osprey.tasks.classification.report.record import Predictions
 
 _SHARE = (True, True)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from osprey.reports.figures import Slicing, wilson
 from osprey.reports.run_record import Floats, Ints
-from osprey.tasks.classification.report.facts import Predictions
+from osprey.tasks.classification.report.record import Predictions
 
 BINS = 15  # as in the expected calibration error of summary.json
 _TARGETS = (0.9, 0.95, 0.99)

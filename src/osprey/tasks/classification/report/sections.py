@@ -12,7 +12,7 @@ from osprey.reports.figures import FEW, Slicing, slicings, wilson
 from osprey.reports.photos import batch, gallery
 from osprey.reports.sections import commands, curves, shared_sections
 from osprey.tasks.classification.report import charts, figures
-from osprey.tasks.classification.report.facts import ClassifierRun
+from osprey.tasks.classification.report.record import ClassifierRun
 
 _GALLERY = {
     "worst": "Worst mistakes: wrong, and surest of it",

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from osprey.reports.figures import Slicing, wilson
 from osprey.reports.run_record import Floats, Ints
-from osprey.tasks.detection.report.facts import DetectorRun
 from osprey.tasks.detection.report.matching import BESIDE, FAINT, MISTAKEN, NOTHING, TWICE
+from osprey.tasks.detection.report.record import DetectorRun
 
 WRONG = {
     NOTHING: "nothing is there",

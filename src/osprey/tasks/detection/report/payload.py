@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from osprey.reports.figures import Slicing
-from osprey.tasks.detection.report.facts import DetectorRun
+from osprey.tasks.detection.report.record import DetectorRun
 
 
 def payload(run: DetectorRun, sliced: Sequence[Slicing]) -> dict[str, Any]:

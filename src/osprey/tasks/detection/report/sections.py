@@ -14,8 +14,8 @@ from osprey.reports.figures import FEW, slicings, wilson
 from osprey.reports.photos import batch, gallery
 from osprey.reports.sections import SPLITS, commands, curves, shared_sections
 from osprey.tasks.detection.report import charts, figures
-from osprey.tasks.detection.report.facts import DetectorRun
 from osprey.tasks.detection.report.payload import payload
+from osprey.tasks.detection.report.record import DetectorRun
 
 NOTHING = "(nothing)"  # the row and column of the confusion matrix that are no class
 _CURVES = 12  # classes whose precision and recall are drawn

@@ -9,9 +9,9 @@ import numpy as np
 
 from osprey.imaging.boxes import areas
 from osprey.reports.run_record import Floats, Ints
-from osprey.tasks.detection.report.facts import DetectorRun
 from osprey.tasks.detection.report.figures import MISSED, WRONG
 from osprey.tasks.detection.report.matching import MISTAKEN, NOTHING
+from osprey.tasks.detection.report.record import DetectorRun
 
 _EACH = 24
 _A_PHOTO = 2  # of one kind; more of a photo say the same again

@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from osprey.commands.predicting.boxes import load_detector
 from osprey.errors import UnreadableImage, UserError
 from osprey.imaging.drawing import draw_boxes
 from osprey.imaging.video import Video, VideoWriter, open_camera, open_video
 from osprey.runs.folder import RunFolder
+from osprey.tasks.detection.predict.photos import load_detector
 
 if TYPE_CHECKING:
     from osprey.imaging.boxes import Detections
@@ -74,7 +74,7 @@ def _watch(
     told: list[dict[str, Any]],
 ) -> tuple[float, int]:
     """Go through the frames; returns the seconds it took, and how many were skipped."""
-    from osprey.pipelines.video import Pace, watch
+    from osprey.tasks.detection.frames import Pace, watch
 
     live = arguments.realtime or arguments.camera is not None
     pace = Pace(wait=arguments.camera is None)

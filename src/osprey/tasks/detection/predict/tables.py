@@ -11,7 +11,7 @@ from osprey.data.formats import write_annotations
 from osprey.data.formats.table import Collector
 
 if TYPE_CHECKING:
-    from osprey.commands.predicting.answers import Answer
+    from osprey.tasks.detection.predict.answers import Answer
 
 _FORMS = {"json": "megadetector"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from osprey.commands.predicting.inputs import outside
+from osprey.data.folders import outside
 from osprey.data.naming import unique_stems
 from osprey.errors import UserError
 from osprey.imaging import read_image

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from osprey.commands.predicting.pictures import Pictures
-from osprey.commands.predicting.tables import BoxTable
 from osprey.errors import UnreadableImage
+from osprey.tasks.detection.predict.pictures import Pictures
+from osprey.tasks.detection.predict.tables import BoxTable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,6 +61,8 @@ def tell(
     classes: Sequence[str],
     answers: Iterator[Answer],
     species: Sequence[str] = (),
+    *,
+    pictures: Pictures | None = None,
     **info: str,
 ) -> int:
     """Tell the answers as the command line says; returns the exit code.
@@ -71,9 +73,10 @@ def tell(
         classes: The detector's.
         answers: One a photo.
         species: The classifier's classes, of two steps.
+        pictures: Takes each photo with its boxes drawn.
         **info: The runs that answer, as ``detector`` and ``classifier``.
     """
-    drawn = _drawn(arguments, photos, classes, answers)
+    drawn = _drawn(pictures, photos, classes, answers)
     if arguments.image:
         answer = next(drawn)
         if answer.prediction.failure is not None:
@@ -100,8 +103,20 @@ def tell(
     return 1 if table.failures and arguments.strict else 0
 
 
+def pictures_of(arguments: argparse.Namespace, photos: list[Path]) -> Pictures | None:
+    """Where pictures of ``photos`` go, if any are wanted.
+
+    Raises:
+        UserError: They would come to lie among the photos.
+    """
+    if not arguments.save_dir:
+        return None
+    folder = Path(arguments.folder).expanduser() if arguments.folder else None
+    return Pictures(Path(arguments.save_dir), photos, folder)
+
+
 def _drawn(
-    arguments: argparse.Namespace,
+    pictures: Pictures | None,
     photos: list[Path],
     classes: Sequence[str],
     answers: Iterator[Answer],
@@ -109,8 +124,6 @@ def _drawn(
     """The answers, each with its picture written where pictures are wanted."""
     from osprey.tasks.detection.predictor import BoxPrediction
 
-    folder = Path(arguments.folder).expanduser() if arguments.folder else None
-    pictures = Pictures(Path(arguments.save_dir), photos, folder) if arguments.save_dir else None
     for photo, answer in zip(photos, answers, strict=True):
         found = answer.prediction.detections
         if pictures is not None and found is not None:

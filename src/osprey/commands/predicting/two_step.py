@@ -1,0 +1,39 @@
+"""A detector's answers with a classifier's name for each box."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from osprey.runs.folder import RunFolder
+from osprey.tasks.detection.predict.answers import Answer, pictures_of, tell
+from osprey.tasks.detection.predict.photos import load_detector
+
+
+def predict_two_step(
+    arguments: argparse.Namespace, detector: RunFolder, classifier: RunFolder, photos: list[Path]
+) -> int:
+    """Find what is on ``photos``, then name each, as the command line says."""
+    pictures = pictures_of(arguments, photos)  # refused before a network is loaded
+    from osprey.pipelines.two_step import TwoStep
+    from osprey.tasks.classification.predictor import Predictor
+
+    first = load_detector(arguments, detector)
+    second = Predictor(classifier.best, first.device, arguments.tta)
+    model = f"{second.metadata.model.name}, {len(second.classes)} classes"
+    print(f"model: {classifier.best} ({model})", file=sys.stderr)
+    steps = TwoStep(first, second, fallback=arguments.full_image_fallback)
+    answers = (
+        Answer(found.prediction, pixels)
+        if found.prediction.failure is not None
+        else Answer(
+            *(found.prediction, pixels, *found.summary(second.classes)),
+            found.species(second.classes),
+        )
+        for found, pixels in steps.predict_opened(photos)
+    )
+    made = {"detector": detector.full_name, "classifier": classifier.full_name}
+    return tell(
+        arguments, photos, first.classes, answers, second.classes, pictures=pictures, **made
+    )

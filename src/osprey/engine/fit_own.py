@@ -1,0 +1,75 @@
+"""Train a LightningModule of the user's own, with all that a run of Osprey's gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+
+from osprey import __version__
+from osprey.config.schema import TrainConfig
+from osprey.engine.trainer import make_trainer
+from osprey.models.checkpoint import METADATA_KEY, CheckpointMetadata
+from osprey.models.registry import ModelSpec
+from osprey.runs.folder import RunFolder
+from osprey.system.console import say
+from osprey.tasks.lightning.build import build_own
+from osprey.tuning.autotune import resolve_auto
+
+
+class DescribeCheckpoint(Callback):
+    """Says in each checkpoint whose it is; the module itself knows nothing of Osprey."""
+
+    def __init__(self, metadata: CheckpointMetadata) -> None:
+        self.metadata = metadata
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add the description."""
+        checkpoint.setdefault(METADATA_KEY, self.metadata.to_dict())
+
+
+def fit_own(run: RunFolder, config: TrainConfig) -> None:
+    """Train, validate every epoch, keep the best and the last checkpoint.
+
+    Args:
+        run: The run folder.
+        config: Its configuration.
+
+    Raises:
+        Interrupted: A signal asked to stop; ``last.ckpt`` was saved.
+        ConfigError: The module or the data cannot be made, or what is monitored is not logged.
+    """
+    resolve_auto(config)
+    resuming = run.last.is_file()
+    manifest = None if config.data.is_foreign else run.load_manifest(config.data.root)
+    parts = build_own(config, manifest)
+    trainer = make_trainer(config, run)
+    target = config.task.target
+    spec = ModelSpec(target, target.rpartition(".")[2], {})
+    classes = [] if manifest is None else list(manifest.classes)
+    metadata = CheckpointMetadata(config.task.name, spec, classes, {})
+    trainer.callbacks.insert(0, DescribeCheckpoint(metadata))  # type: ignore[attr-defined]
+    parts.schedule.trainer = trainer
+    if trainer.is_global_zero:
+        run.save_config(config)
+        _describe(parts.module, config, trainer, run)
+    trainer.fit(
+        parts.module, parts.data, ckpt_path=run.last if resuming else None, weights_only=True
+    )
+
+
+def _describe(
+    module: pl.LightningModule, config: TrainConfig, trainer: pl.Trainer, run: RunFolder
+) -> None:
+    device = trainer.strategy.root_device
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
+    many = f" x {trainer.world_size}" if trainer.world_size > 1 else ""
+    say(f"osprey  {__version__}, torch {torch.__version__}, {where}{many}")
+    parameters = sum(p.numel() for p in module.parameters())
+    data = config.data.target if config.data.is_foreign else config.data.name
+    say(f"module  {config.task.target}, {parameters / 1e6:.2f} M parameters; data {data}")
+    say(f"run     {run.path}")

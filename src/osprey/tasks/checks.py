@@ -1,0 +1,74 @@
+"""Checks of a whole configuration before torch is imported: the task's, then everything else's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from osprey.config.errors import unknown_key
+from osprey.config.fields import check_choice
+from osprey.config.parse import task_settings
+from osprey.config.schema import TaskConfig, TrainConfig
+from osprey.config.validate import validate
+from osprey.errors import ConfigError
+from osprey.tasks.plugin import TaskPlugin
+from osprey.tasks.registry import all_tasks, get_task, task_names
+
+
+def validate_run(config: TrainConfig) -> None:
+    """Refuse settings that are out of range, contradict each other or belong to another task.
+
+    Raises:
+        ConfigError: One line that names the setting and what it may be.
+    """
+    check_choice("task.name", config.task.name, task_names())
+    check_task_settings(config)
+    validate(config)
+
+
+def check_task_settings(config: TrainConfig) -> None:
+    """Refuse a model or a setting that belongs to another task.
+
+    Raises:
+        ConfigError: One line that names the setting and what it may be.
+    """
+    task = get_task(config.task.name)
+    others = [other for other in all_tasks() if other.name != task.name]
+    for other in others:
+        for key, without in other.own_settings.items():
+            if key not in task.own_settings and _value(config, key) != without:
+                raise ConfigError(f"{key} goes with task={other.name}: set it to {without}")
+    _check_own_arguments(config, others)
+    task.check_config(config)
+    for other in others:
+        factory = config.model.factory
+        if factory in other.own_factories and factory not in task.own_factories:
+            raise ConfigError(other.refuse_factory(config))
+    if config.from_run is not None and not task.supports_from_run:
+        names = " or ".join(other.name for other in others if other.supports_from_run)
+        raise ConfigError(
+            f"from=RUN goes with task={names}: to train {task.noun} for longer use resume=RUN"
+        )
+
+
+def _check_own_arguments(config: TrainConfig, others: Sequence[TaskPlugin]) -> None:
+    """A task of Osprey's takes its own settings alone; a subclass of its module may take more."""
+    settings = type(config.task)
+    if settings is TaskConfig or config.task.target != settings().target:
+        return
+    for key in config.task.args:
+        for other in others:
+            known = task_settings({"name": other.name})
+            if key in {field.name for field in fields(known)}:
+                raise ConfigError(f"task.{key} goes with task={other.name}: leave it out")
+        raise unknown_key(f"task.{key}")
+
+
+def tasks_with(capability: str) -> list[TaskPlugin]:
+    """The tasks whose attribute of that name is true."""
+    return [task for task in all_tasks() if getattr(task, capability)]
+
+
+def _value(config: TrainConfig, key: str) -> object:
+    group, name = key.split(".")
+    return getattr(getattr(config, group), name)

@@ -1,0 +1,1 @@
+"""``osprey predict`` with a detector's run: printed boxes, annotations, pictures, video."""

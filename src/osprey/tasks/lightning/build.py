@@ -1,0 +1,117 @@
+"""Make the module and the data that a configuration names, whoever wrote them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+from torch import nn
+from torch.optim import Optimizer
+
+from osprey.config.parse import LIGHTNING
+from osprey.config.schema import OptimizerConfig, SchedulerConfig, TrainConfig
+from osprey.data.manifest import Manifest
+from osprey.imaging import Preprocess
+from osprey.models.foreign import foreign_input
+from osprey.models.registry import ModelSpec
+from osprey.models.weights import build_pretrained
+from osprey.system.instantiate import instantiate
+from osprey.system.targets import import_target, parameters_of
+from osprey.tasks.loading import make_data, make_preprocess, model_spec
+from osprey.tasks.optim import create_optimizer, make_scheduler
+
+
+@dataclass
+class OptimizerFactory:
+    """``optimizer(params)`` as the ``optimizer`` group says, for modules that ask for one."""
+
+    config: OptimizerConfig
+
+    def __call__(self, params: Any) -> Optimizer:
+        """Args: what moves."""
+        if self.config.target != "osprey.tasks.optim.create_optimizer":
+            node = {"_target_": self.config.target, **self.config.args}
+            rates = {"lr": self.config.lr, "weight_decay": self.config.weight_decay}
+            made: Optimizer = instantiate("optimizer", node, Optimizer, {"params": params, **rates})
+            return made
+        groups = [{"params": list(params), "weight_decay": self.config.weight_decay}]
+        return create_optimizer(
+            groups,
+            self.config.name,
+            self.config.lr,
+            momentum=self.config.momentum,
+            **self.config.args,
+        )
+
+
+class SchedulerFactory:
+    """``scheduler(optimizer)`` as the ``scheduler`` group says, over the steps of the fit."""
+
+    def __init__(self, config: SchedulerConfig) -> None:
+        self.config = config
+        self.trainer: pl.Trainer | None = None
+
+    def __call__(self, optimizer: Optimizer) -> Any:
+        """Args: whose rates move."""
+        assert self.trainer is not None, "the schedule is as long as the fit"
+        steps, epochs = self.trainer.estimated_stepping_batches, self.trainer.max_epochs or 1
+        return make_scheduler(optimizer, self.config, int(steps), epochs)
+
+
+@dataclass(frozen=True)
+class OwnParts:
+    """What Lightning trains.
+
+    Attributes:
+        module: The user's.
+        data: The user's DataModule, or Osprey's.
+        schedule: What must know the trainer before the fit.
+    """
+
+    module: pl.LightningModule
+    data: pl.LightningDataModule
+    schedule: SchedulerFactory
+
+
+def build_own(config: TrainConfig, manifest: Manifest | None) -> OwnParts:
+    """Make the module and the data of a run whose task is a LightningModule.
+
+    The module is given, where its signature takes them and the node does not say them: ``model``
+    (the ``model`` group's network), ``num_classes``, ``class_names``, ``optimizer`` and
+    ``scheduler`` (functions that make them).
+
+    Args:
+        config: The run's settings.
+        manifest: Its samples; None where a DataModule of the user's own has them.
+
+    Raises:
+        ConfigError: A part cannot be made.
+    """
+    assert config.task.name == LIGHTNING
+    if config.data.is_foreign:
+        node = {"_target_": config.data.target, **config.data.args}
+        data: pl.LightningDataModule = instantiate("data", node, pl.LightningDataModule)
+    else:
+        assert manifest is not None
+        preprocess = make_preprocess(config.data, foreign_input(ModelSpec("", "", {})))
+        data = make_data(config, manifest, Preprocess.from_dict(preprocess.to_dict()))
+    classes = list(manifest.classes) if manifest is not None else None
+    schedule = SchedulerFactory(config.scheduler)
+    run_time: dict[str, Any] = {
+        "optimizer": OptimizerFactory(config.optimizer),
+        "scheduler": schedule,
+    }
+    if classes is not None:
+        run_time |= {"num_classes": len(classes), "class_names": classes}
+    node = {"_target_": config.task.target, **config.task.args}
+    takes = parameters_of(import_target("task", config.task.target))
+    if "model" in takes and "model" not in config.task.args:
+        run_time["model"] = _network(config, len(classes) if classes else 0)
+    module: pl.LightningModule = instantiate("task", node, pl.LightningModule, run_time)
+    return OwnParts(module, data, schedule)
+
+
+def _network(config: TrainConfig, num_classes: int) -> nn.Module:
+    """The ``model`` group's network, pretrained weights included."""
+    return build_pretrained(model_spec(config.model), num_classes, config.model.pretrained)[0]

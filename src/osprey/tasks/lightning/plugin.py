@@ -1,0 +1,95 @@
+"""The task of a LightningModule of the user's own: its own steps, its own figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from osprey.errors import UserError
+from osprey.tasks.plugin import MetricSpec, ReportPage, TaskPlugin
+
+if TYPE_CHECKING:
+    import argparse
+
+    from osprey.config.schema import TrainConfig
+    from osprey.data.manifest import Manifest
+    from osprey.reports.run_record import RunRecord
+    from osprey.runs.folder import RunFolder
+
+_PREFIXES = ("val/", "val_", "test/", "test_")
+
+
+class LightningTask(TaskPlugin):
+    """What the module logs is what there is; ``monitor`` and ``mode`` choose the best epoch."""
+
+    name = "lightning"
+    noun = "a model of your own"
+    metrics = (MetricSpec("loss", "loss", higher_is_better=False),)
+    writes_predictions = False
+    lacks = "has no predictor: give its task a TaskPlugin (docs/extend.md)"
+
+    def check_data(self, config: TrainConfig, manifest: Manifest) -> None:
+        """Any samples: the module knows what it wants."""
+
+    def finalize(
+        self,
+        run: RunFolder,
+        config: TrainConfig,
+        manifest: Manifest | None,
+        combined: Any = None,
+    ) -> dict[str, Any]:
+        """What the module logs of validation with the best epoch's weights."""
+        return {"val": self._figures(run.best, config, manifest, "val")}
+
+    def test(
+        self,
+        checkpoint: Path,
+        config: TrainConfig,
+        manifest: Manifest | None,
+        split: str,
+        predictions: Path,
+        tta: str = "none",
+    ) -> dict[str, Any]:
+        """What the module logs of a split; it writes no table of predictions."""
+        return self._figures(checkpoint, config, manifest, split)
+
+    def _figures(
+        self, checkpoint: Path, config: TrainConfig, manifest: Manifest | None, split: str
+    ) -> dict[str, Any]:
+        from osprey.tasks.lightning.evaluate import logged_figures
+
+        return {short(k): v for k, v in logged_figures(checkpoint, config, manifest, split).items()}
+
+    def metrics_line(self, figures: Mapping[str, Any]) -> str:
+        """Every figure that the module logged."""
+        return ", ".join(f"{key} {value:.3f}" for key, value in figures.items()) or "nothing logged"
+
+    def report(self, record: RunRecord) -> ReportPage:
+        """Curves, figures and settings; what else there is to show only the module knows."""
+        from osprey.tasks.lightning.report import report_page
+
+        return report_page(record)
+
+    def predict(self, arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
+        """A LightningModule alone does not say how a photo becomes its input.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError(f"run '{run.path}' was trained by {_module_of(run)}, which {self.lacks}")
+
+
+def short(name: str) -> str:
+    """A logged name without the split that it begins with."""
+    for prefix in _PREFIXES:
+        if name.startswith(prefix):
+            return name.removeprefix(prefix)
+    return name
+
+
+def _module_of(run: RunFolder) -> str:
+    from omegaconf import OmegaConf
+
+    stored = OmegaConf.load(run.path / "config.yaml")
+    return str(OmegaConf.select(stored, "task._target_"))
