@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from common import REPOSITORY, Row, finish, row
 
-from osprey.reports import build_report
+from osprey.tasks.reporting import build_report
 
 PHOTOS, GALLERY = 10_000, 48
 COLUMNS = {"site": [f"site {i}" for i in range(40)], "light": ["day", "dusk", "night"]}

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osprey.engine.loggers import wandb_media
-from osprey.reports import build_report
 from osprey.runs.folder import RunFolder
 from osprey.tasks.detection.pictures import draw_pictures, outlined, window
+from osprey.tasks.reporting import build_report
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from fake_box_run import make_box_run
 from test_report import HOSTILE, Page
 
 from osprey.errors import UserError
-from osprey.reports import build_report
 from osprey.reports.run_record import read_run
 from osprey.tasks.detection.report.figures import confusion, mistakes, totals
 from osprey.tasks.detection.report.matching import (
@@ -28,6 +27,7 @@ from osprey.tasks.detection.report.matching import (
 )
 from osprey.tasks.detection.report.record import DetectorRun, read
 from osprey.tasks.detection.report.worst import worst
+from osprey.tasks.reporting import build_report
 
 CLASSES = ["cod", "ling", "never seen"]
 SECTIONS = {

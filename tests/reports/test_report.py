@@ -14,7 +14,7 @@ from conftest import Result, only_run
 from fake_run import make_run
 
 from osprey.errors import UserError
-from osprey.reports import build_report
+from osprey.tasks.reporting import build_report
 
 SECTIONS = [
     *("curves", "confusion", "classes", "calibration", "gallery", "batch", "data", "environment"),

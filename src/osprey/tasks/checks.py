@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from osprey.config.errors import unknown_key
-from osprey.config.fields import check_choice
+from osprey.config.fields import check_choice, check_fields
 from osprey.config.parse import task_settings
 from osprey.config.schema import TaskConfig, TrainConfig
 from osprey.config.validate import validate
@@ -22,6 +22,7 @@ def validate_run(config: TrainConfig) -> None:
         ConfigError: One line that names the setting and what it may be.
     """
     check_choice("task.name", config.task.name, task_names())
+    check_fields(config)
     check_task_settings(config)
     validate(config)
 
