@@ -141,7 +141,9 @@ def environment(**more: str) -> dict[str, str]:
     """The environment for a command in a process of its own."""
     return {
         **os.environ,
-        "PYTHONPATH": str(REPOSITORY / "src"),
+        "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "src"), more.pop("EXTRA_PATH", "")]).rstrip(
+            os.pathsep
+        ),
         "OMP_NUM_THREADS": "1",
         **more,
     }
