@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -17,6 +15,7 @@ from osprey.imaging.boxes import Detections
 from osprey.models.checkpoint import CheckpointMetadata
 from osprey.tasks.base import Task
 from osprey.tasks.detection.coco import coco_metrics
+from osprey.tasks.detection.placing import on_photos
 
 
 class Detection(Task):
@@ -89,28 +88,3 @@ class Detection(Task):
             [t for t, _ in pairs], [f for _, f in pairs], len(self.metadata.classes)
         )
         self.log_dict({f"val/{name}": value for name, value in figures.scalars.items()})
-
-
-def on_photos(
-    answers: Sequence[dict[str, Tensor]], sizes: Tensor, preprocess: Preprocess
-) -> list[Detections]:
-    """Boxes of a model's input as boxes of the photos, cut off at their borders.
-
-    Args:
-        answers: Of each photo ``boxes`` [N, 4] corners in input pixels, ``scores``, ``labels``.
-        sizes: int64 [B, 2], width and height of each photo.
-        preprocess: How the photos became input.
-    """
-    result = []
-    for answer, (width, height) in zip(answers, sizes.tolist(), strict=True):
-        boxes = answer["boxes"].float().cpu().numpy().reshape(-1, 4)
-        boxes = preprocess.place(height, width).to_photo(boxes)
-        limits = np.array([width, height, width, height], dtype=np.float32)
-        result.append(
-            Detections(
-                np.clip(boxes, 0, limits).astype(np.float32),
-                answer["scores"].float().cpu().numpy(),
-                answer["labels"].cpu().numpy().astype(np.int64),
-            )
-        )
-    return result

@@ -21,7 +21,7 @@ from osprey.imaging.boxes import Detections
 from osprey.models.checkpoint import CheckpointMetadata
 from osprey.models.pixels import Normalise
 from osprey.system.devices import pick_device
-from osprey.tasks.detection.module import on_photos
+from osprey.tasks.detection.placing import on_photos
 
 COLUMNS = ("path", "label", "score", "x", "y", "w", "h")
 

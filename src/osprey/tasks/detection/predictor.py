@@ -21,7 +21,7 @@ from osprey.imaging import JPEG_SUFFIXES, Preprocess, image_size, read_image
 from osprey.imaging.boxes import Detections
 from osprey.imaging.size import turn
 from osprey.models.checkpoint import load_model
-from osprey.tasks.detection.module import on_photos
+from osprey.tasks.detection.placing import on_photos
 from osprey.tasks.detection.plugin import DetectionTask
 from osprey.tasks.registry import check_task
 

@@ -1,0 +1,36 @@
+"""Boxes of a model's input as boxes of the photos. No Lightning: prediction loads this as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from osprey.imaging import Preprocess
+from osprey.imaging.boxes import Detections
+
+
+def on_photos(
+    answers: Sequence[dict[str, Tensor]], sizes: Tensor, preprocess: Preprocess
+) -> list[Detections]:
+    """Boxes of a model's input as boxes of the photos, cut off at their borders.
+
+    Args:
+        answers: Of each photo ``boxes`` [N, 4] corners in input pixels, ``scores``, ``labels``.
+        sizes: int64 [B, 2], width and height of each photo.
+        preprocess: How the photos became input.
+    """
+    result = []
+    for answer, (width, height) in zip(answers, sizes.tolist(), strict=True):
+        boxes = answer["boxes"].float().cpu().numpy().reshape(-1, 4)
+        boxes = preprocess.place(height, width).to_photo(boxes)
+        limits = np.array([width, height, width, height], dtype=np.float32)
+        result.append(
+            Detections(
+                np.clip(boxes, 0, limits).astype(np.float32),
+                answer["scores"].float().cpu().numpy(),
+                answer["labels"].cpu().numpy().astype(np.int64),
+            )
+        )
+    return result
