@@ -105,9 +105,10 @@ def run_hydra(
 
 def _explained(error: Exception, config_name: str, argv: Sequence[str]) -> ConfigError:
     """The one line; of a key within a node of the user's own, with the nearest that is there."""
+    plain = explain(error, _SCHEMAS[config_name])
     found = re.search(r"Could not override '([^']+)'", str(error))
-    if found is None or len(found[1].split(".")) < 3:
-        return explain(error, _SCHEMAS[config_name])
+    if found is None or not str(plain).endswith("--help lists them"):
+        return plain
     key = found[1]
     words = [w for w in argv if "=" in w and not w.startswith(("-", f"{key}="))]
     folders = [argv[i + 1] for i, w in enumerate(argv[:-1]) if w in ("--config-dir", "-cd")]
@@ -117,7 +118,7 @@ def _explained(error: Exception, config_name: str, argv: Sequence[str]) -> Confi
         with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
             cfg = compose(config_name, overrides=quoted(long_form(words)))
     except Exception:  # another mistake stands beside it
-        return explain(error, _SCHEMAS[config_name])
+        return plain
     hint = nearest(key, _dotted(OmegaConf.to_container(cfg, resolve=False)))
     return ConfigError(f"unknown setting '{key}'{hint or '; --help lists them'}")
 
