@@ -189,7 +189,7 @@ def test_training_is_what_the_same_explicit_choice_gives(
 def test_a_short_run_is_not_tuned(here: Path, photos: Path, osprey: Any) -> None:
     result = osprey("train", "data=folder", f"data.root={photos}", *TUNED)
     assert result.code == 0, result.err
-    assert "tuned   not: " in result.out and "; channels_last float32\n" in result.out
+    assert "autotune skipped: " in result.out and "; channels_last float32\n" in result.out
     assert not (only_run(here) / "autotune.json").exists()
     trainer = yaml.safe_load((only_run(here) / "config.yaml").read_text())["trainer"]
     assert [trainer[key] for key in ("precision", "channels_last", "compile")] == [

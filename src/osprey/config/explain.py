@@ -1,4 +1,4 @@
-"""What the chosen options of the configuration may be told: type, value, limits and help."""
+"""Arguments of the chosen options: type, value, limits and help."""
 
 from __future__ import annotations
 

@@ -88,12 +88,12 @@ def share_run(run: RunFolder | UserError | None) -> RunFolder:
         gpu = torch.cuda.is_available()
         _tell_torch(find_place())
         dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo")
-    told: list[Any] = [run]
-    dist.broadcast_object_list(told, src=0)
-    if isinstance(told[0], UserError):
-        raise told[0]
-    assert isinstance(told[0], RunFolder)
-    return told[0]
+    shared: list[Any] = [run]
+    dist.broadcast_object_list(shared, src=0)
+    if isinstance(shared[0], UserError):
+        raise shared[0]
+    assert isinstance(shared[0], RunFolder)
+    return shared[0]
 
 
 def _tell_torch(place: Place | None) -> None:

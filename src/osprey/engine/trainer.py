@@ -1,4 +1,4 @@
-"""Lightning's Trainer, told what the configuration says."""
+"""Lightning's Trainer, with the arguments that the configuration gives it."""
 
 from __future__ import annotations
 

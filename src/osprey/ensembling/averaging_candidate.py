@@ -75,10 +75,10 @@ def average_weights(
     kind = config.callbacks.averaging
     if kind == "none":
         return None
-    bench = CandidateEvaluator(run, config, manifest)
+    evaluator = CandidateEvaluator(run, config, manifest)
     # A run that went on may hold the mean of an earlier time, and no later epoch was better.
     earlier: dict[str, Any] | None = read_checkpoint(run.best).get(AVERAGED)
-    found = _swa(bench, run) if kind == "swa" else _soup(bench, run)
+    found = _swa(evaluator, run) if kind == "swa" else _soup(evaluator, run)
     metadata: dict[str, Any] = {"kind": kind, "epochs": found[1] if found else [], "kept": False}
     if found is None:
         line = f"fewer than two {'new ' if earlier else ''}epochs to average"
@@ -88,11 +88,11 @@ def average_weights(
         state, epochs, score = found
         metadata["val_macro_f1"], metadata["best_val_macro_f1"] = (
             score.macro_f1,
-            bench.best.macro_f1,
+            evaluator.best.macro_f1,
         )
-        metadata["kept"] = score.no_worse(bench.best)
+        metadata["kept"] = score.no_worse(evaluator.best)
         line = (
-            f"{_verdict(epochs, score, bench.best)}, {'kept' if metadata['kept'] else 'not kept'}"
+            f"{_verdict(epochs, score, evaluator.best)}, {'kept' if metadata['kept'] else 'not kept'}"
         )
         if metadata["kept"]:
             _replace_best(run, state, metadata)
@@ -101,28 +101,28 @@ def average_weights(
     return metadata if metadata["kept"] or earlier is None else earlier
 
 
-def _swa(bench: CandidateEvaluator, run: RunFolder) -> tuple[State, list[int], Score] | None:
+def _swa(evaluator: CandidateEvaluator, run: RunFolder) -> tuple[State, list[int], Score] | None:
     file = swa_file(run.best.parent)
     content = read_checkpoint(file) if file.is_file() else {"epochs": []}
     if len(content["epochs"]) < 2:
         return None
-    state = bench.blend([content["state_dict"]], [1.0])
-    return state, content["epochs"], bench.score(state)
+    state = evaluator.blend([content["state_dict"]], [1.0])
+    return state, content["epochs"], evaluator.score(state)
 
 
-def _soup(bench: CandidateEvaluator, run: RunFolder) -> tuple[State, list[int], Score] | None:
+def _soup(evaluator: CandidateEvaluator, run: RunFolder) -> tuple[State, list[int], Score] | None:
     """Best epoch first, each next one added if validation gets no worse by it."""
     contents = [read_checkpoint(file) for file in soup_files(run.best.parent)]
     if len(contents) < 2:
         return None
     chosen = contents[:1]
     state: State = contents[0]["state_dict"]
-    score = bench.score(state)
+    score = evaluator.score(state)
     for content in contents[1:]:
-        trial = bench.blend(
+        trial = evaluator.blend(
             [c["state_dict"] for c in [*chosen, content]], [1.0] * (len(chosen) + 1)
         )
-        trial_score = bench.score(trial)
+        trial_score = evaluator.score(trial)
         if trial_score.no_worse(score):
             chosen, state, score = [*chosen, content], trial, trial_score
     return state, sorted(epoch for c in chosen for epoch in c["epochs"]), score

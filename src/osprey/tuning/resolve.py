@@ -122,8 +122,8 @@ def _tune(
         return []
     elif not pays(len(ways), steps):
         return [
-            f"tuned   not: {len(ways) * STEPS} steps of trial are too many for a run of {steps}; "
-            f"{defaults(trainer)}"
+            f"autotune skipped: the run is too short ({steps} steps, trials need "
+            f"{len(ways) * STEPS}); {defaults(trainer)}"
         ]
     else:
         batch = task.example_batch(share, size, device)
