@@ -197,7 +197,7 @@ def test_a_photo_taken_away_before_it_is_drawn_fails_alone(
         raise UnreadableImage(f"{path}: no such file")
 
     monkeypatch.setattr("osprey.tasks.detection.predictor._KEPT", 0)
-    monkeypatch.setattr("osprey.commands.predicting.pictures.read_image", gone)
+    monkeypatch.setattr("osprey.tasks.detection.predict.pictures.read_image", gone)
     result = osprey("predict", "--folder", inbox / "sub", "--output", "o.json", "--save-dir", "out")
     assert result.code == 0, result.err
     (image,) = json.loads(Path("o.json").read_text(encoding="utf-8"))["images"]

@@ -64,7 +64,7 @@ def test_a_probe_that_fails_in_testing_keeps_its_head(
     def fail(*_: object) -> None:
         raise DataError("a photo vanished")
 
-    monkeypatch.setattr("osprey.tasks.classification.plugin.test", fail)
+    monkeypatch.setattr("osprey.tasks.classification.evaluate.test", fail)
     result = osprey(*probe_words(photos, weights))
     assert (result.code, result.err) == (2, "osprey train: a photo vanished\n")
     assert (run_of(here, "probe") / "checkpoints" / "best.ckpt").is_file()

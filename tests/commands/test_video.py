@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import pytest
 from conftest import only_run, real_data
-from osprey.pipelines.video import Pace
 
 from osprey.errors import UserError
 from osprey.imaging import video
 from osprey.imaging.video import Frame, VideoWriter, open_video
+from osprey.tasks.detection.frames import Pace
 
 av = pytest.importorskip("av", reason="the extra 'video' is not installed")
 

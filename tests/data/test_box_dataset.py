@@ -180,6 +180,7 @@ def test_a_sampler_draws_by_the_label_of_the_photo(manifest: Manifest, tmp_path:
 
 def test_a_configuration_makes_loaders_with_mosaics(manifest: Manifest, tmp_path: Path) -> None:
     words = ["augmentation=detection_strong", "data.num_workers=0", "data.batch_size=4"]
+    words += ["task=detection", "model=fcos"]
     config = train_config("data=folder", f"data.root={manifest.root}", *words)
     found = []
     for cache in ("none", "ram"):

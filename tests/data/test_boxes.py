@@ -81,7 +81,7 @@ def test_coco_becomes_a_manifest(root: Path) -> None:
     put(root, coco())
     write_photo(root / "stray.png")
     manifest, notices = read(root, "coco")
-    assert manifest.is_detection
+    assert manifest.target.name == "boxes"
     assert manifest.classes == ["cod", "eel"]
     assert manifest.table["label"].tolist() == ["eel", "cod", "nothing"], "the rarest class"
     assert manifest.table[["width", "height"]].to_numpy().tolist() == [[16, 12]] * 3
@@ -98,7 +98,7 @@ def test_a_manifest_with_boxes_comes_back_from_its_file(root: Path, tmp_path: Pa
     manifest, _ = read(root, "coco")
     manifest.write(tmp_path / "manifest.csv")
     again, _ = read(root, "table", file=str(tmp_path / "manifest.csv"))
-    assert again.is_detection
+    assert again.target.name == "boxes"
     assert boxes_of(again) == boxes_of(manifest)
     assert again.digest() == manifest.digest()
     moved = manifest.with_boxes([[("cod", 1, 2, 3, 5)], [], []])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from osprey.engine.console import epochs_table
-from osprey.tasks.classification.plugin import per_class_table
 from osprey.tasks.registry import get_task
 
 
@@ -17,9 +16,9 @@ def rows(count: int) -> list[dict[str, object]]:
 
 
 def test_of_many_classes_the_extremes(capsys: pytest.CaptureFixture[str]) -> None:
-    per_class_table(rows(20))
+    get_task("classification").per_class_table(rows(20))
     assert len(capsys.readouterr().out.splitlines()) == 21
-    per_class_table(rows(21))
+    get_task("classification").per_class_table(rows(21))
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].startswith("c00") and lines[-1].startswith("c20")
     assert lines[9] == "... 5 classes between the worst and the best ..."
@@ -31,6 +30,7 @@ def test_best_beside_last(capsys: pytest.CaptureFixture[str]) -> None:
         {"epoch": str(e), "train/loss": f"{1 / e}", "val/macro_f1": f1, "val/top1": "0.5"}
         for e, f1 in ((1, "0.25"), (2, "0.75"), (3, "0.5"))
     ]
+    table[0]["val/log_loss"] = "0.9"  # a figure that neither of the two epochs has
     epochs_table(table, 2, get_task("classification").metrics)
     assert capsys.readouterr().out.splitlines()[1:] == [
         "best    2   0.5000     0.750  0.500       nan",

@@ -19,6 +19,10 @@ from osprey.runs.comparable import comparable_key, other_split
 from osprey.runs.folder import RunFolder
 from osprey.tasks.classification.mistakes import pick
 from osprey.tasks.classification.pictures import draw_pictures
+from osprey.tasks.registry import get_task
+
+TASK = get_task("classification")
+KEYS = [*(metric.key for metric in TASK.metrics), *TASK.compared]
 
 
 def test_pictures_are_drawn_the_same_twice(trained: Path, tmp_path: Path) -> None:
@@ -90,15 +94,15 @@ def test_the_twin_on_the_other_split_is_found(tmp_path: Path) -> None:
     grouped = {"data": "photos", "model": "simple_cnn", "grouped": True}
     run = sibling(tmp_path, "this", kin=grouped)
     summary = run.read_json("summary.json")
-    assert other_split(run, tmp_path, summary) is None
+    assert other_split(run, tmp_path, summary, KEYS) is None
     sibling(tmp_path, "same", kin=grouped)
     sibling(tmp_path, "other-model", kin={**grouped, "grouped": False, "model": "resnet18"})
     sibling(tmp_path, "other-classes", classes=["a", "c"])
     (tmp_path / "name" / "damaged").mkdir()
     (tmp_path / "name" / "damaged" / "summary.json").write_text("{")
-    assert other_split(run, tmp_path, summary) is None
+    assert other_split(run, tmp_path, summary, KEYS) is None
     sibling(tmp_path, "twin")
-    found = other_split(run, tmp_path, summary)
+    found = other_split(run, tmp_path, summary, KEYS)
     assert found is not None and (found["by"], found["run"]) == ("random", "name/twin")
     assert found["test"] == {"n": 9, "top1": 0.9, "macro_f1": 0.8, "log_loss": 0.3, "ece": 0.1}
 
@@ -123,7 +127,7 @@ def test_odd_runs_beside_this_one_are_passed_over(odd: Any, tmp_path: Path) -> N
         other.write_text("summary.json", odd)
     (tmp_path / "name" / "gone").mkdir()
     (tmp_path / "name" / "gone" / "summary.json").symlink_to("nowhere")  # deleted since listed
-    found = other_split(run, tmp_path, summary)
+    found = other_split(run, tmp_path, summary, KEYS)
     assert found is not None and found["run"] == "name/twin"
 
 
