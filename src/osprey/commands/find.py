@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from osprey.config.schema import TrainConfig
     from osprey.data.prepare import Prepared
-    from osprey.engine.assemble import Assembly
+    from osprey.tasks.assemble import Assembly
 
 _FINDABLE = ("lr", "batch_size")
 _USAGE = """Try out a number on the model, data and settings you would train with.
@@ -79,9 +79,9 @@ def main(argv: list[str]) -> int:
 def _assemble(config: TrainConfig, prepared: Prepared) -> tuple[Assembly, torch.device]:
     import pytorch_lightning as pl
 
-    from osprey.engine.assemble import assemble
     from osprey.engine.fit import begin_head, quieten
     from osprey.system.devices import pick_device
+    from osprey.tasks.assemble import assemble
     from osprey.tuning.autotune import resolve_auto
 
     if config.model.factory == "ensemble" or config.trainer.max_epochs == 0:

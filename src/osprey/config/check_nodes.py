@@ -8,7 +8,7 @@ from typing import Any
 from osprey.config.parse import LIGHTNING
 from osprey.config.schema import TrainConfig
 from osprey.errors import ConfigError
-from osprey.system.instantiate import arguments_of, wrong_kind
+from osprey.system.instantiate import arguments_of
 from osprey.system.targets import check_arguments, import_target
 
 # What each kind of node may be given at run time, so that a command line need not say it.
@@ -33,7 +33,6 @@ def check_nodes(config: TrainConfig) -> None:
     for group in ("task", "data"):
         settings = getattr(config, group)
         if config.task.name == LIGHTNING and (group == "task" or config.data.is_foreign):
-            _check_kind(group, settings.target, _KINDS[group])
             for name, value in settings.args.items():
                 check_node(f"{group}.{name}", value)
     for key, node, at_run_time in _nodes(config):
@@ -42,18 +41,6 @@ def check_nodes(config: TrainConfig) -> None:
         found = import_target("trainer", config.trainer.target)
         check_arguments("trainer", config.trainer.target, found, config.trainer.args)
     _refuse_twins(config.callbacks.args)
-
-
-_KINDS = {"task": "LightningModule", "data": "LightningDataModule"}
-
-
-def _check_kind(key: str, target: str, kind: str) -> None:
-    """Refuse a class of another kind before any of it is made."""
-    import pytorch_lightning as pl
-
-    found = import_target(key, target)
-    if isinstance(found, type) and not issubclass(found, getattr(pl, kind)):
-        raise wrong_kind(key, target, found, getattr(pl, kind))
 
 
 def check_node(key: str, value: Any, at_run_time: Collection[str] = ()) -> None:

@@ -1,4 +1,4 @@
-"""Checks of a whole configuration: combinations that make no sense, refused before torch is imported."""
+"""Combinations of settings that make no sense, refused before torch is imported."""
 
 from __future__ import annotations
 

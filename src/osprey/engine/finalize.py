@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from osprey.config.schema import TrainConfig
+from osprey.data.manifest import Manifest
+from osprey.engine.callbacks.progress import raise_best
 from osprey.engine.console import epochs_table
 from osprey.engine.present import present
 from osprey.ensembling.averaging import clear
@@ -37,7 +39,9 @@ def finish(
     """
     task = get_task(config.task.name)
     manifest = None if config.data.is_foreign else run.load_manifest(config.data.root)
+    averaging = None if manifest is None else _average(run, config, manifest)
     found = task.finalize(run, config, manifest, combined)
+    found |= {} if averaging is None else {"averaging": averaging}
     summary: dict[str, Any] = {
         "name": config.name,
         "run": run.path.name,
@@ -60,6 +64,19 @@ def finish(
     run.publish(Path(config.paths.runs))
     present(run, config, manifest, summary)
     return summary
+
+
+def _average(run: RunFolder, config: TrainConfig, manifest: Manifest) -> dict[str, Any] | None:
+    """Weights of several epochs averaged, where ``callbacks.averaging`` asks for it."""
+    if config.callbacks.averaging == "none":
+        return None
+    from osprey.ensembling.averaging_candidate import average_weights
+
+    before = run.best.stat().st_mtime_ns
+    averaging = average_weights(run, config, manifest)
+    if averaging is not None and run.best.stat().st_mtime_ns != before:
+        raise_best(run.last, averaging["val_macro_f1"])  # a later epoch must beat the mean, too
+    return averaging
 
 
 def _other_split(

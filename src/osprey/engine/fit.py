@@ -11,13 +11,13 @@ import torch
 from osprey import __version__
 from osprey.config.parse import LIGHTNING
 from osprey.config.schema import TrainConfig
-from osprey.engine.assemble import Assembly, assemble
 from osprey.engine.fit_own import fit_own
 from osprey.engine.trainer import make_trainer
 from osprey.errors import ConfigError
 from osprey.models.checkpoint import METADATA_KEY, write_checkpoint
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say
+from osprey.tasks.assemble import Assembly, assemble
 from osprey.tasks.registry import get_task
 from osprey.tuning.autotune import defaults, resolve_auto
 from osprey.tuning.memory import is_out_of_memory

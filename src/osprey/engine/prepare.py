@@ -25,7 +25,7 @@ from osprey.runs.donor import check_donor, inherit, keep_split, knows_all
 from osprey.runs.folder import RunFolder, find_run
 from osprey.system.launcher import Place
 from osprey.system.plugins import load_plugins, trust_targets
-from osprey.tasks.checks import validate_run
+from osprey.tasks.checks import check_own_classes, validate_run
 from osprey.tasks.registry import get_task
 
 
@@ -131,6 +131,7 @@ def _read(
                 setattr(config, group, getattr(adopted, group))
         validate_run(config)
     if names_foreign(cfg) or config.trainer.args:
+        check_own_classes(config)
         check_nodes(config)
     return config, donor, members, said
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
-from osprey.engine.callbacks.checkpoint import BestAndLast
-from osprey.engine.callbacks.progress import Progress
 from osprey.ensembling.averaging import (
     AVERAGED,
     State,
@@ -91,9 +89,8 @@ def average_weights(
             evaluator.best.macro_f1,
         )
         metadata["kept"] = score.no_worse(evaluator.best)
-        line = (
-            f"{_verdict(epochs, score, evaluator.best)}, {'kept' if metadata['kept'] else 'not kept'}"
-        )
+        verdict = "kept" if metadata["kept"] else "not kept"
+        line = f"{_verdict(epochs, score, evaluator.best)}, {verdict}"
         if metadata["kept"]:
             _replace_best(run, state, metadata)
     stays = f"the {kind} of epochs {_listed(earlier['epochs'])}" if earlier else "as it is"
@@ -129,18 +126,13 @@ def _soup(evaluator: CandidateEvaluator, run: RunFolder) -> tuple[State, list[in
 
 
 def _replace_best(run: RunFolder, state: State, metadata: dict[str, Any]) -> None:
-    """Put the averaged weights where they are looked for; a later epoch must beat them too."""
+    """Put the averaged weights where they are looked for."""
     content = read_checkpoint(run.best)
     averaged = any(key.startswith("ema.module.") for key in content["state_dict"])
     prefix = "ema.module." if averaged else "model."
     content["state_dict"] |= {f"{prefix}{key}": value for key, value in state.items()}
     content[AVERAGED] = metadata
     write_checkpoint(content, run.best)
-    last = read_checkpoint(run.last)
-    for watcher, key in ((BestAndLast, "score"), (Progress, "best")):
-        seen = last["callbacks"][watcher.__qualname__]
-        seen[key] = max(seen[key], metadata["val_macro_f1"])
-    write_checkpoint(last, run.last)
 
 
 def _listed(epochs: list[int]) -> str:

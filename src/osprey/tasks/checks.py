@@ -7,10 +7,12 @@ from dataclasses import fields
 
 from osprey.config.errors import unknown_key
 from osprey.config.fields import check_choice, check_fields
-from osprey.config.parse import task_settings
+from osprey.config.parse import LIGHTNING, task_settings
 from osprey.config.schema import TaskConfig, TrainConfig
 from osprey.config.validate import validate
 from osprey.errors import ConfigError
+from osprey.system.instantiate import wrong_kind
+from osprey.system.targets import import_target
 from osprey.tasks.plugin import TaskPlugin
 from osprey.tasks.registry import all_tasks, get_task, task_names
 
@@ -63,6 +65,25 @@ def _check_own_arguments(config: TrainConfig, others: Sequence[TaskPlugin]) -> N
             if key in {field.name for field in fields(known)}:
                 raise ConfigError(f"task.{key} goes with task={other.name}: leave it out")
         raise unknown_key(f"task.{key}")
+
+
+def check_own_classes(config: TrainConfig) -> None:
+    """Refuse a class of another kind where a module or DataModule of the user's own should stand.
+
+    Raises:
+        ConfigError: One line that names the class and what it should be.
+    """
+    if config.task.name != LIGHTNING:
+        return
+    import pytorch_lightning as pl
+
+    wanted: dict[str, tuple[str, type]] = {"task": (config.task.target, pl.LightningModule)}
+    if config.data.is_foreign:
+        wanted["data"] = (config.data.target, pl.LightningDataModule)
+    for group, (target, kind) in wanted.items():
+        found = import_target(group, target)
+        if isinstance(found, type) and not issubclass(found, kind):
+            raise wrong_kind(group, target, found, kind)
 
 
 def tasks_with(capability: str) -> list[TaskPlugin]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from osprey.config.schema import TrainConfig
-from osprey.engine.assemble import Assembly
 from osprey.errors import UserError
+from osprey.tasks.assemble import Assembly
 from osprey.tuning.autotune import defaults
 from osprey.tuning.memory import free_memory, is_out_of_memory
 from osprey.tuning.trial import Trial

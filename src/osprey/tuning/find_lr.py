@@ -11,8 +11,8 @@ import torch
 from pytorch_lightning.utilities import move_data_to_device
 
 from osprey.config.schema import TrainConfig
-from osprey.engine.assemble import Assembly
 from osprey.errors import UserError
+from osprey.tasks.assemble import Assembly
 from osprey.tuning.autotune import defaults
 from osprey.tuning.trial import Trial
 

@@ -9,9 +9,9 @@ import torch
 from pytorch_lightning.utilities.seed import isolate_rng
 
 from osprey.config.schema import TrainConfig
-from osprey.engine.assemble import Assembly
 from osprey.runs.folder import RunFolder
 from osprey.system.devices import pick_device
+from osprey.tasks.assemble import Assembly
 from osprey.tasks.base import Task
 from osprey.tuning.autotune import (
     STEPS,

@@ -16,9 +16,10 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping
 from tqdm import tqdm
 
 from osprey.data.datamodule import DataModule
-from osprey.engine.callbacks.checkpoint import monitored
+from osprey.engine.callbacks.checkpoint import BestAndLast, monitored
 from osprey.engine.callbacks.data_wait import NAME as DATA_WAIT
 from osprey.engine.callbacks.data_wait import DataWait, advice
+from osprey.models.checkpoint import read_checkpoint, write_checkpoint
 from osprey.system.console import say
 from osprey.system.memory import free_memory
 from osprey.tasks.plugin import MetricSpec
@@ -186,3 +187,17 @@ class ExplainedEarlyStopping(EarlyStopping):
                 f"{self.metric.name} has not {passed} {float(self.best_score):.3f} "
                 f"(epoch {best}) for {self.wait_count} epochs (callbacks.early_stopping)"
             )
+
+
+def raise_best(last: Path, score: float) -> None:
+    """Let a run that goes on from ``last`` know of a better score than its epochs had.
+
+    Args:
+        last: Its checkpoint.
+        score: Of what was monitored; higher is better.
+    """
+    content = read_checkpoint(last)
+    for watcher, key in ((BestAndLast, "score"), (Progress, "best")):
+        seen = content["callbacks"][watcher.__qualname__]
+        seen[key] = max(seen[key], score)
+    write_checkpoint(content, last)

@@ -13,13 +13,13 @@ from torch import nn
 
 from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
-from osprey.engine.sheets import Pixels, first_batches, write_jpeg, write_mosaic
 from osprey.errors import UnreadableImage
 from osprey.imaging import Preprocess, read_image, resized
 from osprey.models.checkpoint import load_model
 from osprey.runs.folder import RunFolder
 from osprey.tasks.classification.gradcam import grad_cam
 from osprey.tasks.classification.mistakes import Pick, pick
+from osprey.tasks.sheets import Pixels, first_batches, write_jpeg, write_mosaic
 
 _SIDE = 200  # pixels of a gallery picture's long side
 _TILE, _COLUMNS, _TILES = 128, 6, 24  # the mosaic of training photos

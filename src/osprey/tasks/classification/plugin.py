@@ -92,17 +92,15 @@ class ClassificationTask(TaskPlugin):
     def finalize(
         self, run: RunFolder, config: TrainConfig, manifest: Manifest, combined: Any = None
     ) -> dict[str, Any]:
-        """Average the weights if asked to, and fit the temperature."""
-        from osprey.ensembling.averaging_candidate import average_weights
+        """Fit the temperature."""
         from osprey.tasks.classification.evaluate import calibrate
 
-        averaging = average_weights(run, config, manifest)
         val = calibrate(run, config, manifest, combined.val if combined else None)
         before = {key: val["before"][key] for key in ("log_loss", "ece")}
         found = {"temperature": val["temperature"], "val": {**val["after"], "uncalibrated": before}}
         if combined is not None:
             found["ensemble"] = combined.metadata
-        return found if averaging is None else {**found, "averaging": averaging}
+        return found
 
     def test(
         self,

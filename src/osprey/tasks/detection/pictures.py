@@ -12,7 +12,6 @@ from PIL import Image, ImageDraw
 
 from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
-from osprey.engine.sheets import Pixels, first_batches, write_jpeg, write_mosaic
 from osprey.errors import UnreadableImage
 from osprey.imaging import Preprocess, read_image, resized
 from osprey.imaging.boxes import Boxes, Placement
@@ -22,6 +21,7 @@ from osprey.runs.folder import RunFolder
 from osprey.tasks.detection.report.record import DetectorRun
 from osprey.tasks.detection.report.record import read as read_detector
 from osprey.tasks.detection.report.worst import Pick, worst
+from osprey.tasks.sheets import Pixels, first_batches, write_jpeg, write_mosaic
 
 _WIDTH, _HEIGHT = 320, 240  # pixels of a gallery picture, at most
 _ROUND = 3  # a picture shows so many times the box's own sides
