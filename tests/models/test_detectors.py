@@ -25,6 +25,7 @@ from osprey.models.registry import (
     input_settings,
 )
 from osprey.models.transfer import build_from_run
+from osprey.tasks.classification.predictor import Predictor
 
 BACKBONE = "test_resnet"
 SMALL: dict[str, dict[str, Any]] = {
@@ -221,7 +222,7 @@ def test_one_class_is_too_few_to_classify(tmp_path: Path) -> None:
     content[METADATA_KEY]["task"] = "classification"
     torch.save(content, path)
     with pytest.raises(CheckpointError, match="describes itself in a way Osprey never writes"):
-        load_model(path)
+        Predictor(path)
 
 
 @pytest.mark.parametrize("name", HEADS)

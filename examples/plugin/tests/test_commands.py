@@ -37,7 +37,7 @@ def test_the_recipe_uses_every_part(osprey: Call, survey: Path, tmp_path: Path) 
 def test_the_commands_of_the_readme(osprey: Call, survey: Path, tmp_path: Path) -> None:
     lines = [line.strip() for line in README.read_text().splitlines() if line.startswith("    ")]
     typed = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("osprey ")]
-    assert len(typed) == 5
+    assert len(typed) == 5, typed
     photo = str(survey / "transect_0" / "0.png")
     for words in typed:
         places = {"data.root=SURVEY": f"data.root={survey}", "PHOTO": photo}

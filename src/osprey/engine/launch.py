@@ -124,6 +124,8 @@ def _run_processes(run: RunFolder, count: int) -> None:
     ]
     threads = max(1, (os.cpu_count() or 1) // count)
     environment = {"OMP_NUM_THREADS": str(threads), "TORCHELASTIC_ERROR_FILE": "", **os.environ}
+    # What can be imported here can be imported there, also a package of the current folder.
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     log = run.path / "processes.log"
     with log.open("a", encoding="utf-8") as file:
         # Their own session: a Ctrl-C reaches us alone, and we pass it on once.

@@ -20,6 +20,7 @@ from osprey.system.plugins import refuse_untrusted, targets_in
 
 METADATA_KEY = "osprey"  # where our plain metadata stand beside Lightning's own entries
 FORMAT = 1
+_MOST_OUTPUTS = 1_000_000  # a stranger's file may ask for more than memory holds
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class CheckpointMetadata:
         preprocess: Plain form of the preprocessing it was trained with.
         temperature: Divides the logits before softmax; 1 until fitted.
         thresholds: Of a detector, each class's score from which a box counts; None until chosen.
+        outputs: How many numbers the network answers, where that is not one a class.
     """
 
     task: str
@@ -41,6 +43,12 @@ class CheckpointMetadata:
     preprocess: dict[str, Any]
     temperature: float = 1.0
     thresholds: list[float] | None = None
+    outputs: int | None = None
+
+    @property
+    def num_outputs(self) -> int:
+        """How many numbers the network answers for a photo."""
+        return len(self.classes) if self.outputs is None else self.outputs
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for a checkpoint."""
@@ -52,6 +60,7 @@ class CheckpointMetadata:
             "preprocess": dict(self.preprocess),
             "temperature": float(self.temperature),
             "thresholds": self.thresholds,
+            **({} if self.outputs is None else {"outputs": self.outputs}),
         }
 
 
@@ -98,7 +107,7 @@ def metadata_of(content: Mapping[str, Any], path: Path) -> CheckpointMetadata:
         classes, preprocess, temperature = raw["classes"], raw["preprocess"], raw["temperature"]
         thresholds = raw.get("thresholds")  # earlier checkpoints know none
         metadata = CheckpointMetadata(
-            raw["task"], model, classes, preprocess, temperature, thresholds
+            raw["task"], model, classes, preprocess, temperature, thresholds, raw.get("outputs")
         )
     except (KeyError, TypeError):
         raise CheckpointError(f"checkpoint '{path}' lacks part of its description") from None
@@ -108,7 +117,8 @@ def metadata_of(content: Mapping[str, Any], path: Path) -> CheckpointMetadata:
         and isinstance(metadata.classes, list)
         and all(isinstance(name, str) for name in metadata.classes)
         and len(set(metadata.classes)) == len(metadata.classes)
-        and len(metadata.classes) >= (1 if metadata.task == "detection" else 2)
+        and (metadata.outputs is None or type(metadata.outputs) is int)
+        and 1 <= metadata.num_outputs <= _MOST_OUTPUTS
         and isinstance(metadata.preprocess, dict)
         and isinstance(metadata.temperature, float)
         and metadata.temperature > 0
@@ -145,9 +155,9 @@ def load_model(path: Path) -> tuple[nn.Module, CheckpointMetadata]:
         return _load_foreign(metadata, own, path), metadata
     try:
         with torch.device("meta"):  # a stranger's file may name a network larger than memory
-            shapes = _shapes(build(metadata.model, len(metadata.classes)).state_dict())
+            shapes = _shapes(build(metadata.model, metadata.num_outputs).state_dict())
         fits = shapes == _shapes(own)
-        model = build(metadata.model, len(metadata.classes)) if fits else None
+        model = build(metadata.model, metadata.num_outputs) if fits else None
     except UserError as error:
         raise CheckpointError(f"checkpoint '{path}' is refused: {error}") from None
     if model is None:
@@ -164,7 +174,7 @@ def _load_foreign(metadata: CheckpointMetadata, own: Mapping[str, Tensor], path:
     spec = metadata.model
     named = [spec.factory, *targets_in(dict(spec.options))]
     refuse_untrusted(f"checkpoint '{path}'", named)
-    model = build(spec, len(metadata.classes))
+    model = build(spec, metadata.num_outputs)
     if _shapes(model.state_dict()) != _shapes(own):
         raise CheckpointError(f"checkpoint '{path}': its tensors do not fit '{spec.name}'")
     model.load_state_dict(own)

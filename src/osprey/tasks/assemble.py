@@ -53,21 +53,27 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
             raise ConfigError(f"data.train_size: '{spec.name}' takes images of one size only")
         options = {**spec.options, "img_size": config.data.size}
         spec = ModelSpec(spec.factory, spec.name, options)
-    classes = manifest.classes
+    classes, plugin = manifest.classes, get_task(config.task.name)
+    outputs = plugin.num_outputs(manifest)
     for size in {preprocess.size, config.data.train_size or preprocess.size}:
-        check_size(spec, len(classes), size)
+        check_size(spec, outputs, size)
     if config.from_run and not resuming:
         model, weights = build_from_run(spec, classes, RunFolder(Path(config.from_run)).best)
     else:
         pretrained = False if resuming else config.model.pretrained
-        model, weights = build_pretrained(spec, len(classes), pretrained)
-    if config.trainer.strategy == "single" and not is_foreign(
-        spec
-    ):  # several GPUs put SyncBatchNorm in their place
+        model, weights = build_pretrained(spec, outputs, pretrained)
+    # Several GPUs put SyncBatchNorm in their place; a network of the user's own stays as it is.
+    if config.trainer.strategy == "single" and not is_foreign(spec):
         fold_batchnorm(model)
     data = make_data(config, manifest, preprocess)
-    metadata = CheckpointMetadata(config.task.name, spec, classes, preprocess.to_dict())
-    task = get_task(config.task.name).build_module(model, metadata, config, manifest)
+    metadata = CheckpointMetadata(
+        config.task.name,
+        spec,
+        classes,
+        preprocess.to_dict(),
+        outputs=None if outputs == len(classes) else outputs,
+    )
+    task = plugin.build_module(model, metadata, config, manifest)
     return Assembly(cast(Task, task), data, weights)
 
 

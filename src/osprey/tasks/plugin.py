@@ -120,6 +120,10 @@ class TaskPlugin:
         policy = Policy(config.augmentation.steps, preprocess)
         return policy, policy.decode_side()
 
+    def num_outputs(self, manifest: Manifest) -> int:
+        """How many numbers the network answers for a photo: one a class."""
+        return len(manifest.classes)
+
     # ------------------------------------------------------------ training and testing
 
     def build_module(

@@ -48,10 +48,10 @@ def get_task(name: str) -> TaskPlugin:
     """
     known = _known()
     if name not in known:
-        hint = nearest(name, known) or (
-            ": install the package that brings it, or add --plugin PACKAGE (plugins=[PACKAGE])"
+        raise UserError(
+            f"there is no task '{name}' here{nearest(name, known)}; if a package brings it, "
+            "install it, or add --plugin PACKAGE (plugins=[PACKAGE])"
         )
-        raise UserError(f"there is no task '{name}' here{hint}")
     return _load(name, known[name])
 
 
@@ -85,7 +85,7 @@ def check_task(found: str, wanted: TaskPlugin, checkpoint: object) -> None:
     """
     if found == wanted.name:
         return
-    if found in _TASKS:
+    if found in _known():
         is_a = f"{get_task(found).noun}'s, not {wanted.noun}'s"
     else:
         is_a = f"of task '{found}', not {wanted.noun}'s"

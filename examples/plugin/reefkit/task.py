@@ -1,0 +1,156 @@
+"""A task of our own: one number a photo, such as the light. No torch here: it is imported late."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from osprey.errors import DataError, UserError, nearest
+from osprey.reports.sections import commands, curves, shared_sections
+from osprey.tasks.plugin import MetricSpec, ReportPage, TaskPlugin
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+    import torch
+    from torch import nn
+
+    from osprey.config.schema import TrainConfig
+    from osprey.data.manifest import Manifest
+    from osprey.models.checkpoint import CheckpointMetadata
+    from osprey.reports.run_record import RunRecord
+    from osprey.runs.folder import RunFolder
+    from reefkit.light_predictor import LightPredictor
+
+
+class LightTask(TaskPlugin):
+    """Learns a column of numbers; the mean absolute error says how well."""
+
+    name = "light"
+    noun = "a light meter"
+    metrics = (MetricSpec("mae", "mean error", higher_is_better=False),)
+    formats = ("csv", "json")
+
+    def check_data(self, config: TrainConfig, manifest: Manifest) -> None:
+        """The table must have the column, with a number in every row."""
+        import pandas as pd
+
+        column, table = str(config.task.args["column"]), manifest.table
+        if column not in table.columns:
+            hint = nearest(column, map(str, table.columns))
+            raise DataError(f"task.column: the table has no column '{column}'{hint}")
+        bad = table["path"][pd.to_numeric(table[column], errors="coerce").isna()]
+        if len(bad):
+            raise DataError(f"task.column: '{column}' of '{bad.iloc[0]}' is not a number")
+
+    def num_outputs(self, manifest: Manifest) -> int:
+        """One number, however many species there are."""
+        return 1
+
+    def build_module(
+        self,
+        model: nn.Module,
+        metadata: CheckpointMetadata,
+        config: TrainConfig,
+        manifest: Manifest,
+    ) -> pl.LightningModule:
+        """The module, and the numbers it learns."""
+        from reefkit.light_module import LitLight
+
+        column = str(config.task.args["column"])
+        truth = {s: _numbers(manifest.split(s), column) for s in ("train", "val", "test")}
+        return LitLight(model, metadata, config, truth)
+
+    def finalize(
+        self, run: RunFolder, config: TrainConfig, manifest: Manifest, combined: Any = None
+    ) -> dict[str, Any]:
+        """The best epoch's errors on validation; there is nothing to choose."""
+        table = run.path / "predictions_val.csv"
+        return {"val": self.test(run.best, config, manifest, "val", table)}
+
+    def test(
+        self,
+        checkpoint: Path,
+        config: TrainConfig,
+        manifest: Manifest,
+        split: str,
+        predictions: Path,
+        tta: str = "none",
+    ) -> dict[str, Any]:
+        """Mean absolute error, and that of always answering the training photos' mean."""
+        import pandas as pd
+
+        column, part = str(config.task.args["column"]), manifest.split(split)
+        if part.table.empty:
+            raise DataError(f"the '{split}' split is empty: nothing to test on")
+        truth = _numbers(part, column)
+        predictor = self.predictor(checkpoint)
+        answers = predictor.predict(part.root / str(path) for path in part.table["path"])
+        found = [answer.value for answer in answers]
+        if None in found:
+            raise DataError(f"'{part.table['path'].iloc[found.index(None)]}' can no longer be read")
+        table = pd.DataFrame({"path": part.table["path"], "truth": truth, "answer": found})
+        table.to_csv(predictions, index=False)
+        known = _numbers(manifest.split("train"), column)
+        mean = sum(known) / len(known)
+        return {
+            "n": len(truth),
+            "mae": sum(abs(a - b) for a, b in zip(truth, found, strict=True)) / len(truth),
+            "mae_of_the_mean": sum(abs(a - mean) for a in truth) / len(truth),
+        }
+
+    def metrics_line(self, figures: Mapping[str, Any]) -> str:
+        """The error beside that of an answer which looks at nothing."""
+        plain = figures["mae_of_the_mean"]
+        return f"mean error {figures['mae']:.3f}, of the mean {plain:.3f} (n={figures['n']})"
+
+    def report(self, record: RunRecord) -> ReportPage:
+        """The curve of the error, and the photos it is largest on."""
+        import pandas as pd
+
+        file = "predictions.csv" if record.split == "test" else "predictions_val.csv"
+        table = pd.read_csv(record.folder / file)
+        table["error"] = (table["truth"] - table["answer"]).abs()
+        predict = ["osprey", "predict", "--run", "RUN", "--image", "PHOTO", "--plugin", "reefkit"]
+        values = {
+            **shared_sections(record),
+            "commands": commands(record, {"measure a photo": predict}),
+            "curves": curves(record, {"train/loss": ("second", "training loss")}, {}),
+            "worst": table.sort_values("error", ascending=False).head(12).to_dict("records"),
+        }
+        return ReportPage(Path(__file__).with_name("page"), values)
+
+    def predictor(
+        self, checkpoint: Path, device: torch.device | None = None, **options: Any
+    ) -> LightPredictor:
+        """What answers with the best checkpoint."""
+        from reefkit.light_predictor import LightPredictor
+
+        return LightPredictor(checkpoint, device)
+
+    def predict(self, arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
+        """Print one photo's light, or write a table of many."""
+        answers = list(self.predictor(run.best).predict(photos))
+        if arguments.image:
+            if answers[0].failure:
+                raise UserError(answers[0].failure)
+            print(f"{answers[0].value:.4f}")
+            return 0
+        records = [answer.record() for answer in answers]
+        output = Path(arguments.output)
+        if (arguments.format or output.suffix.lstrip(".")) == "json":
+            output.write_text(json.dumps(records, indent=1), encoding="utf-8")
+        else:
+            import pandas as pd
+
+            pd.DataFrame(records, columns=["file", "light", "failure"]).to_csv(output, index=False)
+        failed = sum("failure" in record for record in records)
+        print(f"{len(records)} photos, {failed} could not be read: {output}", file=sys.stderr)
+        return 1 if failed and arguments.strict else 0
+
+
+def _numbers(part: Manifest, column: str) -> list[float]:
+    return [float(value) for value in part.table[column]]
