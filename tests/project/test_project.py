@@ -1,5 +1,6 @@
 """The promises of the project itself: dependencies, lock, file sizes, rooms, wheel."""
 
+import ast
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -143,6 +145,36 @@ def test_source_files_are_short() -> None:
     files = sorted((ROOT / "src").rglob("*.py"))
     lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in files}
     assert {name: count for name, count in lines.items() if count > MAX_SOURCE_LINES} == {}
+
+
+# What renames files or names them after the process, and where that is not a file being written.
+RENAMES = {"os.replace", "os.rename", "os.renames", "os.getpid", "path.rename"}
+NO_WRITES = {
+    ("config/compose.py", "os.getpid"),  # a forked process tells itself from the one it left
+    ("data/cache.py", "os.getpid"),  # the name under which /proc shows an open file
+    ("data/harbour/generate.py", "path.rename"),  # a folder, unless another made it meanwhile
+}
+
+
+def renames(tree: ast.AST) -> Iterator[str]:
+    """Names of the calls in a file that rename one, or ask for the process's number."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            module = getattr(node.func.value, "id", "")
+            yield f"{module}.{node.func.attr}"
+            if node.func.attr == "rename" and module != "os" and node.args:  # pandas names its own
+                yield "path.rename"
+
+
+def test_files_are_written_atomically_by_one_helper() -> None:
+    source = ROOT / "src" / "osprey"
+    found = {
+        (path.relative_to(source).as_posix(), call)
+        for path in source.rglob("*.py")
+        for call in RENAMES.intersection(renames(ast.parse(path.read_text())))
+    }
+    helper = {("system/files.py", "os.replace"), ("system/files.py", "os.getpid")}
+    assert found == NO_WRITES | helper
 
 
 def test_readme_is_short() -> None:

@@ -7,7 +7,6 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from osprey.commands.command_line import Parser
@@ -16,6 +15,7 @@ from osprey.data.formats.mend import counted, mend_annotations
 from osprey.data.formats.parsing import read_text
 from osprey.data.formats.registry import measured
 from osprey.errors import DataError, UserError
+from osprey.system.files import atomic_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,8 +133,7 @@ def _written(
     """
     listed = output.with_name(f"{output.name}.{_MENDED}")  # of a file; a folder holds its list
     try:
-        with TemporaryDirectory(prefix=".osprey-", dir=output.parent) as folder:
-            partial = Path(folder, output.name)
+        with atomic_path(output, keep_name=True) as partial:
             lost = write_annotations(annotations, partial, form, root)
             if partial.is_dir():
                 listed = output / _MENDED
@@ -145,9 +144,8 @@ def _written(
                         f"--output: '{listed}', which would list the boxes that were mended, is "
                         "there already; --force replaces it"
                     )
-                _list_mended(mended, Path(folder, _MENDED))
-                os.replace(Path(folder, _MENDED), listed)
-            os.replace(partial, output)  # an empty folder, or a file by --force, gives way
+                with atomic_path(listed, keep_name=True) as partial_list:
+                    _list_mended(mended, partial_list)
     except OSError as error:
         why = error.strerror or error
         raise UserError(f"--output: '{output}' cannot be written ({why})") from None

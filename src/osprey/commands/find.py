@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from osprey.config.stamp import new_stamp
 from osprey.errors import ConfigError, UserError, nearest
 from osprey.runs.donor import with_runs_named
 from osprey.system.console import say
+from osprey.system.files import write_csv
 
 if TYPE_CHECKING:
     import torch
@@ -104,7 +104,8 @@ def _find_lr(
 
     sweep = sweep_rates(assembly, config, device)
     rate = suggest(sweep.rates, sweep.smooth)
-    _write(folder / "lr.csv", ("lr", "loss", "smooth"), sweep.rates, sweep.losses, sweep.smooth)
+    rows = zip(sweep.rates, sweep.losses, sweep.smooth, strict=True)
+    write_csv(folder / "lr.csv", ("lr", "loss", "smooth"), rows)
     line_chart(
         folder / "lr.png",
         sweep.rates,
@@ -131,7 +132,8 @@ def _find_batch(
     best = suggest_batch(found)
     sizes, rates = [f.batch for f in found], [f.rate for f in found]
     header = ("batch_size", "images_per_second", "memory_mb")
-    _write(folder / "batch_size.csv", header, sizes, rates, [f.memory for f in found])
+    rows = zip(sizes, rates, [f.memory for f in found], strict=True)
+    write_csv(folder / "batch_size.csv", header, rows)
     line_chart(
         folder / "batch_size.png",
         sizes,
@@ -146,10 +148,3 @@ def _find_batch(
         say(f"{figure.batch:>5}  {figure.rate:>8.1f}  {figure.memory:>6.0f} MB")
     say(f"found   data.batch_size={best}, within 5% of the fastest ({why})")
     return "data.batch_size", str(best)
-
-
-def _write(path: Path, header: tuple[str, ...], *columns: list[float] | list[int]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(zip(*columns, strict=True))

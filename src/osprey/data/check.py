@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from osprey.data.stamps import file_stamps
 from osprey.errors import UnreadableImage
 from osprey.imaging import read_image
+from osprey.system.files import write_json
 from osprey.system.memory import cores
 
 _VERSION = "2"  # raise it when the decoder's idea of readable changes
@@ -52,8 +52,6 @@ def _reason(path: Path) -> str | None:
 def _remember(file: Path, bad: dict[str, str]) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(bad))
-        os.replace(temporary, file)
+        write_json(file, bad)
     except OSError:
         pass  # a read-only cache costs a second look next time, nothing else

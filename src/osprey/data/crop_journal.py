@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,7 +13,8 @@ from typing import Any
 from osprey.data.crop_labels import Labels
 from osprey.data.readers import CROP_SETTINGS
 from osprey.errors import DataError, UserError
-from osprey.system.locks import LOCK, held
+from osprey.system.files import atomic_path, partial_path, write_csv, write_text
+from osprey.system.locks import LOCK, FolderLock
 
 JOURNAL = "journal.jsonl"
 COLUMNS = (
@@ -77,7 +76,8 @@ class CropJournal:
 
     def _make(self, stack: ExitStack) -> None:
         """Make the folder and hold it; nothing is written into one that holds something else."""
-        ours = {LOCK, f".{CROP_SETTINGS}.part"}
+        # A fixed name, so that what a killed start left is known as ours and overwritten.
+        ours = {LOCK, partial_path(self.folder / CROP_SETTINGS, fixed=True).name}
         begun = (self.folder / CROP_SETTINGS).is_file()
         if self.folder.is_dir() and not begun and {p.name for p in self.folder.iterdir()} - ours:
             raise UserError(
@@ -86,7 +86,7 @@ class CropJournal:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             why = f"--output_folder: another process is cropping into '{self.folder}'"
-            stack.enter_context(held(self.folder, why))
+            stack.enter_context(FolderLock(self.folder, why))
         except OSError as error:
             raise UserError(
                 f"--output_folder: cannot write to '{self.folder}' ({error.strerror})"
@@ -95,9 +95,7 @@ class CropJournal:
     def _begin(self, settings: Mapping[str, Any]) -> None:
         known = self.folder / CROP_SETTINGS
         if not known.is_file():
-            partial = known.with_name(f".{known.name}.part")
-            partial.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
-            os.replace(partial, known)
+            write_text(known, json.dumps(settings, indent=1) + "\n", fixed=True)
             return
         try:
             before = dict(json.loads(known.read_text(encoding="utf-8")))
@@ -155,18 +153,13 @@ def _failed(rows: Sequence[Row]) -> bool:
 
 
 def _write_lines(path: Path, photos: Iterable[Sequence[Row]]) -> None:
-    partial = path.with_name(f".{path.name}.part")
-    with partial.open("w", encoding="utf-8") as file:
+    with (
+        atomic_path(path, fixed=True) as partial,
+        partial.open("w", newline="\n", encoding="utf-8") as file,
+    ):
         file.writelines(json.dumps(rows) + "\n" for rows in photos)
-    os.replace(partial, path)
 
 
 def _write(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:
-    partial = path.with_name(f".{path.name}.part")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(
-            file, columns, restval="", extrasaction="ignore", lineterminator="\n"
-        )
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(partial, path)
+    cells = ([row.get(column, "") for column in columns] for row in rows)
+    write_csv(path, columns, cells, line_end="\n", fixed=True)

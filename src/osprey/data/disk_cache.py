@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from osprey.data.cache import Check, PhotoCache, Source, fill
 from osprey.errors import DataError
+from osprey.system.files import publish
 
 _VERSION = 1  # raise it when decoding or resizing gives other pixels, or the files' form changes
 _SETS = 12  # kept of one data set: training and validation photos of five folds, and of one more
@@ -141,7 +142,7 @@ class DiskCache:
                 offsets=cache.offsets,
                 shapes=cache.shapes,
             )
-        os.replace(temporary, self.index)
+        publish(temporary, self.index)
 
     def _tidy(self, kept: str, before: str) -> None:
         """Remove the former file of pixels, sets long unused, and what killed runs left behind."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from osprey.data.box_column import Box, boxes_text, check_boxes, label_photos, p
 from osprey.data.targets import BoxTarget, LabelTarget, target_of
 from osprey.errors import DataError, nearest
 from osprey.imaging.boxes import Boxes
+from osprey.system.files import atomic_path
 
 SPLITS = ("train", "val", "test")
 # What people call the three splits, in folder names and in split columns.
@@ -114,9 +114,8 @@ class Manifest:
 
     def write(self, path: Path) -> None:
         """Write the table as CSV, whole or not at all."""
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        self.table.to_csv(temporary, index=False, lineterminator="\n")
-        os.replace(temporary, path)
+        with atomic_path(path) as partial:
+            self.table.to_csv(partial, index=False, lineterminator="\n")
 
 
 def complete(table: pd.DataFrame, root: Path, source: str) -> Manifest:

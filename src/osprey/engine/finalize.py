@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from osprey.ensembling.ensemble import Combined
 from osprey.runs.comparable import comparable_key, other_split
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say
+from osprey.system.memory import peak_memory
 from osprey.system.plugins import plugin_setting
 from osprey.tasks.plugin import MetricSpec
 from osprey.tasks.registry import get_task, shown_metrics
@@ -42,6 +42,7 @@ def finish(
     averaging = None if manifest is None else _average(run, config, manifest)
     found = task.finalize(run, config, manifest, combined)
     found |= {} if averaging is None else {"averaging": averaging}
+    peak = peak_memory()
     summary: dict[str, Any] = {
         "name": config.name,
         "run": run.path.name,
@@ -50,7 +51,7 @@ def finish(
         **({} if manifest is None else {"kin": comparable_key(config, manifest)}),
         "epochs": _epochs(run, shown_metrics(config)[0]),
         "minutes": round(minutes, 2),
-        "peak_memory_mb": _peak_memory(),
+        "peak_memory_mb": None if peak is None else round(peak / 1e6),
         **found,
     }
     if manifest is None or (manifest.table["split"] == "test").any():
@@ -103,16 +104,6 @@ def _epochs(run: RunFolder, metric: MetricSpec) -> dict[str, Any]:
         return {"trained": 0, "best": 0}
     best = max(rows, key=lambda row: metric.rank(float(row[metric.logged])))
     return {"trained": len(rows), "best": int(best["epoch"])}
-
-
-def _peak_memory() -> int | None:
-    """Most memory this process ever held, in MB (getrusage counts kB, on macOS bytes)."""
-    try:
-        import resource
-    except ImportError:  # Windows does not tell
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
 
 
 def report(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None:

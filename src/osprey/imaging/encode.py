@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
+
+from osprey.system.files import write_bytes
 
 
 def write_jpeg(path: Path, pixels: NDArray[np.uint8], quality: int = 95) -> None:
@@ -20,7 +21,4 @@ def write_jpeg(path: Path, pixels: NDArray[np.uint8], quality: int = 95) -> None
     """
     encoded = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality, "RGB")
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Always the same temporary name: what a killed process left is overwritten by the next.
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(encoded)
-    os.replace(temporary, path)
+    write_bytes(path, encoded, fixed=True)

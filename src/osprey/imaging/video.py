@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from osprey.errors import UnreadableImage, UserError
 from osprey.imaging.decode_errors import one_line
+from osprey.system.files import partial_path, publish
 
 _CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}")}
 _USUAL_RATE = Fraction(25)
@@ -147,7 +148,7 @@ class VideoWriter:
         av = library()
         self.path, self.rate = path, rate.limit_denominator(1001)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.partial = path.with_name(f".{path.name}.part")
+        self.partial = partial_path(path, fixed=True)
         self.container = av.open(os.fspath(self.partial), "w", format="mp4")
         codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
         self.stream = self.container.add_stream(codec, rate=self.rate)
@@ -174,7 +175,7 @@ class VideoWriter:
         if keep and self.size is not None:
             self.container.mux(self.stream.encode(None))
             self.container.close()
-            os.replace(self.partial, self.path)
+            publish(self.partial, self.path)
         else:
             self.container.close()
             self.partial.unlink(missing_ok=True)

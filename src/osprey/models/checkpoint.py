@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from osprey.errors import CheckpointError, UserError
 from osprey.models.folding import fold_batchnorm
 from osprey.models.foreign import is_foreign
 from osprey.models.registry import ModelSpec, build
+from osprey.system.files import atomic_path
 from osprey.system.plugins import refuse_untrusted, targets_in
 
 METADATA_KEY = "osprey"  # where our plain metadata stand beside Lightning's own entries
@@ -188,9 +188,5 @@ def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...] | None]:
 def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
     """Write a checkpoint whole or not at all: to a temporary name, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        torch.save(dict(content), temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_path(path) as partial:
+        torch.save(dict(content), partial)

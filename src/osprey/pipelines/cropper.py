@@ -23,6 +23,7 @@ from osprey.imaging import read_image
 from osprey.imaging.cropping import cut
 from osprey.imaging.encode import write_jpeg
 from osprey.imaging.size import turn
+from osprey.system.files import atomic_path
 
 if TYPE_CHECKING:  # a folder that is finished is told so without torch
     from osprey.tasks.detection.predictor import BoxPrediction, BoxPredictor
@@ -161,9 +162,8 @@ class Cropper:
             name = name.with_name(f"{name.stem}_whole{name.suffix}")
         target = self.journal.folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.part")
-        shutil.copyfile(photo, partial)
-        os.replace(partial, target)
+        with atomic_path(target, fixed=True) as partial:
+            shutil.copyfile(photo, partial)
         status = "moved" if self.options.empty == "move" else "whole"
         return {"status": status, "path": name.as_posix()}
 

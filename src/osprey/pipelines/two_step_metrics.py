@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from osprey.data.manifest import Manifest
 from osprey.errors import DataError
 from osprey.pipelines.two_step import TwoStep
 from osprey.system.console import say
+from osprey.system.files import write_csv
 from osprey.tasks.classification.predictor import Predictor
 
 WAYS = ("one_step", "two_step")
@@ -58,7 +57,7 @@ def compare(
             label_2 = nothing
         row = {"path": name, "label": label, "one_step": best, "one_step_score": f"{score:.6g}"}
         rows.append(row | {"two_step": label_2, "two_step_score": score_2, "boxes": found})
-    _write(table, rows)
+    write_csv(table, list(rows[0]), (list(row.values()) for row in rows))
     classes = sorted(set(truth))
     return {
         "n": len(rows),
@@ -83,15 +82,6 @@ def _metrics(
             for name, n, p, r, f in zip(classes, counts, precision, recall, f1, strict=True)
         ],
     }
-
-
-def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(temporary, path)
 
 
 def print_comparison(figures: Mapping[str, Any], split: str) -> None:

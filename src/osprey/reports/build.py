@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+
+from osprey.system.files import write_text
 
 _PAGE = Path(__file__).with_name("page")
 
@@ -27,9 +28,7 @@ def render(folder: Path, values: Mapping[str, Any]) -> str:
 
 def write_page(text: str, target: Path) -> None:
     """Write a page, whole or not at all."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    temporary.write_bytes(text.encode("utf-8", "replace"))
-    os.replace(temporary, target)
+    write_text(target, text, errors="replace")
 
 
 def style_sheet() -> Markup:

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from osprey.system.files import write_bytes
+
 _WIDTH, _HEIGHT = 960, 560
 _LEFT, _RIGHT, _TOP, _BOTTOM = 100, 30, 60, 80
 _INK, _GRID, _LINE, _MARK = (40, 40, 40), (225, 225, 225), (160, 90, 20), (40, 40, 200)  # BGR
@@ -72,7 +74,7 @@ def line_chart(
     _write(picture, x_label, ((_LEFT + _WIDTH - _RIGHT) // 2, _HEIGHT - 20), anchor=0.5)
     done, encoded = cv2.imencode(".png", picture)
     assert done
-    path.write_bytes(encoded.tobytes())  # not imwrite, which takes no odd names
+    write_bytes(path, encoded.tobytes())  # not imwrite, which takes no odd names
 
 
 def _write(

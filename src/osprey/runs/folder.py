@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from contextlib import AbstractContextManager
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,8 @@ from osprey.config.parse import tree_of, typed
 from osprey.config.schema import TrainConfig
 from osprey.config.stamp import new_stamp
 from osprey.errors import UserError, nearest
-from osprey.system.locks import held
+from osprey.system.files import atomic_path, write_text
+from osprey.system.locks import FolderLock
 from osprey.system.plugins import refuse_untrusted, targets_in
 
 if TYPE_CHECKING:
@@ -78,9 +79,7 @@ class RunFolder:
         """Write a file of this run, whole or not at all."""
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, target)
+        write_text(target, text)
 
     def write_json(self, name: str, content: Any) -> None:
         """Write plain data as indented JSON."""
@@ -133,13 +132,13 @@ class RunFolder:
         table = pd.read_csv(self.path / "manifest.csv", dtype=str, keep_default_na=False)
         return complete(table, Path(root), str(self.path / "manifest.csv"))
 
-    def held(self) -> AbstractContextManager[None]:
+    def held(self) -> FolderLock:
         """Hold the run for this process alone; the system lets go when the process ends.
 
         Raises:
             UserError: Another process is training it.
         """
-        return held(self.path, f"run '{self.path}' is being trained by another process")
+        return FolderLock(self.path, f"run '{self.path}' is being trained by another process")
 
     def discard_if_empty(self) -> None:
         """Remove the folder of a run that was refused before it had learnt anything."""
@@ -153,13 +152,9 @@ class RunFolder:
 
     def publish(self, runs: Path) -> None:
         """Let ``runs/latest`` point here."""
-        link, temporary = runs / "latest", runs / f".latest.{os.getpid()}"
-        temporary.unlink(missing_ok=True)
-        try:
-            temporary.symlink_to(os.path.relpath(self.path, runs))
-            os.replace(temporary, link)
-        except OSError:  # file systems without links, or somebody's own folder called latest
-            temporary.unlink(missing_ok=True)
+        # File systems without links, or somebody's own folder called latest.
+        with suppress(OSError), atomic_path(runs / "latest") as partial:
+            partial.symlink_to(os.path.relpath(self.path, runs))
 
 
 def _all_runs(runs: Path) -> list[RunFolder]:

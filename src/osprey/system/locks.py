@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+
+from filelock import FileLock, Timeout
 
 from osprey.errors import UserError
 
 LOCK = ".lock"
 
 
-@contextmanager
-def held(folder: Path, refusal: str) -> Iterator[None]:
-    """Hold a folder for this process alone; the system lets go when the process ends.
+class FolderLock:
+    """Hold a folder for this process alone, as a context; entered, it refuses at once.
+
+    The system lets go when the process ends, however it ends. On file systems that have no locks,
+    as some network drives, two processes are not told apart.
 
     Args:
-        folder: Where the lock's file is kept.
+        folder: Where the lock's file is kept; it stays there.
         refusal: What to say where another process holds it.
-
-    Raises:
-        UserError: Another process holds it.
     """
-    try:
-        import fcntl
-    except ImportError:  # Windows: two processes on one folder are not told apart
-        yield
-        return
-    with (folder / LOCK).open("w") as file:
+
+    def __init__(self, folder: Path, refusal: str) -> None:
+        self.refusal = refusal
+        self.file = folder / LOCK
+        # No soft lock in place of a missing one: its file would outlive a killed process.
+        self.lock = FileLock(self.file, thread_local=False, fallback_to_soft=False)
+
+    def __enter__(self) -> FolderLock:
+        """Hold it.
+
+        Raises:
+            UserError: Another process holds it.
+            OSError: The folder cannot be written to.
+        """
+        self.file.touch()
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(refusal) from None
-        except OSError:  # nor on network drives without locks
+            self.lock.acquire(blocking=False)
+        except Timeout:
+            raise UserError(self.refusal) from None
+        except (OSError, NotImplementedError):  # a file system without locks
             pass
-        yield
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        """Let go."""
+        self.lock.release()

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import shutil
+import sys
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -27,6 +28,24 @@ def free_memory() -> int | None:
     """
     known = [x for x in (_of_machine(), _of_container()) if x is not None]
     return min(known) if known else None
+
+
+def total_memory() -> int | None:
+    """Bytes of memory the machine has, or None where that is not known (such as on Windows)."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def peak_memory() -> int | None:
+    """Most bytes of memory this process ever held, or None where that is not known (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, others KiB
 
 
 def _of_machine() -> int | None:

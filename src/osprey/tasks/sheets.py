@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from io import BytesIO
@@ -16,6 +15,7 @@ from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.imaging import Preprocess, resized
 from osprey.runs.folder import RunFolder
+from osprey.system.files import write_bytes
 from osprey.tasks.loading import make_data
 
 _STRIP = 18  # pixels of a tile's label
@@ -67,6 +67,4 @@ def write_jpeg(run: RunFolder, name: str, pixels: Pixels) -> None:
     Image.fromarray(pixels).save(encoded, "JPEG", quality=82)
     target = run.path / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    temporary.write_bytes(encoded.getvalue())
-    os.replace(temporary, target)
+    write_bytes(target, encoded.getvalue())

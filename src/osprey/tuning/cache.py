@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 
 from osprey import __version__
 from osprey.config.schema import TrainConfig
+from osprey.system.files import write_json
 from osprey.tasks.base import Task
 from osprey.tuning.autotune import Candidate
 from osprey.tuning.trial import Setting
@@ -63,13 +64,9 @@ def as_plain(found: list[Candidate], choice: Setting) -> dict[str, Any]:
 
 def remember(file: Path, found: list[Candidate], choice: Setting) -> None:
     """Remember; where the cache cannot be written to, the next run measures again."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
+    with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(as_plain(found, choice)), encoding="utf-8")
-        os.replace(temporary, file)
-    except OSError:
-        return
+        write_json(file, as_plain(found, choice))
 
 
 def recall(file: Path, ways: list[Setting]) -> tuple[list[Candidate], Setting] | None:

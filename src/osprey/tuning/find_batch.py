@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
 import torch
 
 from osprey.config.schema import TrainConfig
 from osprey.errors import UserError
+from osprey.system.memory import peak_memory
 from osprey.tasks.assemble import Assembly
 from osprey.tuning.autotune import defaults
 from osprey.tuning.memory import free_memory, is_out_of_memory
@@ -82,12 +82,8 @@ def _memory(device: torch.device) -> float:
     """Most memory held so far in MB: of the device, or of this process, which only grows."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
-    try:
-        import resource
-    except ImportError:  # Windows does not tell
-        return float("nan")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+    peak = peak_memory()
+    return float("nan") if peak is None else peak / 1e6
 
 
 def suggest_batch(found: list[BatchFigure]) -> int:

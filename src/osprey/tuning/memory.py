@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Callable
 
 import torch
 
 from osprey.config.schema import TrainConfig
 from osprey.errors import ConfigError
+from osprey.system.memory import total_memory
 from osprey.tasks.base import Task
 from osprey.tuning.trial import Setting, Trial
 
@@ -113,10 +113,9 @@ def fit_batch(
 
 
 def _total(device: torch.device) -> str:
+    total: int | None
     if device.type == "cuda":
         total = torch.cuda.get_device_properties(device).total_memory
-    elif hasattr(os, "sysconf"):
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     else:
-        return "memory"
-    return f"{total / 1e9:.0f} GB"
+        total = total_memory()
+    return "memory" if total is None else f"{total / 1e9:.0f} GB"

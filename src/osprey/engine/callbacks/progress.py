@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +20,7 @@ from osprey.engine.callbacks.data_wait import NAME as DATA_WAIT
 from osprey.engine.callbacks.data_wait import DataWait, advice
 from osprey.models.checkpoint import read_checkpoint, write_checkpoint
 from osprey.system.console import say
+from osprey.system.files import write_csv
 from osprey.system.memory import free_memory
 from osprey.tasks.plugin import MetricSpec
 
@@ -49,12 +49,7 @@ class MetricsTable(Callback):
         for name, value in sorted(trainer.callback_metrics.items()):
             row[name] = f"{float(value):.9g}"
         rows = [r for r in self.rows() if int(r["epoch"]) <= trainer.current_epoch]
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        with temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(row), restval="", extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows([*rows, row])
-        os.replace(temporary, self.path)
+        write_csv(self.path, list(row), ([r.get(name, "") for name in row] for r in [*rows, row]))
 
     def rows(self) -> list[dict[str, str]]:
         """The rows written so far."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from osprey.models.checkpoint import (
 from osprey.models.pixels import Normalise
 from osprey.runs.folder import RunFolder
 from osprey.system.devices import pick_device
+from osprey.system.files import write_csv
 from osprey.tasks.classification.metrics import per_class_report, scalar_metrics
 from osprey.tasks.classification.probe.features import FeatureStore
 from osprey.tasks.classification.probe.linear_probe import linear_head
@@ -111,16 +110,16 @@ def write_predictions(
     """
     probabilities = (outputs.logits.double() / temperature).softmax(dim=1).numpy()
     best = probabilities.argmax(axis=1)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "label", "predicted", "score", *(f"p:{c}" for c in classes)])
+
+    def rows() -> Iterator[list[str]]:
         for i, sample in enumerate(outputs.paths):
             p = probabilities[i]
             label, predicted = classes[int(outputs.targets[i])], classes[int(best[i])]
             row = [f"{value:.8g}" for value in np.concatenate([[p[best[i]]], p])]
-            writer.writerow([sample, label, predicted, *row])
-    os.replace(temporary, path)
+            yield [sample, label, predicted, *row]
+
+    header = ["path", "label", "predicted", "score", *(f"p:{c}" for c in classes)]
+    write_csv(path, header, rows())
 
 
 def calibrate(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from osprey.errors import UnreadableImage, UserError
 from osprey.runs.folder import RunFolder
+from osprey.system.files import atomic_path
 
 if TYPE_CHECKING:
     from osprey.tasks.classification.predictor import Prediction, Predictor
@@ -66,14 +66,12 @@ def _many(predictor: Predictor, photos: Sequence[Path], output: Path, form: str 
             yield prediction
 
     started = time.perf_counter()
-    temporary = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
+    with (
+        atomic_path(output) as partial,
         # Names that are no UTF-8, as old cards have them, are written with escapes.
-        with temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            writer(file, seen(), predictor.classes)
-        os.replace(temporary, output)
-    finally:
-        temporary.unlink(missing_ok=True)
+        partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        writer(file, seen(), predictor.classes)
     rate = len(photos) / (time.perf_counter() - started)
     print(f"{len(photos)} photos, {rate:.0f} a second: {output}", file=sys.stderr)
     if failures:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from osprey.imaging.boxes import Detections
 from osprey.models.checkpoint import CheckpointMetadata
 from osprey.models.pixels import Normalise
 from osprey.system.devices import pick_device
+from osprey.system.files import write_csv
 from osprey.tasks.detection.placing import on_photos
 
 COLUMNS = ("path", "label", "score", "x", "y", "w", "h")
@@ -85,13 +84,12 @@ def true_boxes(manifest: Manifest, row: int, classes: Sequence[str]) -> Detectio
 
 def write_boxes(path: Path, outputs: BoxOutputs, classes: Sequence[str]) -> None:
     """One row a box found: path, label, score, and x, y, w, h in pixels from the top left."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
+
+    def rows() -> Iterator[list[str]]:
         for name, photo in zip(outputs.paths, outputs.found, strict=True):
             for box, score, label in zip(photo.boxes, photo.scores, photo.labels, strict=True):
                 x, y, right, bottom = (float(v) for v in box)
                 sides = (f"{v:.2f}" for v in (x, y, right - x, bottom - y))
-                writer.writerow([name, classes[int(label)], f"{score:.6g}", *sides])
-    os.replace(temporary, path)
+                yield [name, classes[int(label)], f"{score:.6g}", *sides]
+
+    write_csv(path, COLUMNS, rows())

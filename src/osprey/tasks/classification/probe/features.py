@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -22,6 +22,7 @@ from osprey.data.dataset import Batch, Photos
 from osprey.data.sampler import Key
 from osprey.models.pixels import Normalise
 from osprey.models.registry import Classifier, ModelSpec, head_prefixes
+from osprey.system.files import atomic_path
 
 _VERSION = "1"  # raise it when the same photos would give other features
 _KEPT = 24  # files; older ones make room
@@ -116,16 +117,14 @@ class FeatureStore:
         return torch.cat(values).clone()
 
     def _keep(self, file: Path, values: Tensor) -> None:
-        temporary = file.with_suffix(f".{os.getpid()}")
-        try:
+        # A full or read-only cache costs time, no more.
+        with suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
-            save_file({"values": values.contiguous()}, temporary)
-            os.replace(temporary, file)
+            with atomic_path(file) as partial:
+                save_file({"values": values.contiguous()}, partial)
             kept = sorted(self.folder.glob("*.safetensors"), key=lambda p: p.stat().st_mtime)
             for old in kept[:-_KEPT]:
                 old.unlink(missing_ok=True)
-        except OSError:
-            temporary.unlink(missing_ok=True)  # a full or read-only cache costs time, no more
 
 
 def _kept(file: Path, count: int) -> Tensor | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from osprey.data.formats import write_annotations
 from osprey.data.formats.table import Collector
+from osprey.system.files import atomic_path
 
 if TYPE_CHECKING:
     from osprey.tasks.detection.predict.answers import Answer
@@ -53,13 +54,9 @@ class BoxTable:
     def write(self, output: Path, form: str | None) -> None:
         """Write the file whole or not at all."""
         form = form or ("json" if output.suffix.lower() == ".json" else "csv")
-        temporary = output.with_name(f".{os.getpid()}.{output.name}")
-        try:
-            form = _FORMS.get(form, form)
-            write_annotations(self.found.done(), temporary, form, self.found.root)
-            os.replace(temporary, output)
-        finally:
-            temporary.unlink(missing_ok=True)
+        form = _FORMS.get(form, form)
+        with atomic_path(output, keep_name=True) as partial:
+            write_annotations(self.found.done(), partial, form, self.found.root)
 
 
 def _text(name: str) -> str:

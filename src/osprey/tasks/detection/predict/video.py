@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -14,6 +12,7 @@ from osprey.errors import UnreadableImage, UserError
 from osprey.imaging.drawing import draw_boxes
 from osprey.imaging.video import Video, VideoWriter, open_camera, open_video
 from osprey.runs.folder import RunFolder
+from osprey.system.files import write_json
 from osprey.tasks.detection.predict.photos import load_detector
 
 if TYPE_CHECKING:
@@ -100,12 +99,8 @@ def _records(found: Detections, classes: list[str]) -> list[dict[str, Any]]:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     # Names that are no UTF-8, as old cards have them, are written with escapes.
-    with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
-        json.dump(content, file, ensure_ascii=False)
-        file.write("\n")
-    os.replace(temporary, path)
+    write_json(path, content, indent=None, errors="backslashreplace")
 
 
 def _say(video: Video, asked: int, skipped: int, seconds: float) -> None:
