@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,12 +114,12 @@ class Recorder(Callback):
 
 
 def run(
-    folder: Path, *overrides: str, epochs: int = 1, **more: Any
+    folder: Path, *overrides: str, epochs: int = 1, watchers: Sequence[Callback] = (), **more: Any
 ) -> tuple[State, State, Recorder, Classification]:
     """Fit; the states before and after, what was seen on the way, and the task."""
     task, recorder = make_task(*overrides), Recorder()
     before = state(task)
-    make_trainer(folder, epochs, recorder, **more).fit(task, Batches(random_batches()))
+    make_trainer(folder, epochs, *watchers, recorder, **more).fit(task, Batches(random_batches()))
     return before, state(task), recorder, task
 
 

@@ -19,6 +19,7 @@ from osprey.engine.callbacks.data_wait import DataWait
 from osprey.engine.callbacks.progress import MetricsTable, Progress
 from osprey.engine.loggers.build import make_loggers
 from osprey.ensembling.averaging import gatherers
+from osprey.ensembling.ema import EMA
 from osprey.runs.folder import RunFolder
 from osprey.system.instantiate import call, instantiate, made
 from osprey.system.targets import check_arguments, import_target
@@ -42,7 +43,9 @@ def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
     """The Trainer of one run; it writes nowhere but into the run folder."""
     trainer = config.trainer
     wait, metrics = DataWait(), shown_metrics(config)
+    decay = config.callbacks.ema_decay
     callbacks: list[Callback] = [
+        *([] if decay is None else [EMA(decay)]),
         wait,
         MetricsTable(run.path / "metrics.csv"),
         Progress(wait, metrics, bar=config.callbacks.progress),

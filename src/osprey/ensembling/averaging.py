@@ -16,6 +16,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
+from osprey.ensembling.ema import validated_weights
 from osprey.models.checkpoint import METADATA_KEY, read_checkpoint, write_checkpoint
 from osprey.tasks.base import Task
 from osprey.tasks.registry import get_task
@@ -69,8 +70,11 @@ class _Gatherer(Callback):
         if not trainer.is_global_zero:
             return
         assert isinstance(pl_module, Task) and trainer.max_epochs is not None
-        network = pl_module.model if pl_module.ema is None else pl_module.ema.module
-        state = {key: value.detach().cpu() for key, value in network.state_dict().items()}
+        state = {
+            key.removeprefix("model."): value.detach().cpu().clone()
+            for key, value in validated_weights(trainer, pl_module).items()
+            if key.startswith("model.")
+        }
         content = {METADATA_KEY: pl_module.metadata.to_dict(), "state_dict": state}
         score = float(trainer.callback_metrics[get_task(pl_module.metadata.task).metrics[0].logged])
         self.gather(content, trainer.current_epoch + 1, trainer.max_epochs, score)

@@ -9,7 +9,6 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from osprey.config.schema import TaskConfig, TrainConfig
 from osprey.errors import ConfigError, UserError
@@ -22,6 +21,7 @@ from osprey.system.targets import import_target
 from osprey.tasks.optim import lightning_schedule, make_optimizer, make_scheduler
 
 T = TypeVar("T")
+RAW_WEIGHTS = "trained_state_dict"  # in checkpoints whose state_dict holds averaged weights
 
 
 def module_class(settings: TaskConfig, own: type[T]) -> type[T]:
@@ -66,23 +66,10 @@ class Task(pl.LightningModule):
                 "head is (as timm's models have)"
             )
         self._move_backbone(config.model.freeze != "backbone")
-        decay = config.callbacks.ema_decay
-        self.ema = (
-            AveragedModel(
-                model,
-                multi_avg_fn=get_ema_multi_avg_fn(decay),  # type: ignore[no-untyped-call]
-                use_buffers=True,
-            )
-            if decay is not None
-            else None
-        )
-        if self.ema is not None:
-            self.ema.requires_grad_(False)  # or DDP would wait for gradients that never come
 
     def forward(self, images: Tensor) -> Any:
-        """Model outputs for a uint8 batch [B, S, S, 3], by the averaged weights if any."""
-        model = self.ema if self.ema is not None and not self.training else self.model
-        return model(self.normalise(images))
+        """Model outputs for a uint8 batch [B, S, S, 3]."""
+        return self.model(self.normalise(images))
 
     def example_batch(self, count: int, size: int, device: torch.device) -> Any:
         """A batch like a loader's, always the same: image uint8 [count, size, size, 3]."""
@@ -108,12 +95,6 @@ class Task(pl.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": lightning_schedule(scheduler, interval, self.config.monitor),
         }
-
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """Step, then let the averaged weights follow."""
-        super().optimizer_step(*args, **kwargs)
-        if self.ema is not None:
-            self.ema.update_parameters(self.model)
 
     def on_train_start(self) -> None:
         """A run that goes on in mid-epoch is told of no epoch's start: apply freezing here too."""
@@ -168,3 +149,15 @@ class Task(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add our metadata; everything else in the file is tensors and plain data already."""
         checkpoint[METADATA_KEY] = self.metadata.to_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Checkpoints once held averaged weights under names of their own."""
+        state: dict[str, Any] = checkpoint["state_dict"]
+        old = "ema.module."
+        if any(key.startswith(old) for key in state):
+            trained = {key: v for key, v in state.items() if not key.startswith("ema.")}
+            averaged = {
+                f"model.{key.removeprefix(old)}": v for key, v in state.items() if old in key
+            }
+            checkpoint[RAW_WEIGHTS] = trained
+            checkpoint["state_dict"] = {**trained, **averaged}

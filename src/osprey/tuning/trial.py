@@ -34,8 +34,6 @@ def lay_out(task: Task, setting: Setting) -> None:
     """Give the task's networks the setting's memory format and compilation, in place."""
     layout = torch.channels_last if setting.channels_last else torch.contiguous_format
     task.model.to(memory_format=layout)
-    if task.ema is not None:
-        task.ema.to(memory_format=layout)
     task.config.trainer.channels_last = setting.channels_last
     if setting.compile:
         task.model.compile()  # in place: the names in checkpoints stay as they are
@@ -83,8 +81,6 @@ class Trial:
         self.scaler.update()
         self.optimizer.zero_grad()
         self.scheduler.step()
-        if self.task.ema is not None:
-            self.task.ema.update_parameters(self.task.model)
         self.done += 1
         return float(loss.detach())
 

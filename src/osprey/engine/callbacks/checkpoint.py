@@ -12,7 +12,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, Checkpoint
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from osprey.errors import ConfigError, Interrupted
@@ -80,30 +80,55 @@ def monitored(trainer: pl.Trainer, name: str) -> float:
     return float(trainer.callback_metrics[name])
 
 
-class BestAndLast(Checkpoint):
+class BestAndLast(ModelCheckpoint):
     """``last.ckpt`` after every epoch, ``best.ckpt`` after the best by validation.
 
     Lightning's ModelCheckpoint saves the last only together with a new best, and acts on paths it
     finds in a checkpoint; this one keeps a single number there, so a run folder can be moved and a
-    stranger's cannot name files to remove. Lightning calls checkpoint callbacks after all others.
+    stranger's cannot name files to remove. ``best_model_path`` is where everybody looks for it.
+    Lightning calls checkpoint callbacks after all others.
     """
 
     def __init__(self, best: Path, last: Path, monitor: str, mode: str = "max") -> None:
         """Args: the two files, the logged figure that chooses the best, and which way it does."""
-        self.monitor = monitor
+        super().__init__(best.parent, best.stem, monitor=monitor, mode=mode)
         self.sign = 1.0 if mode == "max" else -1.0
         self.best = best
         self.last = last
         self.score = float("-inf")
 
+    @property
+    def state_key(self) -> str:
+        """A name that settings do not change: runs go on with others."""
+        return "BestAndLast"
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """The run folder is there already."""
+        self._point()
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save; every process takes part, as sharded models need."""
-        score = self.sign * monitored(trainer, self.monitor)
+        score = self.sign * monitored(trainer, str(self.monitor))
         better = score > self.score
         self.score = max(self.score, score)
         trainer.save_checkpoint(self.last)
         if better:
             trainer.save_checkpoint(self.best)
+            self.best_model_score = torch.tensor(self.sign * score)
+        self._point()
+
+    def _point(self) -> None:
+        for name, file in (("best_model_path", self.best), ("last_model_path", self.last)):
+            setattr(self, name, str(file) if file.is_file() else "")
+
+    def on_train_batch_end(self, *_: Any, **__: Any) -> None:
+        """Never within an epoch: `SaveOnSignal` does, where it is asked to."""
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Only once the epoch is over and everything has been logged."""
+
+    def on_exception(self, *_: Any, **__: Any) -> None:
+        """What is half done is not saved."""
 
     def state_dict(self) -> dict[str, Any]:
         """The best score so far."""

@@ -87,8 +87,6 @@ def fit_head(
     with torch.no_grad():
         head.weight.copy_(weight)
         head.bias.copy_(bias)
-    if task.ema is not None:
-        task.ema.module.load_state_dict(task.model.state_dict())
     if verbose:
         looks = f" of {views} views a photo" if views > 1 else ""
         say(
