@@ -23,6 +23,7 @@ from osprey.data.sampler import EvalBatchSampler, TrainBatchSampler, sampling_pr
 from osprey.data.stamps import file_stamps, list_digest
 from osprey.errors import UserError
 from osprey.imaging import Preprocess
+from osprey.system.instantiate import instantiate
 from osprey.system.memory import auto_workers, give_back
 
 
@@ -138,7 +139,7 @@ class DataModule(pl.LightningDataModule):
             limit = self.trainer.limit_train_batches  # whole batches, or 1.0 for all
             epoch = min(len(sampler), limit) if isinstance(limit, int) else len(sampler)
             sampler.start = done if done < epoch else 0
-        return self.loader(dataset, sampler)
+        return self.loader(dataset, sampler, self._collate())
 
     def train_batches(self) -> int:
         """Batches of a training epoch, without starting a loader."""
@@ -180,15 +181,34 @@ class DataModule(pl.LightningDataModule):
         """The test split."""
         return self.eval_dataloader("test")
 
-    def loader(self, dataset: Photos, sampler: Any) -> DataLoader[Batch]:
-        """The batches of ``dataset`` that ``sampler`` deals, by this machine's workers."""
+    def _collate(self) -> Callable[[Any], Any] | None:
+        """The user's own function from a list of samples to a training batch, if one is named.
+
+        Validation and test see batches as production makes them.
+        """
+        node = self.config.collate
+        if node is None:
+            return None
+        made: Callable[[Any], Any] = instantiate("data.collate", {**node, "_partial_": True})
+        return made
+
+    def loader(
+        self, dataset: Photos, sampler: Any, collate: Callable[[Any], Any] | None = None
+    ) -> DataLoader[Batch]:
+        """The batches of ``dataset`` that ``sampler`` deals, by this machine's workers.
+
+        Args:
+            dataset: The samples.
+            sampler: Deals batches of their keys.
+            collate: Makes a batch of a list of samples; None for the dataset's own way.
+        """
         workers = auto_workers() if self.config.num_workers is None else self.config.num_workers
         give_back()  # what it took to get here, before workers share it
         return DataLoader(
             cast("Dataset[Batch]", dataset),  # of samples, which are collated to batches
             batch_sampler=sampler,
             num_workers=workers,
-            collate_fn=dataset.collate,
+            collate_fn=collate or dataset.collate,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
             worker_init_fn=_start_worker if workers else None,
