@@ -11,15 +11,9 @@ import pytest
 
 from osprey.errors import CheckpointError, ConfigError
 from osprey.system.instantiate import instantiate
-from osprey.system.plugins import (
-    command_scope,
-    is_trusted,
-    load_plugins,
-    refuse_untrusted,
-    targets_in,
-    trust_targets,
-)
+from osprey.system.plugins import command_scope, load_plugins
 from osprey.system.targets import check_plain_type, import_target
+from osprey.system.trust import is_trusted, refuse_untrusted, targets_in, trust_targets
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from osprey.config.parse import FRAMEWORK, LIGHTNING, base_nodes, is_foreign
-from osprey.system.plugins import targets_in
 from osprey.system.targets import check_arguments, import_target, parameters_of
+from osprey.system.trust import targets_in
 
 _KNOWN = ("osprey.", "torch.optim.", "pytorch_lightning.Trainer")  # targets of Osprey's options
 # What Osprey fills in at run time, so that a node need not say it.

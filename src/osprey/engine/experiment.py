@@ -16,7 +16,7 @@ from osprey.errors import Interrupted, UserError
 from osprey.runs.folder import RunFolder
 from osprey.system.console import warn
 from osprey.system.launcher import Place, find_place
-from osprey.system.plugins import trust_targets
+from osprey.system.trust import trust_targets
 
 
 def train(cfg: DictConfig, overrides: Sequence[str]) -> tuple[RunFolder, dict[str, Any]]:

@@ -14,7 +14,7 @@ from osprey.engine.devices import process_count
 from osprey.errors import Interrupted, UserError
 from osprey.runs.folder import RunFolder
 from osprey.system.launcher import Place, find_place, is_first
-from osprey.system.plugins import trusted_packages
+from osprey.system.trust import trusted_packages
 
 
 def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:

@@ -24,7 +24,8 @@ from osprey.errors import ConfigError, DataError
 from osprey.runs.donor import check_donor, inherit, keep_split, knows_all
 from osprey.runs.folder import RunFolder, find_run
 from osprey.system.launcher import Place
-from osprey.system.plugins import load_plugins, trust_targets
+from osprey.system.plugins import load_plugins
+from osprey.system.trust import trust_targets
 from osprey.tasks.checks import check_own_classes, validate_run
 from osprey.tasks.registry import get_task
 

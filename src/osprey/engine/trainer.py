@@ -39,12 +39,11 @@ def _strategy(config: TrainConfig) -> str | Strategy:
     return "auto"
 
 
-def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
-    """The Trainer of one run; it writes nowhere but into the run folder."""
-    trainer = config.trainer
+def _callbacks(config: TrainConfig, run: RunFolder) -> list[Callback]:
+    """What every run has, then what the ``callbacks`` group names."""
     wait, metrics = DataWait(), shown_metrics(config)
     decay = config.callbacks.ema_decay
-    callbacks: list[Callback] = [
+    return [
         *([] if decay is None else [EMA(decay)]),
         wait,
         MetricsTable(run.path / "metrics.csv"),
@@ -54,6 +53,12 @@ def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
         BestAndLast(run.best, run.last, metrics[0].logged, metrics[0].mode),
         *make_callbacks(config, run, metrics[0]),
     ]
+
+
+def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
+    """The Trainer of one run; it writes nowhere but into the run folder."""
+    trainer = config.trainer
+    callbacks = _callbacks(config, run)
     ours: dict[str, Any] = {
         "default_root_dir": run.path,
         "accelerator": trainer.accelerator,

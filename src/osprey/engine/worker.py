@@ -7,7 +7,8 @@ from pathlib import Path
 
 from osprey.errors import Interrupted, UserError
 from osprey.runs.folder import RunFolder
-from osprey.system.plugins import load_installed, load_plugins, see_current_folder, trust_packages
+from osprey.system.plugins import load_installed, load_plugins, see_current_folder
+from osprey.system.trust import trust_packages
 
 
 def main() -> int:

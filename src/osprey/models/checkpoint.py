@@ -16,7 +16,7 @@ from osprey.models.folding import fold_batchnorm
 from osprey.models.foreign import is_foreign
 from osprey.models.registry import ModelSpec, build
 from osprey.system.files import atomic_path
-from osprey.system.plugins import refuse_untrusted, targets_in
+from osprey.system.trust import refuse_untrusted, targets_in
 
 METADATA_KEY = "osprey"  # where our plain metadata stand beside Lightning's own entries
 FORMAT = 1

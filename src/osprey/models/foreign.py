@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from osprey.errors import ConfigError
 from osprey.models.spec import IMAGENET, InputSettings, ModelSpec
 from osprey.system.instantiate import instantiate
-from osprey.system.plugins import one_line, refuse_untrusted, targets_in
+from osprey.system.plugins import one_line
+from osprey.system.trust import refuse_untrusted, targets_in
 
 _SIZE = 224  # pixels a side, where data.size says nothing
 

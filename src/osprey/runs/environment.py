@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from osprey.system.plugins import trusted_packages
+from osprey.system.trust import trusted_packages
 
 _PACKAGES = (
     *("osprey-vision", "torch", "torchvision", "pytorch-lightning", "hydra-core", "omegaconf"),

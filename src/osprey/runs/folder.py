@@ -20,7 +20,7 @@ from osprey.config.stamp import new_stamp
 from osprey.errors import UserError, nearest
 from osprey.system.files import atomic_path, write_text
 from osprey.system.locks import FolderLock
-from osprey.system.plugins import refuse_untrusted, targets_in
+from osprey.system.trust import refuse_untrusted, targets_in
 
 if TYPE_CHECKING:
     from osprey.data.manifest import Manifest

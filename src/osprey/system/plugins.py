@@ -1,8 +1,4 @@
-"""Packages of the user's own, and which names of classes may be followed.
-
-A command line may name any class. A file from elsewhere (checkpoint, run folder) may name only what
-is Osprey's, what an installed plugin brings, and what this command line trusts.
-"""
+"""Packages of the user's own: found, imported, and trusted for one command."""
 
 from __future__ import annotations
 
@@ -14,36 +10,24 @@ from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-from osprey.errors import CheckpointError, ConfigError, nearest
+from osprey.errors import ConfigError, nearest
+from osprey.system.trust import PURE_PACKAGES, set_trusted, trust_packages, trusted_packages
 
 ENTRY_POINTS = "osprey.plugins"
 CONFIGS = "configs"  # the folder of a plugin that joins Hydra's search path
 
-# Classes defined below these compute and do nothing else.
-_PURE = (
-    *("torch.optim.", "torch.nn.", "torchmetrics.", "timm.optim.", "timm.scheduler.", "timm.loss."),
-    *("pytorch_lightning.callbacks.", "pytorch_lightning.Trainer"),
-)
-# Of Osprey's own, what the options of its configuration name.
-_OWN = (
-    *("osprey.models.", "osprey.tasks.", "osprey.engine.loggers."),
-    "osprey.data.datamodule.DataModule",
-)
-_trusted: set[str] = set()
 _loaded: dict[str, ModuleType] = {}
 
 
 @contextmanager
 def command_scope() -> Iterator[None]:
     """One command's plugins and trust; afterwards all is as it was."""
-    trusted, loaded, path = set(_trusted), dict(_loaded), list(sys.path)
+    trusted, loaded, path = trusted_packages(), dict(_loaded), list(sys.path)
     try:
         yield
     finally:
-        _trusted.clear()
-        _trusted.update(trusted)
+        set_trusted(trusted)
         _loaded.clear()
         _loaded.update(loaded)
         sys.path[:] = path
@@ -71,7 +55,7 @@ def load_plugins(names: Sequence[str], key: str = "plugins") -> list[ModuleType]
         see_current_folder()
     found = []
     for name in names:
-        _trusted.add(name.partition(".")[0])
+        trust_packages([name.partition(".")[0]])
         found.append(_load(name, key))
     return found
 
@@ -88,7 +72,7 @@ def load_installed() -> list[ModuleType]:
         ConfigError: One raises while it is imported.
     """
     names = installed_plugins()
-    _trusted.update(name.partition(".")[0] for name in names)
+    trust_packages(name.partition(".")[0] for name in names)
     return [_load(name, "installed plugin") for name in names]
 
 
@@ -100,8 +84,7 @@ def loaded_plugins() -> dict[str, ModuleType]:
 def plugin_setting() -> list[str]:
     """What a later command must say to trust what this one does, as a word of it; or nothing."""
     installed = {name.partition(".")[0] for name in installed_plugins()}
-    pure = {name.partition(".")[0] for name in _PURE}
-    names = [n for n in trusted_packages() if n not in installed | pure | {"osprey"}]
+    names = [n for n in trusted_packages() if n not in installed | PURE_PACKAGES | {"osprey"}]
     return [f"plugins=[{','.join(names)}]"] if names else []
 
 
@@ -164,66 +147,3 @@ def _installed_names() -> Iterable[str]:
     from importlib.metadata import packages_distributions
 
     return packages_distributions()
-
-
-def is_trusted(target: str) -> bool:
-    """Whether a file from elsewhere may name ``target``."""
-    return target.partition(".")[0] in _trusted or target.startswith((*_OWN, *_PURE))
-
-
-def refuse_detour(key: str, target: str, found: object) -> None:
-    """Refuse a name that leads through a known package to something else, such as ``os.system``.
-
-    Raises:
-        ConfigError: Nobody vouches for it.
-    """
-    root = target.partition(".")[0]
-    home = str(getattr(found, "__module__", "")).partition(".")[0]
-    if root not in _trusted and home != root:
-        raise ConfigError(f"{key}._target_: '{target}' is not defined in '{root}'")
-
-
-def targets_in(node: Any) -> Iterator[str]:
-    """Every ``_target_`` anywhere below ``node``, which is plain data."""
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if key == "_target_":
-                yield str(value)
-            yield from targets_in(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from targets_in(value)
-
-
-def trust_packages(names: Iterable[str]) -> None:
-    """Trust packages for this command."""
-    _trusted.update(names)
-
-
-def trust_targets(node: Any) -> None:
-    """Trust the packages that this command's own configuration names, for this command."""
-    trust_packages(target.partition(".")[0] for target in targets_in(node))
-
-
-def trusted_packages() -> list[str]:
-    """Packages whose classes files may name, beside Osprey's own."""
-    return sorted(_trusted)
-
-
-def refuse_untrusted(where: str, targets: Iterable[str]) -> None:
-    """Refuse a file that names classes which this command line does not trust.
-
-    Args:
-        where: What names them, such as ``checkpoint 'best.ckpt'``.
-        targets: Dotted names.
-
-    Raises:
-        CheckpointError: One is neither Osprey's, a plugin's, nor trusted by the command.
-    """
-    for target in targets:
-        if not is_trusted(target):
-            package = target.partition(".")[0]
-            raise CheckpointError(
-                f"{where} names {target}, which is not Osprey's: add --plugin {package} "
-                f"(or plugins=[{package}]) if you trust it"
-            )

@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from osprey.errors import ConfigError, nearest
-from osprey.system.plugins import children, no_module, one_line, refuse_detour, see_current_folder
+from osprey.system.plugins import children, no_module, one_line, see_current_folder
+from osprey.system.trust import refuse_detour
 
 _KINDS: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false"}
 Parameters = Mapping[str, inspect.Parameter]
