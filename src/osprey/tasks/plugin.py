@@ -240,6 +240,12 @@ class TaskPlugin:
 
     # ------------------------------------------------------------ prediction
 
+    def load_network(self, run: RunFolder) -> nn.Module:
+        """The network of a run's best checkpoint, in evaluation mode on the CPU."""
+        from osprey.models.checkpoint import load_model
+
+        return load_model(run.best)[0]
+
     def predictor(
         self, checkpoint: Path, device: torch.device | None = None, **options: Any
     ) -> Any:
