@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import pytest
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+PLUGIN = REPOSITORY / "examples" / "plugin"
 COLOURS = {"blue": (40, 60, 200), "green": (40, 190, 60), "red": (210, 50, 40)}
 # The smallest detector; what it finds is next to nothing.
 TINY_BOXES = [
@@ -135,6 +137,22 @@ def my_pkg(here: Path) -> Iterator[Path]:
     yield here
     for name in [name for name in sys.modules if name.partition(".")[0] == "my_pkg"]:
         del sys.modules[name]  # the next test has a folder of its own
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel's content, as pip would install it."""
+    folder = tmp_path_factory.mktemp("plugin")
+    source = folder / "source"
+    ignored = shutil.ignore_patterns("__pycache__", ".*_cache", "dist", "runs")
+    shutil.copytree(PLUGIN, source, ignore=ignored)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+    made = subprocess.run([*build, str(source)], capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout + made.stderr
+    (wheel,) = folder.glob("*.whl")
+    site = folder / "site"
+    subprocess.run([sys.executable, "-m", "zipfile", "-e", str(wheel), str(site)], check=True)
+    return site
 
 
 def environment(**more: str) -> dict[str, str]:

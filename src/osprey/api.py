@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from osprey.errors import UserError
+from osprey.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from osprey.config.schema import TrainConfig
+    from osprey.tasks.plugin import TaskPlugin
+
+T = TypeVar("T")
 
 
 class Run:
@@ -81,27 +84,29 @@ class Run:
         return self._table(found, text=False)
 
     def model(self) -> nn.Module:
-        """The best checkpoint's network, a plain module in evaluation mode on the CPU."""
-        from osprey.models.checkpoint import load_model
+        """The best checkpoint's network, a plain module in evaluation mode on the CPU.
 
-        return load_model(self._folder.best)[0]
+        Raises:
+            UserError: There is no checkpoint yet, or this process does not trust what it names.
+        """
+        return self._task.load_network(self._folder)
 
     def predictor(self, **options: Any) -> Any:
         """What answers about files with the best checkpoint.
 
         Args:
             **options: Of the task's predictor, such as ``tta`` or ``min_score``.
-        """
-        from osprey.tasks.registry import DEFAULT_TASK, get_task
 
-        task = get_task(self._folder.task or DEFAULT_TASK)
-        return task.predictor(self._folder.best, **options)
+        Raises:
+            UserError: The task has none, or the checkpoint cannot be used.
+        """
+        return self._task.predictor(self._folder.best, **options)
 
     def predict(self, files: Iterable[str | Path], **options: Any) -> list[dict[str, Any]]:
         """One record a file, as ``osprey predict`` writes them.
 
         Args:
-            files: Photos.
+            files: Photos; one alone may be named without a list.
             **options: As for `predictor`.
 
         Returns:
@@ -109,8 +114,15 @@ class Run:
             that cannot be read.
         """
         predictor = self.predictor(**options)
-        answers = predictor.predict([Path(file) for file in files])
+        several = [files] if isinstance(files, str | Path) else files
+        answers = predictor.predict([Path(file) for file in several])
         return [answer.record(predictor.classes) for answer in answers]
+
+    @cached_property
+    def _task(self) -> TaskPlugin:
+        from osprey.tasks.registry import DEFAULT_TASK, get_task
+
+        return get_task(self._folder.task or DEFAULT_TASK)
 
     def _table(self, name: str, *, text: bool = True) -> pd.DataFrame:
         import pandas as pd
@@ -141,6 +153,8 @@ def train(overrides: Sequence[str] = ()) -> Run:
     from osprey.config.compose import run_hydra
     from osprey.runs.donor import with_runs_named
 
+    if any(word in ("-m", "--multirun") for word in overrides):
+        raise ConfigError("osprey.train trains one run: call it once for each, without --multirun")
     words = with_runs_named(overrides)
     if any(word.startswith("resume=") and word != "resume=null" for word in words):
         return Run(resume(words).path)
@@ -150,7 +164,7 @@ def train(overrides: Sequence[str] = ()) -> Run:
         found.append(train_composed(cfg)[0].path)
 
     run_hydra("train", words, job, PROGRAM)
-    return Run(found[0])
+    return Run(_first(found, overrides))
 
 
 def evaluate(overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -170,6 +184,14 @@ def evaluate(overrides: Sequence[str] = ()) -> dict[str, Any]:
 
     found: list[dict[str, Any]] = []
     run_hydra("eval", overrides, lambda cfg: found.append(evaluate_composed(cfg)), "osprey eval")
+    return _first(found, overrides)
+
+
+def _first(found: list[T], overrides: Sequence[str]) -> T:
+    """What the one job gave; flags such as ``--cfg`` print and run none."""
+    if not found:
+        flags = " ".join(word for word in overrides if word.startswith("-"))
+        raise ConfigError(f"nothing was run: leave out {flags}")
     return found[0]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, TINY, environment, only_run, run_process
 
-KINDS = ["model"]
+KINDS = ["model", "task"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -32,6 +32,7 @@ def test_its_own_test_passes_and_it_trains(kind: str, here: Path, photos: Path, 
 
     words = [word for word in TINY if not word.startswith("model.")]
     words += ["data=folder", f"data.root={photos}", "trainer.max_epochs=1"]
+    words += [] if kind == "model" else ["model=simple_cnn"]
     result = run_process([*train[1:], *words], here)
     assert result.code == 0, result.err
     assert "reef_net." in (only_run(here) / "config.yaml").read_text()
@@ -84,6 +85,7 @@ def test_it_writes_over_nothing(here: Path, osprey) -> None:  # type: ignore[no-
         ),
         (("model", "torch"), "'torch' is the name of an installed package: choose another name"),
         (("model", "osprey"), "'osprey' is the name of an installed package: choose another name"),
+        (("task", "detection"), "there is a task 'detection' already: choose another name"),
         (("modle", "reef"), "there is no 'modle' to write; did you mean 'model'?"),
         (
             ("model",),

@@ -8,26 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-import pytest
-from conftest import REPOSITORY, environment
-
-PLUGIN = REPOSITORY / "examples" / "plugin"
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel's content, as pip would install it."""
-    folder = tmp_path_factory.mktemp("plugin")
-    source = folder / "source"
-    ignored = shutil.ignore_patterns("__pycache__", ".*_cache", "dist", "runs")
-    shutil.copytree(PLUGIN, source, ignore=ignored)
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
-    made = subprocess.run([*build, str(source)], capture_output=True, text=True)
-    assert made.returncode == 0, made.stdout + made.stderr
-    (wheel,) = folder.glob("*.whl")
-    site = folder / "site"
-    subprocess.run([sys.executable, "-m", "zipfile", "-e", str(wheel), str(site)], check=True)
-    return site
+from conftest import PLUGIN, REPOSITORY, environment
 
 
 def test_the_wheel_is_whole(site: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,10 @@ def test_foreign_code_is_neither_run_nor_imported(tmp_path: Path, monkeypatch: A
         {"temperature": "hot"},
         {"temperature": 0.0},
         {"temperature": float("nan")},
+        {"classes": []},
+        {"outputs": 0},
+        {"outputs": True},
+        {"outputs": "one"},
         {"model": {"factory": "simple_cnn", "name": ["x"], "options": {}}},
         {"model": {"factory": "simple_cnn", "name": "simple_cnn", "options": [1]}},
     ],
@@ -225,6 +230,18 @@ def test_facts_that_are_missing(tmp_path: Path, name: str) -> None:
         assert refusal(saved | {"osprey": nothing}, tmp_path) == (
             "checkpoint 'X' lacks part of its description"
         )
+
+
+def test_a_network_without_one_output_a_class(tmp_path: Path) -> None:
+    path = tmp_path / "one.ckpt"
+    model = build(SPEC, 1)
+    state = {f"model.{key}": value for key, value in model.state_dict().items()}
+    torch.save({**content(outputs=1), "state_dict": state}, path)
+    loaded, metadata = load_model(path)
+    assert loaded(torch.rand(2, 3, 32, 32)).shape == (2, 1)
+    assert (metadata.num_outputs, len(metadata.classes)) == (1, 2)
+    assert metadata.to_dict()["outputs"] == 1
+    assert "outputs" not in replace(metadata, outputs=None).to_dict()
 
 
 def test_another_format(tmp_path: Path) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from osprey.errors import UnreadableImage
-from osprey.imaging import Preprocess, read_image
-from osprey.models.checkpoint import load_model
+from osprey.tasks.predictor import PhotoPredictor
+from reefkit.task import LightTask
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,15 @@ class Light:
     value: float | None
     failure: str | None = None
 
-    def record(self, classes: Any = None) -> dict[str, Any]:
+    def record(self, classes: Sequence[str]) -> dict[str, Any]:
         """Plain data: ``{"file", "light"}`` or ``{"file", "failure"}``."""
         if self.value is None:
             return {"file": self.file, "failure": self.failure}
         return {"file": self.file, "light": round(self.value, 6)}
 
 
-class LightPredictor:
-    """A trained light meter.
+class LightPredictor(PhotoPredictor[Light]):
+    """A trained light meter; loading, decoding and batches come with its base.
 
     Args:
         checkpoint: One of task=light.
@@ -44,21 +45,14 @@ class LightPredictor:
     """
 
     def __init__(self, checkpoint: Path, device: torch.device | None = None) -> None:
-        model, self.metadata = load_model(checkpoint)
-        self.device = device or torch.device("cpu")
-        self.model = model.to(self.device)
-        self.preprocess = Preprocess.from_dict(self.metadata.preprocess)
-        self.classes = self.metadata.classes
+        super().__init__(checkpoint, LightTask(), device)
 
-    def predict(self, files: Iterable[Path]) -> Iterator[Light]:
-        """Yield one answer a file, in order."""
-        for file in files:
-            try:
-                photo = read_image(file, min_side=self.preprocess.decode_side)
-            except UnreadableImage as error:
-                yield Light(str(file), None, str(error))
-                continue
-            pixels = self.preprocess.normalise(self.preprocess(photo)[None])
-            with torch.inference_mode():
-                answer = self.model(torch.from_numpy(pixels).to(self.device))
-            yield Light(str(file), float(answer[0, 0]))
+    def answers(self, files: Sequence[Path], inputs: NDArray[np.uint8]) -> list[Light]:
+        """The number of each prepared photo, uint8 [N, S, S, 3]."""
+        with torch.inference_mode():
+            found = self.model(self.images(inputs))[:, 0].tolist()
+        return [Light(str(file), value) for file, value in zip(files, found, strict=True)]
+
+    def unreadable(self, file: Path, failure: str) -> Light:
+        """No number."""
+        return Light(str(file), None, failure)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from osprey.errors import DataError, UserError, nearest
+from osprey.errors import DataError, nearest
 from osprey.reports.sections import commands, curves, shared_sections
 from osprey.tasks.plugin import MetricSpec, ReportPage, TaskPlugin
 
@@ -33,6 +30,7 @@ class LightTask(TaskPlugin):
     noun = "a light meter"
     metrics = (MetricSpec("mae", "mean error", higher_is_better=False),)
     formats = ("csv", "json")
+    columns = ("file", "light", "failure")
 
     def check_data(self, config: TrainConfig, manifest: Manifest) -> None:
         """The table must have the column, with a number in every row."""
@@ -130,26 +128,6 @@ class LightTask(TaskPlugin):
         from reefkit.light_predictor import LightPredictor
 
         return LightPredictor(checkpoint, device)
-
-    def predict(self, arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
-        """Print one photo's light, or write a table of many."""
-        answers = list(self.predictor(run.best).predict(photos))
-        if arguments.image:
-            if answers[0].failure:
-                raise UserError(answers[0].failure)
-            print(f"{answers[0].value:.4f}")
-            return 0
-        records = [answer.record() for answer in answers]
-        output = Path(arguments.output)
-        if (arguments.format or output.suffix.lstrip(".")) == "json":
-            output.write_text(json.dumps(records, indent=1), encoding="utf-8")
-        else:
-            import pandas as pd
-
-            pd.DataFrame(records, columns=["file", "light", "failure"]).to_csv(output, index=False)
-        failed = sum("failure" in record for record in records)
-        print(f"{len(records)} photos, {failed} could not be read: {output}", file=sys.stderr)
-        return 1 if failed and arguments.strict else 0
 
 
 def _numbers(part: Manifest, column: str) -> list[float]:

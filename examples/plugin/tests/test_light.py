@@ -32,7 +32,7 @@ def test_it_learns_and_answers(osprey: Call, survey: Path, tmp_path: Path) -> No
     table = pd.read_csv(tmp_path / "light.csv")
     assert len(table) == 54 and table["light"].std() > 0.05, "it depends on the photo"
     photo = table["file"].iloc[0]
-    alone = float(osprey("predict", "--image", photo))
+    alone = json.loads(osprey("predict", "--image", photo))["light"]
     assert alone == pytest.approx(table["light"].iloc[0], abs=1e-3)
 
 

@@ -11,6 +11,7 @@ from string import Template
 from osprey.commands.command_line import Parser
 from osprey.errors import ConfigError, UserError, nearest
 from osprey.system.console import say
+from osprey.tasks.registry import task_names
 
 _TEMPLATES = Path(__file__).with_name("new_package")  # one folder a kind
 KINDS = sorted(path.name for path in _TEMPLATES.iterdir() if path.is_dir())
@@ -30,6 +31,8 @@ def main(argv: list[str]) -> int:
         hint = nearest(arguments.kind, KINDS) or f" (one of {', '.join(KINDS)})"
         raise ConfigError(f"there is no '{arguments.kind}' to write{hint}")
     check_name(arguments.name)
+    if arguments.kind == "task" and arguments.name in task_names():
+        raise ConfigError(f"there is a task '{arguments.name}' already: choose another name")
     for path in write_package(arguments.kind, arguments.name, Path.cwd()):
         say(f"wrote   {path.relative_to(Path.cwd())}")
     say()

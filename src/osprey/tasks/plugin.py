@@ -48,6 +48,7 @@ class TaskPlugin:
         supports_video: ``predict --video`` and ``--camera``.
         supports_boxes: ``predict`` takes ``--min-score`` and ``--save-dir``.
         formats: What ``predict --format`` may be.
+        columns: Of a prediction's record, what ``predict --format csv`` writes.
         lacks: What the task has no part for, as the end of a sentence about a run; empty: nothing.
     """
 
@@ -65,6 +66,7 @@ class TaskPlugin:
     supports_video: ClassVar[bool] = False
     supports_boxes: ClassVar[bool] = False
     formats: ClassVar[tuple[str, ...]] = ()
+    columns: ClassVar[tuple[str, ...]] = ("file", "failure")
     lacks: ClassVar[str] = ""
 
     # ------------------------------------------------------------ before training
@@ -238,10 +240,19 @@ class TaskPlugin:
 
     # ------------------------------------------------------------ prediction
 
+    def load_network(self, run: RunFolder) -> nn.Module:
+        """The network of a run's best checkpoint, in evaluation mode on the CPU."""
+        from osprey.models.checkpoint import load_model
+
+        return load_model(run.best)[0]
+
     def predictor(
         self, checkpoint: Path, device: torch.device | None = None, **options: Any
     ) -> Any:
         """What answers about photos with a trained model: ``predictor.predict(files)``.
+
+        `osprey.tasks.predictor.PhotoPredictor` is a base for it: what it says of a photo has a
+        ``record(classes)``, plain data, and ``failure``, why a file cannot be read.
 
         Args:
             checkpoint: One of the task's.
@@ -259,6 +270,9 @@ class TaskPlugin:
     def predict(self, arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
         """Answer about photos as ``osprey predict`` says; returns the exit code.
 
+        One photo's record is printed as JSON, those of a folder become a table. A task that
+        overrides this prints and writes in its own way.
+
         Args:
             arguments: The command line.
             run: Whose best checkpoint answers.
@@ -267,10 +281,17 @@ class TaskPlugin:
         Raises:
             UserError: The task has no predictor.
         """
-        raise UserError(
-            f"run '{run.path}' was trained for task={self.name}, which has no predictor: give its "
-            "task a TaskPlugin (docs/extend.md)"
-        )
+        if type(self).predictor is TaskPlugin.predictor:
+            raise UserError(
+                f"run '{run.path}' was trained for task={self.name}, which has no predictor: give "
+                "its task a TaskPlugin (docs/extend.md)"
+            )
+        from osprey.system.devices import pick_device
+        from osprey.tasks.answers import answer_photos
+
+        # One photo is answered sooner without waking a GPU; many are worth it.
+        predictor = self.predictor(run.best, pick_device("cpu" if arguments.image else "auto"))
+        return answer_photos(arguments, photos, predictor, self.columns)
 
     def predict_video(self, arguments: argparse.Namespace, run: RunFolder) -> int:
         """Answer about the frames of ``--video`` or ``--camera``; returns the exit code."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 
 from osprey.config.schema import TrainConfig
-from osprey.errors import CheckpointError, UserError, nearest
+from osprey.errors import CheckpointError, UserError
 from osprey.system.plugins import loaded_plugins
 from osprey.tasks.plugin import MetricSpec, TaskPlugin
 
@@ -49,8 +49,8 @@ def get_task(name: str) -> TaskPlugin:
     known = _known()
     if name not in known:
         raise UserError(
-            f"there is no task '{name}' here{nearest(name, known)}; if a package brings it, "
-            "install it, or add --plugin PACKAGE (plugins=[PACKAGE])"
+            f"there is no task '{name}' here: install the package that brings it, or add "
+            "--plugin PACKAGE (plugins=[PACKAGE])"
         )
     return _load(name, known[name])
 

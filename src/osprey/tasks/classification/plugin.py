@@ -48,6 +48,7 @@ class ClassificationTask(TaskPlugin):
     supports_from_run = True
     supports_tta = True
     formats = ("csv", "json", "submission")
+    columns = ("file", "label", "score", "failure")
 
     def build_module(
         self,
@@ -166,4 +167,4 @@ class ClassificationTask(TaskPlugin):
         """Print one photo's class, or write a table of many."""
         from osprey.tasks.classification.predict import predict_classes
 
-        return predict_classes(arguments, run, photos)
+        return predict_classes(arguments, run, photos, self.columns)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,12 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from osprey.errors import UnreadableImage
-from osprey.imaging import Preprocess, read_image
-from osprey.models.checkpoint import load_model
 from osprey.tasks.classification.plugin import ClassificationTask
 from osprey.tasks.classification.tta import ask, merge_views
-from osprey.tasks.registry import check_task
+from osprey.tasks.predictor import PhotoPredictor
 
 
 @dataclass(frozen=True)
@@ -53,8 +47,8 @@ class Prediction:
         return {"file": self.file, "label": label, "score": round(score, 6), "top": top}
 
 
-class Predictor:
-    """A trained model and its preprocessing, ready to be asked.
+class Predictor(PhotoPredictor[Prediction]):
+    """A trained classifier and its preprocessing, ready to be asked.
 
     Args:
         checkpoint: One of Osprey's checkpoints.
@@ -68,41 +62,21 @@ class Predictor:
     def __init__(
         self, checkpoint: Path, device: torch.device | None = None, tta: str = "none"
     ) -> None:
+        super().__init__(checkpoint, ClassificationTask(), device)
         self.tta = tta
-        model, self.metadata = load_model(checkpoint)
-        task = ClassificationTask()
-        check_task(self.metadata.task, task, checkpoint)
-        task.check_checkpoint(self.metadata, checkpoint)
-        self.device = device or torch.device("cpu")
-        # Channels last is the order the bytes come in, and the quicker one for convolutions.
-        self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.preprocess = Preprocess.from_dict(self.metadata.preprocess)
-        self.classes = self.metadata.classes
 
     def probabilities(self, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Tempered probabilities float32 [N, C] of prepared photos uint8 [N, S, S, 3]."""
-        images = torch.from_numpy(self.preprocess.normalise(inputs)).to(self.device)
         with torch.inference_mode():
-            logits = ask(self.model, images, self.tta)
+            logits = ask(self.model, self.images(inputs), self.tta)
         tempered = merge_views(logits, self.metadata.temperature) / self.metadata.temperature
         return cast("NDArray[np.float32]", tempered.softmax(dim=1).cpu().numpy())
 
-    def predict(self, files: Iterable[Path], batch_size: int = 32) -> Iterator[Prediction]:
-        """Yield one prediction a file, in order, in memory that does not grow with their number."""
-        remaining = iter(files)
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            while chunk := list(islice(remaining, batch_size)):
-                prepared = list(pool.map(self._prepare, chunk))
-                readable = [p for p in prepared if not isinstance(p, str)]
-                found = iter(self.probabilities(np.stack(readable)) if readable else ())
-                for file, item in zip(chunk, prepared, strict=True):
-                    if isinstance(item, str):
-                        yield Prediction(str(file), None, item)
-                    else:
-                        yield Prediction(str(file), next(found))
+    def answers(self, files: Sequence[Path], inputs: NDArray[np.uint8]) -> list[Prediction]:
+        """Each photo's probabilities."""
+        found = self.probabilities(inputs)
+        return [Prediction(str(file), p) for file, p in zip(files, found, strict=True)]
 
-    def _prepare(self, file: Path) -> NDArray[np.uint8] | str:
-        try:
-            return self.preprocess(read_image(file, min_side=self.preprocess.decode_side))
-        except UnreadableImage as error:
-            return str(error)
+    def unreadable(self, file: Path, failure: str) -> Prediction:
+        """No probabilities."""
+        return Prediction(str(file), None, failure)

@@ -60,6 +60,12 @@ class BoxPrediction:
             )
         ]
 
+    def record(self, classes: Sequence[str]) -> dict[str, Any]:
+        """The prediction as plain data: file and detections, or file and failure."""
+        if self.failure is not None:
+            return {"file": self.file, "failure": self.failure}
+        return {"file": self.file, "detections": self.boxes(classes)}
+
 
 def sides(corners: NDArray[np.float32]) -> list[float]:
     """Corners as ``[x, y, w, h]``, to hundredths of a pixel."""

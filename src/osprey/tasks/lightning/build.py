@@ -12,10 +12,13 @@ from torch.optim import Optimizer
 from osprey.config.parse import LIGHTNING
 from osprey.config.schema import OptimizerConfig, SchedulerConfig, TrainConfig
 from osprey.data.manifest import Manifest
+from osprey.errors import CheckpointError
 from osprey.imaging import Preprocess
+from osprey.models.checkpoint import read_checkpoint
 from osprey.models.foreign import foreign_input
 from osprey.models.registry import ModelSpec
 from osprey.models.weights import build_pretrained
+from osprey.runs.folder import RunFolder
 from osprey.system.instantiate import instantiate
 from osprey.system.targets import import_target, parameters_of
 from osprey.tasks.loading import make_data, make_preprocess, model_spec
@@ -115,3 +118,23 @@ def build_own(config: TrainConfig, manifest: Manifest | None) -> OwnParts:
 def _network(config: TrainConfig, num_classes: int) -> nn.Module:
     """The ``model`` group's network, pretrained weights included."""
     return build_pretrained(model_spec(config.model), num_classes, config.model.pretrained)[0]
+
+
+def load_own(run: RunFolder) -> pl.LightningModule:
+    """The module of a finished run, with the best epoch's weights, in evaluation mode on the CPU.
+
+    Raises:
+        UserError: Its class is not trusted or cannot be made, or the weights do not fit it.
+    """
+    content = read_checkpoint(run.best)
+    config = run.load_config()
+    manifest = None if config.data.is_foreign else run.load_manifest(config.data.root)
+    module = build_own(config, manifest).module
+    try:
+        module.load_state_dict(content["state_dict"])
+    except RuntimeError:
+        target = config.task.target
+        raise CheckpointError(
+            f"checkpoint '{run.best}': its tensors do not fit '{target}'"
+        ) from None
+    return module.eval()

@@ -12,6 +12,8 @@ from osprey.tasks.plugin import MetricSpec, ReportPage, TaskPlugin
 if TYPE_CHECKING:
     import argparse
 
+    from torch import nn
+
     from osprey.config.schema import TrainConfig
     from osprey.data.manifest import Manifest
     from osprey.reports.run_record import RunRecord
@@ -70,6 +72,12 @@ class LightningTask(TaskPlugin):
         from osprey.tasks.lightning.report import report_page
 
         return report_page(record)
+
+    def load_network(self, run: RunFolder) -> nn.Module:
+        """The LightningModule itself, with the best epoch's weights."""
+        from osprey.tasks.lightning.build import load_own
+
+        return load_own(run)
 
     def predict(self, arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
         """A LightningModule alone does not say how a photo becomes its input.

@@ -1,0 +1,123 @@
+"""Answers about photos as ``osprey predict`` gives them: a line for one, a table for many."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from osprey.errors import UnreadableImage
+from osprey.system.files import atomic_path
+
+if TYPE_CHECKING:
+    from osprey.tasks.predictor import Answer, PhotoPredictor
+
+Writer = Callable[[TextIO, Iterable[Any], list[str]], None]  # file, answers, classes
+
+
+def answer_photos(
+    arguments: argparse.Namespace,
+    photos: Sequence[Path],
+    predictor: PhotoPredictor[Any],
+    columns: Sequence[str],
+) -> int:
+    """Print the record of one photo as JSON, or write those of many as a table.
+
+    Args:
+        arguments: The command line.
+        photos: What is asked about.
+        predictor: What answers.
+        columns: Of a CSV.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UnreadableImage: The one photo cannot be read.
+    """
+    model = predictor.metadata.model.name
+    print(f"model: {predictor.checkpoint} ({model})", file=sys.stderr)
+    if arguments.image:
+        answer = next(predictor.predict(photos))
+        if answer.failure is not None:
+            raise UnreadableImage(answer.failure)
+        print(json.dumps(answer.record(predictor.classes), ensure_ascii=False))
+        return 0
+    failed = write_answers(
+        predictor, photos, Path(arguments.output), arguments.format, record_writers(columns)
+    )
+    return 1 if failed and arguments.strict else 0
+
+
+def write_answers(
+    predictor: PhotoPredictor[Any],
+    photos: Sequence[Path],
+    output: Path,
+    form: str | None,
+    writers: Mapping[str, Writer],
+    lacking: str = "answer",
+) -> int:
+    """Write a table whole or not at all.
+
+    Args:
+        predictor: What answers.
+        photos: What is asked about.
+        output: The file.
+        form: One of ``writers``; None: JSON or CSV by the file's ending.
+        writers: Each writes the answers it is given to an open file.
+        lacking: What a photo that cannot be read is left without.
+
+    Returns:
+        How many photos could not be read.
+    """
+    kind = form or ("json" if output.suffix.lower() == ".json" else "csv")
+    failures: list[str] = []
+
+    def seen() -> Iterable[Answer]:
+        for answer in predictor.predict(photos):
+            if answer.failure is not None:
+                failures.append(answer.failure)
+            yield answer
+
+    started = time.perf_counter()
+    with (
+        atomic_path(output) as partial,
+        # Names that are no UTF-8, as old cards have them, are written with escapes.
+        partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        writers[kind](file, seen(), predictor.classes)
+    rate = len(photos) / (time.perf_counter() - started)
+    print(f"{len(photos)} photos, {rate:.0f} a second: {output}", file=sys.stderr)
+    if failures:
+        print(
+            f"{len(failures)} could not be read and have no {lacking}, first: {failures[0]}",
+            file=sys.stderr,
+        )
+    return len(failures)
+
+
+def record_writers(columns: Sequence[str]) -> dict[str, Writer]:
+    """Writers of records: ``csv`` with these columns, ``json`` with all that they hold."""
+
+    def write_csv(file: TextIO, answers: Iterable[Answer], classes: list[str]) -> None:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for answer in answers:
+            record = answer.record(classes)
+            writer.writerow([record.get(key, "") for key in columns])
+
+    return {"csv": write_csv, "json": _write_json}
+
+
+def _write_json(file: TextIO, answers: Iterable[Answer], classes: list[str]) -> None:
+    """A JSON array written record by record, so that a million photos need no memory."""
+    file.write("[")
+    for number, answer in enumerate(answers):
+        record = json.dumps(answer.record(classes), ensure_ascii=False)
+        file.write((",\n " if number else "\n ") + record)
+    file.write("\n]\n")

@@ -1,0 +1,100 @@
+"""What predictors share: a trained network, its preprocessing, and photos in batches."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from osprey.errors import UnreadableImage
+from osprey.imaging import Preprocess, read_image
+from osprey.models.checkpoint import load_model
+from osprey.tasks.plugin import TaskPlugin
+from osprey.tasks.registry import check_task
+
+
+class Answer(Protocol):
+    """What a predictor says of one file."""
+
+    @property
+    def failure(self) -> str | None:
+        """Why the file cannot be read, or None."""
+        ...
+
+    def record(self, classes: Sequence[str]) -> dict[str, Any]:
+        """The answer as plain data: ``{"file", ...}``, or ``{"file", "failure"}``."""
+        ...
+
+
+A = TypeVar("A", bound=Answer)
+
+
+class PhotoPredictor(ABC, Generic[A]):
+    """A trained network, asked about photos prepared as in validation.
+
+    Args:
+        checkpoint: One of Osprey's checkpoints.
+        task: The task that it must be of.
+        device: Where to compute; the CPU unless told otherwise.
+
+    Raises:
+        CheckpointError: The checkpoint is refused, or is another task's.
+    """
+
+    def __init__(
+        self, checkpoint: Path, task: TaskPlugin, device: torch.device | None = None
+    ) -> None:
+        self.checkpoint = checkpoint
+        model, self.metadata = load_model(checkpoint)
+        check_task(self.metadata.task, task, checkpoint)
+        task.check_checkpoint(self.metadata, checkpoint)
+        self.device = device or torch.device("cpu")
+        # Channels last is the order the bytes come in, and the quicker one for convolutions.
+        self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.preprocess = Preprocess.from_dict(self.metadata.preprocess)
+        self.classes = self.metadata.classes
+
+    @abstractmethod
+    def answers(self, files: Sequence[Path], inputs: NDArray[np.uint8]) -> Iterable[A]:
+        """One answer a photo.
+
+        Args:
+            files: The N photos.
+            inputs: The same, prepared: uint8 [N, S, S, 3].
+        """
+
+    @abstractmethod
+    def unreadable(self, file: Path, failure: str) -> A:
+        """The answer about a file that cannot be read."""
+
+    def images(self, inputs: NDArray[np.uint8]) -> Tensor:
+        """What the network takes: prepared photos uint8 [N, S, S, 3] as float [N, 3, S, S]."""
+        return torch.from_numpy(self.preprocess.normalise(inputs)).to(self.device)
+
+    def predict(self, files: Iterable[Path], batch_size: int = 32) -> Iterator[A]:
+        """Yield one answer a file, in order, in memory that does not grow with their number."""
+        remaining = iter(files)
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            while chunk := list(islice(remaining, batch_size)):
+                prepared = list(pool.map(self._prepare, chunk))
+                pairs = zip(chunk, prepared, strict=True)
+                good = [(file, item) for file, item in pairs if not isinstance(item, str)]
+                names, inputs = [file for file, _ in good], [item for _, item in good]
+                found = iter(self.answers(names, np.stack(inputs)) if good else ())
+                for file, item in zip(chunk, prepared, strict=True):
+                    yield self.unreadable(file, item) if isinstance(item, str) else next(found)
+
+    def _prepare(self, file: Path) -> NDArray[np.uint8] | str:
+        try:
+            return self.preprocess(read_image(file, min_side=self.preprocess.decode_side))
+        except UnreadableImage as error:
+            return str(error)
