@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from osprey.models.detection.detector import Detector
+from osprey.models.traits import traits_of
 
 _SIDE = 96  # pixels of the photo watched on its way
 _TOLERANCE = 1e-3  # of the largest output: far above rounding, far below a pair wrongly folded
@@ -41,7 +41,7 @@ def fold_batchnorm(model: nn.Module) -> int:
     photo = torch.linspace(-2, 2, 3 * _SIDE**2, dtype=next(model.parameters()).dtype)
     photo = photo.view(1, 3, _SIDE, _SIDE)
     model.eval()
-    ask = model.raw if isinstance(model, Detector) else model
+    ask = traits_of(model).raw
     try:
         with torch.no_grad():
             pairs, before = _watch(model, ask, photo)

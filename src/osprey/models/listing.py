@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 from dataclasses import dataclass
-from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from osprey.models.detection.detector import Detector
 from osprey.models.detection.spec import WHOLE
 from osprey.models.registry import ModelSpec, build, input_settings
+from osprey.models.traits import traits_of
 
 
 @dataclass(frozen=True)
@@ -53,23 +51,6 @@ def measure(name: str) -> Cost:
         model = build(spec, num_classes).eval()
         images = torch.empty(1, 3, settings.size, settings.size)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        _pass(model, images)
+        traits_of(model).run_layers(images)
     parameters = sum(p.numel() for p in model.parameters())
     return Cost(parameters, counter.get_total_flops() // 2, settings.size)
-
-
-def _pass(model: nn.Module, images: Tensor) -> None:
-    """All of a network's layers; of one that looks twice, at as many places as it would."""
-    if not isinstance(model, Detector):
-        model(images)
-        return
-    network = cast(Any, model.network)
-    if not hasattr(network, "roi_heads"):
-        model.raw(images)
-    else:
-        side = network.roi_heads.box_roi_pool.output_size
-        places = torch.empty(
-            network.rpn.post_nms_top_n(), network.backbone.out_channels, *side, device="meta"
-        )
-        network.rpn.head(list(network.backbone(images).values()))
-        network.roi_heads.box_predictor(network.roi_heads.box_head(places))

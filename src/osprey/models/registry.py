@@ -8,16 +8,15 @@ plugin vouches for it (`osprey.system.plugins`), so no checkpoint makes Osprey i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
 from osprey.errors import ConfigError, UserError, nearest
-from osprey.models.detection.detector import Detector
 from osprey.models.detection.spec import check_detector, detector_input
-from osprey.models.ensemble import OPTIONS, Ensemble, member_specs
+from osprey.models.ensemble import Ensemble, member_specs
 from osprey.models.foreign import build_foreign, check_foreign, foreign_input, is_foreign
 from osprey.models.pointwise import without_strides
 from osprey.models.simple_cnn import SimpleCNN
@@ -26,6 +25,8 @@ from osprey.models.spec import InputSettings as InputSettings
 from osprey.models.spec import ModelSpec as ModelSpec
 from osprey.models.timm_models import OPTIONS as TIMM_OPTIONS
 from osprey.models.timm_models import build_timm, timm_input
+from osprey.models.traits import head_prefixes as head_prefixes
+from osprey.models.traits import traits_of
 
 _CNN_OPTIONS = ("width", "drop_rate")
 
@@ -73,18 +74,33 @@ def _ensemble_input(spec: ModelSpec) -> InputSettings:
     return replace(first, size=max(size for _, size in members))
 
 
-_FACTORIES: dict[
-    str,
-    tuple[
-        Callable[[ModelSpec, int], nn.Module],
-        Callable[[ModelSpec], InputSettings],
-        tuple[str, ...],
-    ],
-] = {
-    "simple_cnn": (_cnn, _cnn_input, _CNN_OPTIONS),
-    "timm": (build_timm, timm_input, TIMM_OPTIONS),
-    "ensemble": (_ensemble, _ensemble_input, OPTIONS),
-    "detector": (_detector, detector_input, ()),
+def _check_options(spec: ModelSpec, allowed: tuple[str, ...]) -> None:
+    for key, value in spec.options.items():
+        if key not in allowed:
+            raise ConfigError(f"model.options: '{key}' cannot be set{nearest(key, allowed)}")
+        if not isinstance(value, bool | int | float | str):
+            raise ConfigError(f"model.options: '{key}' must be a number, a word, true or false")
+
+
+def _check_ensemble(spec: ModelSpec) -> None:
+    for member, _ in member_specs(spec):
+        check_spec(member)
+
+
+@dataclass(frozen=True)
+class Factory:
+    """How the networks of one factory are built, what they take, and what may be set of them."""
+
+    build: Callable[[ModelSpec, int], nn.Module]
+    input_settings: Callable[[ModelSpec], InputSettings]
+    check: Callable[[ModelSpec], None]
+
+
+_FACTORIES = {
+    "simple_cnn": Factory(_cnn, _cnn_input, lambda spec: _check_options(spec, _CNN_OPTIONS)),
+    "timm": Factory(build_timm, timm_input, lambda spec: _check_options(spec, TIMM_OPTIONS)),
+    "ensemble": Factory(_ensemble, _ensemble_input, _check_ensemble),
+    "detector": Factory(_detector, detector_input, check_detector),
 }
 
 
@@ -102,19 +118,7 @@ def check_spec(spec: ModelSpec) -> None:
             f"'{spec.factory}' is not a model factory of Osprey's{hint} "
             f"(there are: {', '.join(_FACTORIES)})"
         )
-    if spec.factory == "ensemble":
-        for member, _ in member_specs(spec):
-            check_spec(member)
-        return
-    if spec.factory == "detector":
-        check_detector(spec)
-        return
-    allowed = _FACTORIES[spec.factory][2]
-    for key, value in spec.options.items():
-        if key not in allowed:
-            raise ConfigError(f"model.options: '{key}' cannot be set{nearest(key, allowed)}")
-        if not isinstance(value, bool | int | float | str):
-            raise ConfigError(f"model.options: '{key}' must be a number, a word, true or false")
+    _FACTORIES[spec.factory].check(spec)
 
 
 def build(spec: ModelSpec, num_classes: int) -> nn.Module:
@@ -127,7 +131,7 @@ def build(spec: ModelSpec, num_classes: int) -> nn.Module:
         return build_foreign(spec, num_classes)
     check_spec(spec)
     try:
-        model = _FACTORIES[spec.factory][0](spec, num_classes)
+        model = _FACTORIES[spec.factory].build(spec, num_classes)
     except UserError:
         raise
     except Exception as error:  # whatever a network's own code raises for a value it cannot take
@@ -144,7 +148,7 @@ def input_settings(spec: ModelSpec) -> InputSettings:
     if is_foreign(spec):
         return foreign_input(spec)
     check_spec(spec)
-    return _FACTORIES[spec.factory][1](spec)
+    return _FACTORIES[spec.factory].input_settings(spec)
 
 
 def check_size(spec: ModelSpec, num_classes: int, size: int) -> None:
@@ -159,17 +163,11 @@ def check_size(spec: ModelSpec, num_classes: int, size: int) -> None:
     with torch.device("meta"):
         model = build(spec, num_classes).eval()
         photo = torch.empty(1, 3, size, size)
-    if isinstance(model, Detector) and size % 32:
-        near = sorted({max(32, size // 32 * 32), size // 32 * 32 + 32})
-        sizes = " or ".join(map(str, near))
-        raise ConfigError(f"data.size: a detector takes multiples of 32 px, not {size}: {sizes}")
+    traits = traits_of(model)
+    traits.check_side(size)
     try:
         with torch.no_grad():
-            if isinstance(model, Detector):
-                assert size >= model.smallest
-                model.raw(photo)
-            else:
-                model(photo)
+            traits.try_photo(photo)
     except (RuntimeError, AssertionError, ValueError):
         own = input_settings(spec).size
         raise ConfigError(
@@ -199,15 +197,3 @@ def first_stages(model: nn.Module, count: int) -> set[str]:
             f"model.freeze_stages: this model has {len(stages)} stages, head included"
         )
     return {name for stage in sorted(stages)[:count] for name in stages[stage]}
-
-
-def head_prefixes(model: nn.Module) -> tuple[str, ...]:
-    """What the parameter names of the classifying layers start with; the rest is the backbone.
-
-    None of a network of the user's own that has no ``get_classifier()``.
-    """
-    if not hasattr(model, "get_classifier"):
-        return ()
-    head = cast(Classifier, model).get_classifier()
-    heads = head if isinstance(head, tuple) else (head,)  # distilled transformers have two
-    return tuple(f"{name}." for name, module in model.named_modules() if module in heads)

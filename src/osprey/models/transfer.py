@@ -10,8 +10,8 @@ from torch import nn
 
 from osprey.errors import CheckpointError
 from osprey.models.checkpoint import load_model
-from osprey.models.detection.detector import Detector
-from osprey.models.registry import ModelSpec, build, head_prefixes
+from osprey.models.registry import ModelSpec, build
+from osprey.models.traits import SharedClasses, traits_of
 
 _SHOWN = 10  # class names in one line
 
@@ -38,23 +38,21 @@ def build_from_run(
     model = build(spec, len(classes))
     own, theirs = model.state_dict(), donor.state_dict()
     known = [name for name in classes if name in metadata.classes]
-    here = torch.tensor([classes.index(name) for name in known], dtype=torch.long)
-    there = torch.tensor([metadata.classes.index(name) for name in known], dtype=torch.long)
-    heads = model.class_layers if isinstance(model, Detector) else head_prefixes(model)
+    shared = SharedClasses(
+        here=torch.tensor([classes.index(name) for name in known], dtype=torch.long),
+        there=torch.tensor([metadata.classes.index(name) for name in known], dtype=torch.long),
+        num_here=len(classes),
+        num_there=len(metadata.classes),
+    )
+    traits = traits_of(model)
+    heads = traits.class_layers()
     for key, value in theirs.items():
         if key not in own:
             raise CheckpointError(f"from: '{checkpoint}' holds '{key}', which {spec.name} has not")
         if not key.startswith(heads):
             own[key] = value
-        elif isinstance(model, Detector) and isinstance(donor, Detector):
-            mine = model.by_class(key, own[key], len(classes))
-            his = donor.by_class(key, value, len(metadata.classes))
-            if (mine.shape[0], mine.shape[2:]) == (his.shape[0], his.shape[2:]):
-                first = mine.shape[1] - len(classes)  # after the background
-                mine[:, :first] = his[:, :first]
-                mine[:, here + first] = his[:, there + first]
-        elif known and own[key].shape[1:] == value.shape[1:]:
-            own[key][here] = value[there]
+        else:
+            traits.copy_classes(key, own[key], value, shared)
     try:
         model.load_state_dict(own)
     except RuntimeError:

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from osprey.errors import CheckpointError
-from osprey.models.detection.detector import Detector
 from osprey.models.foreign import is_foreign
 from osprey.models.hub import check_hub, is_kept
 from osprey.models.registry import ModelSpec, build, head_prefixes
+from osprey.models.traits import traits_of
 
 _NAMED = 3  # layers left out are told by name up to this many
 
@@ -35,10 +35,9 @@ def load_pretrained(model: nn.Module, spec: ModelSpec, pretrained: bool | str) -
     """
     if pretrained is False:
         return "weights: random"
-    if isinstance(model, Detector):
-        from osprey.models.detection.weights import load_detector
-
-        return load_detector(model, spec, pretrained)
+    loaded = traits_of(model).load_own_weights(spec, pretrained)
+    if loaded is not None:
+        return loaded
     if pretrained is True:
         if is_foreign(spec):
             raise CheckpointError(

@@ -9,6 +9,8 @@ from typing import Any, TypedDict, cast
 import torch
 from torch import Tensor, nn
 
+from osprey.models.traits import CustomNetwork, NetworkTraits
+
 
 class Target(TypedDict):
     """The truth of one photo: boxes float32 [n, 4] (x, y, x2, y2 in input pixels), labels int64."""
@@ -25,7 +27,7 @@ class Found(TypedDict):
     scores: Tensor
 
 
-class Detector(nn.Module):
+class Detector(CustomNetwork):
     """A network of torchvision's detection family, with class ids counted from 0.
 
     Args:
@@ -114,6 +116,12 @@ class Detector(nn.Module):
             beside += [child for name, child in module.named_children() if name != part]
             module = cast(nn.Module, getattr(module, part))
         return tuple(child for child in beside if any(True for _ in child.parameters()))
+
+    def traits(self) -> NetworkTraits:
+        """A detector's."""
+        from osprey.models.detection.traits import DetectorTraits
+
+        return DetectorTraits(self)
 
     def by_class(self, key: str, values: Tensor, num_classes: int) -> Tensor:
         """A class layer's weights seen as [anchors, classes, numbers each, ...].
