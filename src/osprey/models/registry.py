@@ -19,7 +19,6 @@ from osprey.models.detection.detector import Detector
 from osprey.models.detection.spec import check_detector, detector_input
 from osprey.models.ensemble import OPTIONS, Ensemble, member_specs
 from osprey.models.foreign import build_foreign, check_foreign, foreign_input, is_foreign
-from osprey.models.pointwise import without_strides
 from osprey.models.simple_cnn import SimpleCNN
 from osprey.models.spec import IMAGENET
 from osprey.models.spec import InputSettings as InputSettings
@@ -127,7 +126,7 @@ def build(spec: ModelSpec, num_classes: int) -> nn.Module:
         return build_foreign(spec, num_classes)
     check_spec(spec)
     try:
-        model = _FACTORIES[spec.factory][0](spec, num_classes)
+        return _FACTORIES[spec.factory][0](spec, num_classes)
     except UserError:
         raise
     except Exception as error:  # whatever a network's own code raises for a value it cannot take
@@ -135,8 +134,6 @@ def build(spec: ModelSpec, num_classes: int) -> nn.Module:
         raise ConfigError(
             f"model '{spec.name}' does not take {dict(spec.options)}: {first}"
         ) from None
-    without_strides(model)
-    return model
 
 
 def input_settings(spec: ModelSpec) -> InputSettings:
