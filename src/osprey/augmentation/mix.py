@@ -14,6 +14,11 @@ _ERASED_AREA = (0.02, 0.33)
 _ERASED_ASPECT = (0.3, 3.3)
 
 
+# torchvision.transforms.v2 has MixUp and CutMix, which stay unused: they pair each image with its
+# neighbour in the batch (ours with any), have neither a share of batches that are mixed nor erasing
+# beside them, and draw other random numbers, so that seeded runs of before would not be repeated.
+
+
 class BatchMix:
     """MixUp, CutMix and random erasing with soft targets.
 

@@ -80,8 +80,8 @@ def _assemble(config: TrainConfig, prepared: Prepared) -> tuple[Assembly, torch.
     import pytorch_lightning as pl
 
     from osprey.engine.fit import begin_head, quieten
-    from osprey.system.devices import pick_device
     from osprey.tasks.assemble import assemble
+    from osprey.tasks.loading import run_device
     from osprey.tuning.autotune import resolve_auto
 
     if config.model.factory == "ensemble" or config.trainer.max_epochs == 0:
@@ -91,7 +91,7 @@ def _assemble(config: TrainConfig, prepared: Prepared) -> tuple[Assembly, torch.
     resolve_auto(config)
     config.trainer.compile = False  # minutes of compiling would buy a few seconds here
     assembly = assemble(config, prepared.manifest, resuming=False)
-    device = pick_device(config.trainer.accelerator)
+    device = run_device(config.trainer)
     begin_head(assembly, config, device)
     return assembly, device
 

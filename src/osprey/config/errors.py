@@ -91,4 +91,8 @@ def explain(error: BaseException, schema: type[Any] = TrainConfig, prefix: str =
     if wrong:
         kind = _KINDS.get(wrong.group(2), wrong.group(2))
         return ConfigError(f"{where}'{wrong.group(1)}' is not {kind}")
+    if "is not a ListConfig" in text:
+        return ConfigError(f"{where}it is a list: write [a,b], [a] for one, [] for none")
+    if "is not Optional" in text:
+        return ConfigError(f"{where}it cannot be null")
     return ConfigError(f"{where}{first_line(text)}")

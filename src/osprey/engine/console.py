@@ -61,3 +61,9 @@ def epochs_table(
         )
         loss = float(row.get("train/loss") or row.get("train_loss") or "nan")
         say(f"{name} {row['epoch']:>4} {loss:>8.4f}{figures}")
+
+
+def print_rewrites(done: Sequence[str]) -> None:
+    """What was done of ``trainer.rewrites``, in one line; none where there was nothing to do."""
+    if done:
+        say(f"rewrites {', '.join(done)}")

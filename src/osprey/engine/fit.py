@@ -11,6 +11,7 @@ import torch
 from osprey import __version__
 from osprey.config.parse import LIGHTNING
 from osprey.config.schema import TrainConfig
+from osprey.engine.console import print_rewrites
 from osprey.engine.fit_own import fit_own
 from osprey.engine.trainer import make_trainer
 from osprey.errors import ConfigError
@@ -147,4 +148,5 @@ def _describe(
         f"{size} x {size} px {config.data.resize}; "
         + ("goes on from last.ckpt" if resuming else assembly.weights)
     )
+    print_rewrites(assembly.rewrites)
     say(f"run     {run.path}")

@@ -10,12 +10,14 @@ from pytorch_lightning.callbacks import Callback
 
 from osprey import __version__
 from osprey.config.schema import TrainConfig
+from osprey.engine.console import print_rewrites
 from osprey.engine.trainer import make_trainer
 from osprey.models.checkpoint import METADATA_KEY, CheckpointMetadata
 from osprey.models.registry import ModelSpec
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say
 from osprey.tasks.lightning.build import build_own
+from osprey.tasks.loading import memory_rewrite
 from osprey.tuning.autotune import resolve_auto
 
 
@@ -44,6 +46,7 @@ def fit_own(run: RunFolder, config: TrainConfig) -> None:
         ConfigError: The module or the data cannot be made, or what is monitored is not logged.
     """
     resolve_auto(config)
+    memory = memory_rewrite(config.trainer)  # of the process: the module stays as it is
     resuming = run.last.is_file()
     manifest = None if config.data.is_foreign else run.load_manifest(config.data.root)
     parts = build_own(config, manifest)
@@ -56,14 +59,18 @@ def fit_own(run: RunFolder, config: TrainConfig) -> None:
     parts.schedule.trainer = trainer
     if trainer.is_global_zero:
         run.save_config(config)
-        _describe(parts.module, config, trainer, run)
+        _describe(parts.module, config, trainer, run, memory)
     trainer.fit(
         parts.module, parts.data, ckpt_path=run.last if resuming else None, weights_only=True
     )
 
 
 def _describe(
-    module: pl.LightningModule, config: TrainConfig, trainer: pl.Trainer, run: RunFolder
+    module: pl.LightningModule,
+    config: TrainConfig,
+    trainer: pl.Trainer,
+    run: RunFolder,
+    rewrites: list[str],
 ) -> None:
     device = trainer.strategy.root_device
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
@@ -72,4 +79,5 @@ def _describe(
     parameters = sum(p.numel() for p in module.parameters())
     data = config.data.target if config.data.is_foreign else config.data.name
     say(f"module  {config.task.target}, {parameters / 1e6:.2f} M parameters; data {data}")
+    print_rewrites(rewrites)
     say(f"run     {run.path}")

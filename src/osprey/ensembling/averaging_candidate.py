@@ -41,7 +41,7 @@ class CandidateEvaluator:
         """Args: the run, its settings, its photos."""
         self.config = config
         self.manifest = manifest
-        self.network, self.metadata = load_model(run.best)
+        self.network, self.metadata = load_model(run.best, config.trainer.rewrites)
         self.best = self.score()
 
     def score(self, state: State | None = None) -> Score:

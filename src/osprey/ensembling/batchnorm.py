@@ -17,7 +17,7 @@ from osprey.data.manifest import Manifest
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import CheckpointMetadata
 from osprey.models.registry import first_stages, head_prefixes
-from osprey.system.devices import pick_device
+from osprey.tasks.loading import run_device
 
 _ENOUGH = 100  # batches for BatchNorm statistics: thousands of photos say what all would say
 
@@ -35,7 +35,7 @@ def estimate_batchnorm(
         return
     preprocess = Preprocess.from_dict(metadata.preprocess)
     data = DataModule(manifest, metadata.classes, preprocess, config.data, seed=config.seed)
-    device = pick_device(config.trainer.accelerator)
+    device = run_device(config.trainer)
     mean = 255 * torch.tensor(preprocess.mean, device=device).view(1, 3, 1, 1)
     std = 255 * torch.tensor(preprocess.std, device=device).view(1, 3, 1, 1)
     network.to(device).eval()

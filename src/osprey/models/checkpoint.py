@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from osprey.errors import CheckpointError, UserError
-from osprey.models.folding import fold_batchnorm
 from osprey.models.foreign import is_foreign
 from osprey.models.registry import ModelSpec, build
+from osprey.models.rewrites import NETWORK_REWRITES, rewrite
 from osprey.system.files import atomic_path
 from osprey.system.trust import refuse_untrusted, targets_in
 
@@ -138,10 +138,16 @@ def _are_thresholds(values: Any, count: int) -> bool:
     )
 
 
-def load_model(path: Path) -> tuple[nn.Module, CheckpointMetadata]:
+def load_model(
+    path: Path, rewrites: Sequence[str] = NETWORK_REWRITES
+) -> tuple[nn.Module, CheckpointMetadata]:
     """Rebuild the trained network of a checkpoint, in evaluation mode on the CPU.
 
     The averaged weights are taken where the run kept some.
+
+    Args:
+        path: The checkpoint.
+        rewrites: What is done to a network of Osprey's own (`osprey.models.rewrites`).
 
     Raises:
         CheckpointError: The file is refused, or its tensors do not fit the network it names.
@@ -165,7 +171,7 @@ def load_model(path: Path) -> tuple[nn.Module, CheckpointMetadata]:
             f"checkpoint '{path}': its tensors do not fit '{metadata.model.name}'"
         )
     model.load_state_dict(own)
-    fold_batchnorm(model)
+    rewrite(model, metadata.model, rewrites)
     return model.eval(), metadata
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 _BLOCK = 16  # input channels from which on oneDNN is right
 
 
-def without_strides(model: nn.Module) -> int:
+def dense_strides(model: nn.Module) -> int:
     """Let every such layer pick its pixels first and then take all of them: the same numbers.
 
     Args:

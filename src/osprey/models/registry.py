@@ -18,7 +18,6 @@ from osprey.errors import ConfigError, UserError, nearest
 from osprey.models.detection.spec import check_detector, detector_input
 from osprey.models.ensemble import Ensemble, member_specs
 from osprey.models.foreign import build_foreign, check_foreign, foreign_input, is_foreign
-from osprey.models.pointwise import without_strides
 from osprey.models.simple_cnn import SimpleCNN
 from osprey.models.spec import IMAGENET
 from osprey.models.spec import InputSettings as InputSettings
@@ -131,7 +130,7 @@ def build(spec: ModelSpec, num_classes: int) -> nn.Module:
         return build_foreign(spec, num_classes)
     check_spec(spec)
     try:
-        model = _FACTORIES[spec.factory].build(spec, num_classes)
+        return _FACTORIES[spec.factory].build(spec, num_classes)
     except UserError:
         raise
     except Exception as error:  # whatever a network's own code raises for a value it cannot take
@@ -139,8 +138,6 @@ def build(spec: ModelSpec, num_classes: int) -> nn.Module:
         raise ConfigError(
             f"model '{spec.name}' does not take {dict(spec.options)}: {first}"
         ) from None
-    without_strides(model)
-    return model
 
 
 def input_settings(spec: ModelSpec) -> InputSettings:

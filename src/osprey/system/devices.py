@@ -11,8 +11,12 @@ if TYPE_CHECKING:
     import torch
 
 
-def pick_device(accelerator: str) -> torch.device:
-    """The device that ``accelerator`` (auto, cpu, gpu, mps) means here, made ready for networks.
+def pick_device(accelerator: str, *, keep_memory: bool = True) -> torch.device:
+    """The device that ``accelerator`` means here, made ready for networks.
+
+    Args:
+        accelerator: auto, cpu, gpu or mps.
+        keep_memory: On a CPU, let the process keep freed memory for the next batch.
 
     Raises:
         ConfigError: It is asked for by name and not there.
@@ -25,5 +29,6 @@ def pick_device(accelerator: str) -> torch.device:
     for name, kind in (("gpu", "cuda"), ("mps", "mps")):
         if there[name] and accelerator in ("auto", name):
             return torch.device(kind)
-    keep_freed_memory()
+    if keep_memory:
+        keep_freed_memory()
     return torch.device("cpu")

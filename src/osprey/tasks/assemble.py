@@ -6,31 +6,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from osprey.config.groups.trainer import TrainerConfig
 from osprey.config.schema import TrainConfig
 from osprey.data.datamodule import DataModule
 from osprey.data.manifest import Manifest
 from osprey.errors import ConfigError
 from osprey.models.checkpoint import CheckpointMetadata
-from osprey.models.folding import fold_batchnorm
-from osprey.models.foreign import is_foreign
 from osprey.models.registry import ModelSpec, check_size, input_settings
+from osprey.models.rewrites import rewrite
 from osprey.models.timm_models import fixed_size
 from osprey.models.transfer import build_from_run
 from osprey.models.weights import build_pretrained
 from osprey.runs.folder import RunFolder
-from osprey.system.devices import pick_device
 from osprey.tasks.base import Task
-from osprey.tasks.loading import make_data, make_preprocess, model_spec
+from osprey.tasks.loading import make_data, make_preprocess, memory_rewrite, model_spec
 from osprey.tasks.registry import get_task
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """Everything training needs, and one line that says which weights it starts from."""
+    """Everything training needs.
+
+    Attributes:
+        task: The module with its network.
+        data: The photos.
+        weights: One line that says which weights it starts from.
+        rewrites: What was done of ``trainer.rewrites``.
+    """
 
     task: Task
     data: DataModule
     weights: str
+    rewrites: list[str]
 
 
 def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Assembly:
@@ -45,7 +52,7 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         UserError: An unknown model, weights that do not fit or cannot be had, a policy that
             cannot be built.
     """
-    pick_device(config.trainer.accelerator)  # made ready before anything large is allocated
+    memory = memory_rewrite(config.trainer)  # before anything large is allocated
     spec = model_spec(config.model)
     preprocess = make_preprocess(config.data, input_settings(spec))
     if config.data.size and _size_is_an_option(spec):
@@ -62,9 +69,7 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
     else:
         pretrained = False if resuming else config.model.pretrained
         model, weights = build_pretrained(spec, outputs, pretrained)
-    # Several GPUs put SyncBatchNorm in their place; a network of the user's own stays as it is.
-    if config.trainer.strategy == "single" and not is_foreign(spec):
-        fold_batchnorm(model)
+    rewrites = [*rewrite(model, spec, _of_network(config.trainer)), *memory]
     data = make_data(config, manifest, preprocess)
     metadata = CheckpointMetadata(
         config.task.name,
@@ -74,7 +79,13 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         outputs=None if outputs == len(classes) else outputs,
     )
     task = plugin.build_module(model, metadata, config, manifest)
-    return Assembly(cast(Task, task), data, weights)
+    return Assembly(cast(Task, task), data, weights, rewrites)
+
+
+def _of_network(trainer: TrainerConfig) -> list[str]:
+    """The rewrites asked for; several GPUs put SyncBatchNorm in the place of what folding knows."""
+    single = trainer.strategy == "single"
+    return [name for name in trainer.rewrites if single or name != "fold_batchnorm"]
 
 
 def _size_is_an_option(spec: ModelSpec) -> bool:

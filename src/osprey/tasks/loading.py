@@ -4,15 +4,38 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from osprey.config.groups.trainer import TrainerConfig
 from osprey.config.schema import DataConfig, ModelConfig, TrainConfig
 from osprey.data.datamodule import DataModule
 from osprey.data.manifest import Manifest
 from osprey.imaging import Preprocess
 from osprey.models.detection.spec import with_backbone
 from osprey.models.registry import InputSettings, ModelSpec
+from osprey.system.allocator import keep_freed_memory
 from osprey.system.console import say
+from osprey.system.devices import pick_device
 from osprey.tasks.registry import get_task
+
+if TYPE_CHECKING:
+    import torch
+
+
+def run_device(trainer: TrainerConfig) -> torch.device:
+    """The device a run computes on, freed memory kept there if ``trainer.rewrites`` says so.
+
+    Raises:
+        ConfigError: It is asked for by name and not there.
+    """
+    return pick_device(trainer.accelerator, keep_memory="keep_memory" in trainer.rewrites)
+
+
+def memory_rewrite(trainer: TrainerConfig) -> list[str]:
+    """``["keep_memory"]`` where the run's process keeps freed memory from here on, or nothing."""
+    on_cpu = run_device(trainer).type == "cpu"
+    kept = on_cpu and "keep_memory" in trainer.rewrites and keep_freed_memory()
+    return ["keep_memory"] if kept else []
 
 
 def model_spec(model: ModelConfig) -> ModelSpec:

@@ -10,9 +10,9 @@ from pytorch_lightning.utilities.seed import isolate_rng
 
 from osprey.config.schema import TrainConfig
 from osprey.runs.folder import RunFolder
-from osprey.system.devices import pick_device
 from osprey.tasks.assemble import Assembly
 from osprey.tasks.base import Task
+from osprey.tasks.loading import run_device
 from osprey.tuning.autotune import (
     STEPS,
     candidates,
@@ -66,7 +66,7 @@ def resolve_settings(
 def may_try(config: TrainConfig) -> bool:
     """Whether anything is left to try out before training."""
     undecided = config.trainer.autotune and "auto" in map(str, open_settings(config))
-    on_gpu = pick_device(config.trainer.accelerator).type == "cuda"
+    on_gpu = run_device(config.trainer).type == "cuda"
     return undecided or on_gpu or config.trainer.compile is True
 
 
@@ -85,7 +85,7 @@ def _as_the_trainer_will(config: TrainConfig) -> None:
 
 
 def _try(assembly: Assembly, config: TrainConfig, run: RunFolder, world: int) -> list[str]:
-    device, task = pick_device(config.trainer.accelerator), assembly.task
+    device, task = run_device(config.trainer), assembly.task
     size = assembly.data.preprocess.size
     sizes = (config.data.train_size or size, size)
     lines: list[str] = []

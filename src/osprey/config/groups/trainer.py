@@ -31,6 +31,11 @@ class TrainerConfig:
     deterministic: bool = setting(True, "the same seed gives the same numbers")
     limit_train_batches: int | None = setting(None, low=1)
     limit_eval_batches: int | None = setting(None, low=1)
+    rewrites: list[str] = setting(
+        ["fold_batchnorm", "dense_strides", "keep_memory"],
+        "what makes Osprey's networks faster or safe on a CPU and changes no answer; [] for none",
+        choices=("fold_batchnorm", "dense_strides", "keep_memory"),
+    )
     profiler: Any = setting(None, "simple | advanced | pytorch, or _target_ of a profiler")
     args: dict[str, Any] = setting({})
 

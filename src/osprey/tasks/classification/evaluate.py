@@ -25,13 +25,13 @@ from osprey.models.checkpoint import (
 )
 from osprey.models.pixels import Normalise
 from osprey.runs.folder import RunFolder
-from osprey.system.devices import pick_device
 from osprey.system.files import write_csv
 from osprey.tasks.classification.metrics import per_class_report, scalar_metrics
 from osprey.tasks.classification.probe.features import FeatureStore
 from osprey.tasks.classification.probe.linear_probe import linear_head
 from osprey.tasks.classification.temperature import fit_temperature
 from osprey.tasks.classification.tta import ask, merge_views
+from osprey.tasks.loading import run_device
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def run_network(
     if part.table.empty:
         raise DataError(f"the '{split}' split is empty: nothing to test on")
     data = DataModule(manifest, metadata.classes, preprocess, config.data, seed=config.seed)
-    device = pick_device(config.trainer.accelerator)
+    device = run_device(config.trainer)
     probe = config.model.head_init == "linear_probe" and config.trainer.max_epochs == 0
     if probe and tta == "none" and limit is None:
         # Features of a probe are known already, or are worth keeping for the next one.
@@ -136,7 +136,7 @@ def calibrate(
     Returns:
         Validation figures before and after: ``{"temperature", "before", "after"}``.
     """
-    model, metadata = load_model(run.best)
+    model, metadata = load_model(run.best, config.trainer.rewrites)
     limit = config.trainer.limit_eval_batches
     outputs = outputs or run_network(model, metadata, manifest, "val", config, limit)
     temperature = fit_temperature(outputs.logits, outputs.targets)
@@ -165,7 +165,7 @@ def test(
         Plain data: the figures with the fitted temperature, and log loss and ECE without it. With
         test-time augmentation its name, and under ``without_tta`` the same photos' figures.
     """
-    model, metadata = load_model(checkpoint)
+    model, metadata = load_model(checkpoint, config.trainer.rewrites)
     limit = config.trainer.limit_eval_batches
     outputs = run_network(model, metadata, manifest, split, config, limit, tta)
     temperature = metadata.temperature

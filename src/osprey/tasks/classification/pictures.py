@@ -28,7 +28,7 @@ _AT_ONCE = 8  # photos that go through the network together
 
 def draw_pictures(run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
     """Write the mosaic of training photos and the gallery of mistakes into the run folder."""
-    model, metadata = load_model(run.best)
+    model, metadata = load_model(run.best, config.trainer.rewrites)
     preprocess = Preprocess.from_dict(metadata.preprocess)
     tiles = _training_photos(config, manifest, preprocess)
     write_mosaic(run, tiles, _TILE, _COLUMNS)

@@ -20,7 +20,7 @@ def choose_thresholds(run: RunFolder, config: TrainConfig, manifest: Manifest) -
     Returns:
         Plain data for the summary: ``thresholds`` by class name, and ``val``.
     """
-    model, metadata = load_model(run.best)
+    model, metadata = load_model(run.best, config.trainer.rewrites)
     limit = config.trainer.limit_eval_batches
     outputs = run_detector(model, metadata, manifest, "val", config, limit)
     thresholds = best_thresholds(outputs, len(metadata.classes))
@@ -38,7 +38,7 @@ def test(
     checkpoint: Path, config: TrainConfig, manifest: Manifest, split: str, predictions: Path
 ) -> dict[str, Any]:
     """Figures of one checkpoint on one split; every box found goes to ``predictions``."""
-    model, metadata = load_model(checkpoint)
+    model, metadata = load_model(checkpoint, config.trainer.rewrites)
     limit = config.trainer.limit_eval_batches
     outputs = run_detector(model, metadata, manifest, split, config, limit)
     write_boxes(predictions, outputs, metadata.classes)

@@ -18,9 +18,9 @@ from osprey.imaging import Preprocess
 from osprey.imaging.boxes import Detections
 from osprey.models.checkpoint import CheckpointMetadata
 from osprey.models.pixels import Normalise
-from osprey.system.devices import pick_device
 from osprey.system.files import write_csv
 from osprey.tasks.detection.placing import on_photos
+from osprey.tasks.loading import run_device
 
 COLUMNS = ("path", "label", "score", "x", "y", "w", "h")
 
@@ -60,7 +60,7 @@ def run_detector(
     if part.table.empty:
         raise DataError(f"the '{split}' split is empty: nothing to test on")
     data = DataModule(manifest, metadata.classes, preprocess, config.data, seed=config.seed)
-    device = pick_device(config.trainer.accelerator)
+    device = run_device(config.trainer)
     pixels = Normalise(preprocess.mean, preprocess.std).to(device)
     model = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     found: list[Detections] = []

@@ -11,8 +11,8 @@ import pytorch_lightning as pl
 from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.errors import DataError
-from osprey.system.devices import pick_device
 from osprey.tasks.lightning.build import OwnParts, build_own
+from osprey.tasks.loading import run_device
 
 
 def has_step(parts: OwnParts, split: str) -> bool:
@@ -46,7 +46,7 @@ def logged_figures(
     parts = build_own(config, manifest)
     if not has_step(parts, split):
         return {}
-    device = pick_device(config.trainer.accelerator)
+    device = run_device(config.trainer)
     with tempfile.TemporaryDirectory() as scratch:
         trainer = pl.Trainer(
             default_root_dir=scratch,

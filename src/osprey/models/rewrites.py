@@ -1,0 +1,44 @@
+"""Named rewrites: the same answers from Osprey's own networks, faster or safer on a CPU.
+
+A run applies those of ``trainer.rewrites`` and prints which; a network of the user's own is never
+touched. ``keep_memory`` is of the process, not of a network: `osprey.system.devices` does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import nn
+
+from osprey.models.folding import fold_batchnorm
+from osprey.models.foreign import is_foreign
+from osprey.models.pointwise import dense_strides
+from osprey.models.spec import ModelSpec
+
+# What is done to a network, and what is counted.
+_REWRITES: dict[str, tuple[Callable[[nn.Module], int], str]] = {
+    "fold_batchnorm": (fold_batchnorm, "pair"),
+    "dense_strides": (dense_strides, "layer"),
+}
+NETWORK_REWRITES = tuple(_REWRITES)
+
+
+def rewrite(
+    model: nn.Module, spec: ModelSpec, names: Sequence[str] = NETWORK_REWRITES
+) -> list[str]:
+    """Rewrite a network in place; parameters, their names and its answers stay as they are.
+
+    Args:
+        model: On the CPU, its weights loaded.
+        spec: What it was built from; of the user's own network nothing is rewritten.
+        names: Which rewrites; those that are not of a network are passed over.
+
+    Returns:
+        What was done, such as ``fold_batchnorm (52 pairs)``; what found nothing to do is left out.
+    """
+    done = []
+    for name, (apply, unit) in _REWRITES.items():
+        count = apply(model) if name in names and not is_foreign(spec) else 0
+        if count:
+            done.append(f"{name} ({count} {unit}{'s' if count > 1 else ''})")
+    return done
