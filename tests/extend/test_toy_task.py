@@ -186,6 +186,22 @@ def test_without_the_package_it_is_refused(work: Path, survey: Path) -> None:
     assert (result.code, result.err) == (2, f"osprey eval: {untrusted}")
 
 
+def test_an_ensemble_is_of_classifiers(call: Call, work: Path, survey: Path) -> None:
+    run = only_run(work)
+    words = ["train", "data=survey", f"data.root={survey}", "model=ensemble"]
+    runs = f"model.runs=[{run},{run}]"
+    result = call(*words, "task=light", runs)
+    assert (result.code, result.err) == (
+        2,
+        "osprey train: model=ensemble is for task=classification: add task=classification\n",
+    )
+    result = call(*words, runs)
+    assert (result.code, result.err) == (
+        2,
+        f"osprey train: model.runs: run '{run}' is a light meter, not a classifier\n",
+    )
+
+
 def test_a_column_that_is_not_there(call: Call, survey: Path) -> None:
     result = call(*TRAIN, f"data.root={survey}", "task.column=lihgt")
     assert result.code == 2

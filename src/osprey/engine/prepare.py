@@ -126,10 +126,11 @@ def _read(
         trust_targets(OmegaConf.to_container(cfg, resolve=False))
         adopt_targets(cfg, said, option_node)
         adopted = typed(cfg)
-        config.name = adopted.name
-        for group in ("task", "data", "model", "optimizer", "scheduler"):
-            if donor is None or group not in ("data", "model"):
-                setattr(config, group, getattr(adopted, group))
+        inherited = (
+            {"data", "model"} if donor is not None else {"data", "name"} if members else set()
+        )
+        for key in {"name", "task", "data", "model", "optimizer", "scheduler"} - inherited:
+            setattr(config, key, getattr(adopted, key))
         validate_run(config)
     if names_foreign(cfg) or config.trainer.args:
         check_own_classes(config)

@@ -9,13 +9,15 @@ from osprey.config.schema import TrainConfig
 from osprey.errors import ConfigError, UserError
 from osprey.runs.donor import inherit_data
 from osprey.runs.folder import RunFolder, find_run
+from osprey.tasks.registry import get_task
 
 
 def find_members(config: TrainConfig) -> list[RunFolder]:
     """The finished runs that ``model.runs`` names.
 
     Raises:
-        ConfigError: One is not there, not finished, named twice, or does not go with the first.
+        ConfigError: One is not there, not finished, named twice, of another task, or does not go
+            with the first.
     """
     members: list[RunFolder] = []
     for word in config.model.runs:
@@ -28,6 +30,9 @@ def find_members(config: TrainConfig) -> list[RunFolder]:
                 f"model.runs: run '{run.path}' is not finished: "
                 f"go on with osprey train resume={run.path}"
             )
+        if run.task not in (config.task.name, ""):
+            is_a, wanted = get_task(run.task).noun, get_task(config.task.name).noun
+            raise ConfigError(f"model.runs: run '{run.path}' is {is_a}, not {wanted}")
         if run.path.resolve() in [other.path.resolve() for other in members]:
             raise ConfigError(f"model.runs: run '{run.path}' is named twice")
         members.append(run)

@@ -45,6 +45,7 @@ class ClassificationTask(TaskPlugin):
         "augmentation.cutmix": 0,
         "augmentation.erasing": 0,
     }
+    own_factories = ("ensemble",)  # whose members' probabilities are combined
     supports_from_run = True
     supports_tta = True
     formats = ("csv", "json", "submission")
