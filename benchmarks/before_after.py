@@ -1,4 +1,4 @@
-"""This checkout against another one of the project: ``python benchmarks/before_after.py OTHER``.
+"""This checkout against another one: ``python benchmarks/before_after.py OTHER [TURNS]``.
 
 Each command runs in turn from both, in one run, so that the ratio holds where the machine drifts:
 ``--help``, a configuration error, the first training step, one photo named, one photo's boxes, and
@@ -108,6 +108,6 @@ def _row(what: str, pairs: list[tuple[float, float]], unit: str) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not (Path(sys.argv[1]) / "src" / "osprey").is_dir():
-        sys.exit("usage: python benchmarks/before_after.py CHECKOUT_OF_ANOTHER_VERSION")
-    main(Path(sys.argv[1]))
+    if len(sys.argv) < 2 or not (Path(sys.argv[1]) / "src" / "osprey").is_dir():
+        sys.exit("usage: python benchmarks/before_after.py CHECKOUT_OF_ANOTHER_VERSION [TURNS]")
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
