@@ -146,6 +146,15 @@ def test_trust_ends_with_the_command(package: Path) -> None:
             refuse_untrusted("run 'r'", [target])
 
 
+def test_a_command_vouches_for_what_it_names_and_no_more() -> None:
+    with command_scope():
+        trust_targets([{"_target_": "pytorch_lightning.loggers.CSVLogger"}, {"_target_": "a.B"}])
+        assert is_trusted("pytorch_lightning.loggers.CSVLogger") and is_trusted("a.B")
+        for target in ("pytorch_lightning.loggers.MLFlowLogger", "a.C", "osprey.commands.main"):
+            assert not is_trusted(target)
+    assert not is_trusted("a.B")
+
+
 @pytest.mark.parametrize(
     "target", ["torch.nn.modules.os.system", "torchmetrics.utilities.imports.sys.exit"]
 )

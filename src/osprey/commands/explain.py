@@ -16,6 +16,7 @@ from osprey.config.parse import FRAMEWORK, complete, is_foreign, typed
 from osprey.config.schema import GROUPS
 from osprey.errors import ConfigError, nearest
 from osprey.system.targets import import_target
+from osprey.system.trust import trust_targets
 
 _USAGE = """Show what may be set of what is chosen: type, value, limits, help.
 
@@ -58,6 +59,7 @@ def main(argv: list[str]) -> int:
 def _explain(cfg: DictConfig, group: str) -> None:
     """Print one group: Osprey's own settings, then the arguments of its target."""
     complete(cfg)
+    trust_targets(OmegaConf.to_container(cfg, resolve=False))
     for name in ("data.root", "model.name"):  # shown, not used
         part, _, key = name.partition(".")
         if OmegaConf.is_missing(cfg[part], key):

@@ -14,7 +14,7 @@ from osprey.engine.devices import process_count
 from osprey.errors import Interrupted, UserError
 from osprey.runs.folder import RunFolder
 from osprey.system.launcher import Place, find_place, is_first
-from osprey.system.trust import trusted_packages
+from osprey.system.trust import trusted_names
 
 
 def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _run_processes(run: RunFolder, count: int) -> None:
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
         f"--nproc-per-node={count}",
-        *("-m", "osprey.engine.worker", str(run.path), *trusted_packages()),
+        *("-m", "osprey.engine.worker", str(run.path), *trusted_names()),
     ]
     threads = max(1, (os.cpu_count() or 1) // count)
     environment = {"OMP_NUM_THREADS": str(threads), "TORCHELASTIC_ERROR_FILE": "", **os.environ}

@@ -1,4 +1,4 @@
-"""One process of a distributed run: ``python -m osprey.engine.worker RUN_FOLDER [PACKAGE ...]``."""
+"""One process of a distributed run: ``python -m osprey.engine.worker RUN_FOLDER [TRUSTED ...]``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from osprey.system.trust import trust_packages
 def main() -> int:
     """Train this process's share; leave one plain line in the run folder if it cannot.
 
-    The packages are those that the command that started this process trusts.
+    What follows the folder are the packages and targets that the starting command trusts.
     """
     run = RunFolder(Path(sys.argv[1]))
     from osprey.engine.fit import fit

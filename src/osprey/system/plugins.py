@@ -12,7 +12,13 @@ from pathlib import Path
 from types import ModuleType
 
 from osprey.errors import ConfigError, nearest
-from osprey.system.trust import PURE_PACKAGES, set_trusted, trust_packages, trusted_packages
+from osprey.system.trust import (
+    PURE_PACKAGES,
+    set_trusted,
+    trust_packages,
+    trusted_names,
+    trusted_packages,
+)
 
 ENTRY_POINTS = "osprey.plugins"
 CONFIGS = "configs"  # the folder of a plugin that joins Hydra's search path
@@ -23,7 +29,7 @@ _loaded: dict[str, ModuleType] = {}
 @contextmanager
 def command_scope() -> Iterator[None]:
     """One command's plugins and trust; afterwards all is as it was."""
-    trusted, loaded, path = trusted_packages(), dict(_loaded), list(sys.path)
+    trusted, loaded, path = trusted_names(), dict(_loaded), list(sys.path)
     try:
         yield
     finally:

@@ -33,7 +33,12 @@ def set_trusted(names: Iterable[str]) -> None:
 
 def is_trusted(target: str) -> bool:
     """Whether a file from elsewhere may name ``target``."""
-    return target.partition(".")[0] in _trusted or target.startswith((*_OWN, *_PURE))
+    return _vouched(target) or target.startswith((*_OWN, *_PURE))
+
+
+def _vouched(target: str) -> bool:
+    """Whether this command names it, or its package."""
+    return target in _trusted or target.partition(".")[0] in _trusted
 
 
 def refuse_detour(key: str, target: str, found: object) -> None:
@@ -44,7 +49,7 @@ def refuse_detour(key: str, target: str, found: object) -> None:
     """
     root = target.partition(".")[0]
     home = str(getattr(found, "__module__", "")).partition(".")[0]
-    if root not in _trusted and home != root:
+    if not _vouched(target) and home != root:
         raise ConfigError(f"{key}._target_: '{target}' is not defined in '{root}'")
 
 
@@ -61,18 +66,23 @@ def targets_in(node: Any) -> Iterator[str]:
 
 
 def trust_packages(names: Iterable[str]) -> None:
-    """Trust packages for this command."""
+    """Trust packages, or single targets, for this command."""
     _trusted.update(names)
 
 
 def trust_targets(node: Any) -> None:
-    """Trust the packages that this command's own configuration names, for this command."""
-    trust_packages(target.partition(".")[0] for target in targets_in(node))
+    """Trust just the targets that this command's own configuration names, for this command."""
+    trust_packages(target for target in targets_in(node) if not is_trusted(target))
+
+
+def trusted_names() -> list[str]:
+    """Packages and single targets that files may name, beside Osprey's own."""
+    return sorted(_trusted)
 
 
 def trusted_packages() -> list[str]:
-    """Packages whose classes files may name, beside Osprey's own."""
-    return sorted(_trusted)
+    """The packages that these lie in."""
+    return sorted({name.partition(".")[0] for name in _trusted})
 
 
 def refuse_untrusted(where: str, targets: Iterable[str]) -> None:
