@@ -12,6 +12,8 @@ from conftest import TIMES, TINY, make_photos, only_run, osprey_process, run_pro
 
 from osprey.models.registry import ModelSpec, build
 
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
 # Statistics of half a batch differ from those of the whole, and so do the draws of dropout.
 WORDS = [
     *TINY,
@@ -79,3 +81,27 @@ def test_sigterm_stops_all_processes_and_saves(tmp_path: Path, words: list[str])
     _, err = process.communicate(timeout=120)
     assert process.returncode == 143, err
     assert (only_run(tmp_path) / "checkpoints" / "last.ckpt").is_file()
+
+
+@pytest.mark.slow
+def test_fsdp_equals_one_process(tmp_path: Path, photos: Path) -> None:
+    """Sharded over two CPU processes, as benchmarks/gpu.py rehearses it; read without FSDP."""
+    words = [word for word in TINY if not word.startswith("model.options")]
+    words += ["model=timm", "model.name=vit_small_patch16_224", "model.pretrained=false"]
+    words += ["data=folder", f"data.root={photos}", "augmentation=light", "data.size=32"]
+    # So much decay that it would show if biases and norms had it, or nothing had.
+    words += ["optimizer.lr=1e-3", "optimizer.weight_decay=20", "trainer.gradient_clip=null"]
+    sharded = ["trainer=ddp_sim", "trainer.strategy._target_=sharded.OnProcessors"]
+    paths = {"EXTRA_PATH": str(BENCHMARKS), "OSPREY_CACHE": str(tmp_path / "cache")}
+    found = []
+    for name, more in {"one": [], "two": [*sharded, "trainer.gradient_clip=null"]}.items():
+        (tmp_path / name).mkdir()
+        result = run_process(["train", *words, *more], tmp_path / name, **paths)
+        assert result.code == 0, result.err
+        found.append(metrics(tmp_path / name))
+    for row, expected in zip(*found, strict=True):
+        for key, value in expected.items():
+            assert row[key] == pytest.approx(value, abs=1e-4), key
+    photo = next(photos.rglob("*.png"))
+    result = run_process(["predict", "--image", photo], tmp_path / "two")
+    assert (result.code, result.out[0]) == (0, "["), result.err

@@ -121,6 +121,8 @@ def _check_trainer(config: TrainConfig) -> None:
         raise ConfigError("trainer.gradient_clip cannot be used with trainer=fsdp: set it to null")
     if trainer.strategy == "fsdp" and config.callbacks.ema_decay is not None:
         raise ConfigError("callbacks.ema_decay cannot be used with trainer=fsdp: use trainer=ddp")
+    if trainer.strategy == "fsdp" and config.optimizer.layer_decay < 1:
+        raise ConfigError("optimizer.layer_decay cannot be used with trainer=fsdp: use trainer=ddp")
     if trainer.precision == "16-mixed" and trainer.accelerator == "cpu":
         raise ConfigError("trainer.precision=16-mixed needs a GPU: use bf16-mixed or 32-true")
 

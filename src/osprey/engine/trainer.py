@@ -9,7 +9,6 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.loggers.logger import DummyLogger
 from pytorch_lightning.profilers import Profiler
-from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
 
 from osprey.config.parse import LIGHTNING
 from osprey.config.schema import TrainConfig
@@ -18,25 +17,13 @@ from osprey.engine.callbacks.checkpoint import BestAndLast, SafeCheckpointIO, Sa
 from osprey.engine.callbacks.data_wait import DataWait
 from osprey.engine.callbacks.progress import MetricsTable, Progress
 from osprey.engine.loggers.build import make_loggers
+from osprey.engine.strategies import make_strategy
 from osprey.ensembling.averaging import gatherers
 from osprey.ensembling.ema import EMA
 from osprey.runs.folder import RunFolder
 from osprey.system.instantiate import call, instantiate, made
 from osprey.system.targets import check_arguments, import_target
 from osprey.tasks.registry import shown_metrics
-
-
-def _strategy(config: TrainConfig) -> str | Strategy:
-    if isinstance(config.trainer.strategy, dict):
-        strategy: Strategy = instantiate("trainer.strategy", config.trainer.strategy, Strategy)
-        return strategy
-    if config.trainer.strategy == "ddp":
-        # While the backbone rests its parameters take no part, which DDP must be told to expect.
-        resting = isinstance(config.model.freeze, int) and config.model.freeze > 0
-        return DDPStrategy(find_unused_parameters=resting)
-    if config.trainer.strategy == "fsdp":
-        return FSDPStrategy(state_dict_type="full")
-    return "auto"
 
 
 def _callbacks(config: TrainConfig, run: RunFolder) -> list[Callback]:
@@ -64,7 +51,7 @@ def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
         "accelerator": trainer.accelerator,
         "devices": trainer.devices,
         "num_nodes": trainer.num_nodes,
-        "strategy": _strategy(config),
+        "strategy": make_strategy(config),
         "precision": trainer.precision,
         "max_epochs": trainer.max_epochs,
         "gradient_clip_val": trainer.gradient_clip,

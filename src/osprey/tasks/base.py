@@ -18,7 +18,13 @@ from osprey.models.pixels import Normalise
 from osprey.models.registry import first_stages, head_prefixes
 from osprey.system.instantiate import wrong_kind
 from osprey.system.targets import import_target
-from osprey.tasks.optim import lightning_schedule, make_optimizer, make_scheduler
+from osprey.tasks.optim import (
+    lightning_schedule,
+    make_optimizer,
+    make_scheduler,
+    plain_name,
+    undecayed,
+)
 
 T = TypeVar("T")
 RAW_WEIGHTS = "trained_state_dict"  # in checkpoints whose state_dict holds averaged weights
@@ -55,6 +61,7 @@ class Task(pl.LightningModule):
         preprocess = Preprocess.from_dict(metadata.preprocess)
         self.pixels = Normalise(preprocess.mean, preprocess.std)
         self._head = head_prefixes(model)
+        self._undecayed = undecayed(model)
         self._stages = first_stages(model, config.model.freeze_stages)
         self._freezes = config.model.freeze not in ("none", 0)
         if (self._freezes or config.model.freeze_batchnorm) and not hasattr(
@@ -82,7 +89,7 @@ class Task(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Optimiser and schedule, one schedule step an optimiser step."""
-        optimizer = make_optimizer(self.model, self.config.optimizer)
+        optimizer = make_optimizer(self.model, self.config.optimizer, self._undecayed)
         # Not trainer.estimated_stepping_batches: it would start the loader's workers now, before
         # a checkpoint has told which epoch and batch they are to start from.
         settings = self.config.trainer
@@ -115,6 +122,7 @@ class Task(pl.LightningModule):
         # Statistics of small batches are worse than those the weights were trained with. A head
         # that begins with random weights has none to hold.
         for name, module in self.model.named_modules():
+            name = plain_name(name)
             held = everywhere and not name.startswith(self._head)
             if isinstance(module, _BatchNorm) and (held or f"{name}.weight" in self._stages):
                 module.eval()
@@ -122,7 +130,7 @@ class Task(pl.LightningModule):
     def _move_backbone(self, moves: bool) -> None:
         """Let the backbone learn or rest; what a network froze by itself is left alone."""
         for name, parameter in self.model.named_parameters():
-            if name in self._stages:
+            if plain_name(name) in self._stages:
                 parameter.requires_grad_(False)
             elif self._freezes and not name.startswith(self._head):
                 parameter.requires_grad_(moves)

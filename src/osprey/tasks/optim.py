@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
@@ -19,8 +19,29 @@ from osprey.system.targets import check_arguments, import_target, parameters_of
 Groups = list[dict[str, Any]]
 
 
-def parameter_groups(model: nn.Module, config: OptimizerConfig) -> Groups:
-    """Parameters with their rates: no decay on biases and norms, less rate for earlier layers."""
+def plain_name(name: str) -> str:
+    """The name of a module or parameter without what FSDP puts between its parts."""
+    return name.replace("_fsdp_wrapped_module.", "")
+
+
+def undecayed(model: nn.Module) -> frozenset[str]:
+    """Names of the parameters without weight decay: biases and norms, which have one dimension.
+
+    Asked of a network before FSDP cuts all its parameters into pieces of one dimension.
+    """
+    return frozenset(name for name, p in model.named_parameters() if p.ndim <= 1)
+
+
+def parameter_groups(
+    model: nn.Module, config: OptimizerConfig, spared: Collection[str] | None = None
+) -> Groups:
+    """Parameters with their rates: no decay on biases and norms, less rate for earlier layers.
+
+    Args:
+        model: The network.
+        config: The rates.
+        spared: Names of the parameters without weight decay; unless given, ``undecayed``.
+    """
     if config.layer_decay < 1.0:
         from timm.optim._param_groups import param_groups_layer_decay
 
@@ -30,25 +51,29 @@ def parameter_groups(model: nn.Module, config: OptimizerConfig) -> Groups:
         for group in groups:
             group["lr"] = config.lr * group.pop("lr_scale")
         return groups
-    moving = [p for p in model.parameters() if p.requires_grad]
+    spared = undecayed(model) if spared is None else spared
+    moving = [(plain_name(name), p) for name, p in model.named_parameters() if p.requires_grad]
     return [
-        {"params": [p for p in moving if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in moving if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for n, p in moving if n not in spared], "weight_decay": config.weight_decay},
+        {"params": [p for n, p in moving if n in spared], "weight_decay": 0.0},
     ]
 
 
-def make_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
+def make_optimizer(
+    model: nn.Module, config: OptimizerConfig, spared: Collection[str] | None = None
+) -> Optimizer:
     """The optimiser over every parameter of ``model`` that may move.
 
     Args:
         model: The network.
         config: Which one, and its rates. A target of the user's own gets the parameter groups, and
             ``lr`` and ``weight_decay`` where it takes them.
+        spared: As for ``parameter_groups``.
 
     Raises:
         ConfigError: There is none of this name, or it does not take an argument.
     """
-    groups = [group for group in parameter_groups(model, config) if group["params"]]
+    groups = [group for group in parameter_groups(model, config, spared) if group["params"]]
     if config.target == _OWN:
         return create_optimizer(
             groups, config.name, config.lr, momentum=config.momentum, **config.args

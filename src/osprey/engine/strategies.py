@@ -1,0 +1,60 @@
+"""How the processes of a run share the work."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
+from torch.distributed.fsdp.wrap import size_based_auto_wrap_policy
+
+from osprey.config.schema import TrainConfig
+from osprey.models.checkpoint import read_checkpoint
+from osprey.system.instantiate import instantiate
+
+# Layers from this many parameters on are shared out one by one, so that a device holds one of them
+# whole at a time (as one unit, the network would be gathered whole in each step). That takes in
+# the linear layers of a ViT-B and most convolutions of a ResNet-50's last stage.
+_SHARDED_FROM = 2_000_000
+
+
+class FullySharded(FSDPStrategy):
+    """FSDP with layers sharded singly, and whole checkpoints, which everything reads."""
+
+    def __init__(self) -> None:
+        policy = partial(size_based_auto_wrap_policy, min_num_params=_SHARDED_FROM)
+        super().__init__(state_dict_type="full", auto_wrap_policy=policy)
+
+    def load_checkpoint(
+        self, checkpoint_path: str | Path, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Go on from a checkpoint.
+
+        Raises:
+            CheckpointError: It holds more than tensors and plain data, or is damaged. Lightning's
+                reader of sharded runs would run code in it.
+        """
+        read_checkpoint(Path(self.broadcast(checkpoint_path)))
+        return super().load_checkpoint(checkpoint_path, weights_only=weights_only)
+
+
+def make_strategy(config: TrainConfig) -> str | Strategy:
+    """What the Trainer is given as ``strategy``.
+
+    Args:
+        config: The run's settings.
+
+    Returns:
+        Lightning's own choice for one process, DDP or FSDP, or the user's own strategy.
+    """
+    if isinstance(config.trainer.strategy, dict):
+        strategy: Strategy = instantiate("trainer.strategy", config.trainer.strategy, Strategy)
+        return strategy
+    if config.trainer.strategy == "ddp":
+        # While the backbone rests its parameters take no part, which DDP must be told to expect.
+        resting = isinstance(config.model.freeze, int) and config.model.freeze > 0
+        return DDPStrategy(find_unused_parameters=resting)
+    if config.trainer.strategy == "fsdp":
+        return FullySharded()
+    return "auto"
