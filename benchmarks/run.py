@@ -13,7 +13,16 @@ from pathlib import Path
 from common import REPOSITORY, Row, machine, table
 
 HERE = Path(__file__).resolve().parent
-APART = {"common", "run", "gpu", "recipes", "detectors"}  # these need a GPU, or many minutes
+APART = {
+    "common",
+    "run",
+    "gpu",
+    "gpu_runs",
+    "gpu_speed",
+    "sharded",
+    "recipes",
+    "detectors",
+}  # these need a GPU, or many minutes
 
 
 def main(names: list[str]) -> int:
