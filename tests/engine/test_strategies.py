@@ -11,8 +11,9 @@ from torch import nn
 from osprey.config.compose import CONFIG_DIR
 from osprey.config.parse import typed
 from osprey.config.schema import TrainConfig
+from osprey.config.validate import validate
 from osprey.engine.strategies import FullySharded, make_strategy
-from osprey.errors import CheckpointError
+from osprey.errors import CheckpointError, ConfigError
 
 
 def composed(*words: str) -> TrainConfig:
@@ -55,3 +56,18 @@ def test_fsdp_goes_on_from_plain_checkpoints_alone(
     with pytest.raises(CheckpointError, match=r"last\.ckpt"):
         FullySharded().load_checkpoint(path)
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("trainer.gradient_clip=1", "trainer.gradient_clip cannot be used {}: set it to null"),
+        ("optimizer.layer_decay=0.5", "optimizer.layer_decay cannot be used {}: use trainer=ddp"),
+        ("callbacks.ema_decay=0.9", "callbacks.ema_decay cannot be used {}: use trainer=ddp"),
+        ("trainer.accelerator=cpu", "trainer.strategy=fsdp needs trainer.accelerator=gpu"),
+    ],
+)
+def test_what_fsdp_does_not_go_with(word: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        validate(composed("trainer=fsdp", word))
+    assert str(caught.value) == message.format("with trainer=fsdp")
