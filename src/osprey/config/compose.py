@@ -28,7 +28,7 @@ from osprey.config.schema import EvalConfig, TrainConfig
 from osprey.config.shorthands import long_form
 from osprey.config.stamp import new_stamp
 from osprey.errors import ConfigError, nearest
-from osprey.system.plugins import config_folders, load_installed, load_plugins
+from osprey.system.plugins import config_folders, load_installed, load_plugins, loaded_plugins
 
 OmegaConf.register_new_resolver("osprey.stamp", new_stamp, use_cache=True, replace=True)
 
@@ -52,17 +52,33 @@ class PluginConfigs(SearchPathPlugin):
 
 
 def register_configs() -> None:
-    """Give Hydra the ``_base`` option of each group, and an option for each optimiser's name."""
+    """Give Hydra the ``_base`` option of each group, and the plugins' folders."""
     store = ConfigStore.instance()
     for group, node in base_nodes().items():
         store.store(group=group, name="_base", node=node, provider="osprey")
-    base = base_nodes()["optimizer"]
-    own = {file.stem for file in (CONFIG_DIR / "optimizer").glob("*.yaml")}
-    for name in (name for name in OPTIMIZERS if name not in own):
-        node = {**base, "name": name}
-        store.store(group="optimizer", name=name, node=node, provider="osprey")
     if PluginConfigs not in Plugins.instance().discover(SearchPathPlugin):
         Plugins.instance().register(PluginConfigs)
+
+
+def register_optimizers() -> None:
+    """Give Hydra an option for each optimiser's name.
+
+    A hundred of them, and Hydra copies its whole store for every group that ``--help`` lists: they
+    are there for the commands that may choose one.
+    """
+    store = ConfigStore.instance()
+    own = {file.stem for file in (CONFIG_DIR / "optimizer").glob("*.yaml")}
+    for name in (name for name in OPTIMIZERS if name not in own):
+        node = {"defaults": ["_base", "_self_"], "name": name}
+        store.store(group="optimizer", name=name, node=node, provider="osprey")
+
+
+def _may_choose(argv: Sequence[str]) -> bool:
+    """Whether an optimiser may be named: by a word, a recipe, or a folder of the user's own."""
+    if any(word in ("-h", "--help") for word in argv):
+        return False
+    words = ("optimizer=", "experiment=", "--config-dir", "-cd", "plugins=", "hydra.")
+    return any(word.lstrip("+").startswith(words) for word in argv) or bool(loaded_plugins())
 
 
 register_configs()
@@ -88,6 +104,8 @@ def run_hydra(
     """
     load_installed()
     load_plugins(plugins_in(argv))
+    if _may_choose(argv):
+        register_optimizers()
     job = _Job(task)
     before = sys.argv
     sys.argv = [program, *quoted(long_form(flags_first(argv)))]
