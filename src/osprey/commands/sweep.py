@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from osprey.errors import Interrupted, UserError
 from osprey.system.console import say, warn
+from osprey.system.files import write_json
 from osprey.tasks.plugin import MetricSpec
 from osprey.tasks.registry import shown_metrics
 
@@ -59,8 +60,7 @@ def _write(record: dict[str, Any]) -> None:
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.cwd) / hydra.sweep.dir / TRIALS
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(record, ensure_ascii=False)
-    (folder / f"{int(hydra.job.num):05d}.json").write_text(text, encoding="utf-8")
+    write_json(folder / f"{int(hydra.job.num):05d}.json", record)
 
 
 class Ranking(Callback):

@@ -28,7 +28,7 @@ from osprey.config.schema import EvalConfig, TrainConfig
 from osprey.config.shorthands import long_form
 from osprey.config.stamp import new_stamp
 from osprey.errors import ConfigError, nearest
-from osprey.system.plugins import config_folders, load_installed, load_plugins, loaded_plugins
+from osprey.system.plugins import config_folders, load_installed, load_plugins
 
 OmegaConf.register_new_resolver("osprey.stamp", new_stamp, use_cache=True, replace=True)
 
@@ -63,22 +63,14 @@ def register_configs() -> None:
 def register_optimizers() -> None:
     """Give Hydra an option for each optimiser's name.
 
-    A hundred of them, and Hydra copies its whole store for every group that ``--help`` lists: they
-    are there for the commands that may choose one.
+    A hundred of them, and Hydra copies its whole store for every group that ``--help`` lists: there
+    they are left out.
     """
     store = ConfigStore.instance()
     own = {file.stem for file in (CONFIG_DIR / "optimizer").glob("*.yaml")}
     for name in (name for name in OPTIMIZERS if name not in own):
         node = {"defaults": ["_base", "_self_"], "name": name}
         store.store(group="optimizer", name=name, node=node, provider="osprey")
-
-
-def _may_choose(argv: Sequence[str]) -> bool:
-    """Whether an optimiser may be named: by a word, a recipe, or a folder of the user's own."""
-    if any(word in ("-h", "--help") for word in argv):
-        return False
-    words = ("optimizer=", "experiment=", "--config-dir", "-cd", "plugins=", "hydra.")
-    return any(word.lstrip("+").startswith(words) for word in argv) or bool(loaded_plugins())
 
 
 register_configs()
@@ -104,7 +96,7 @@ def run_hydra(
     """
     load_installed()
     load_plugins(plugins_in(argv))
-    if _may_choose(argv):
+    if not {"-h", "--help"} & set(argv):
         register_optimizers()
     job = _Job(task)
     before = sys.argv

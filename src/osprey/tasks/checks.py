@@ -86,11 +86,6 @@ def check_own_classes(config: TrainConfig) -> None:
             raise wrong_kind(group, target, found, kind)
 
 
-def tasks_with(capability: str) -> list[TaskPlugin]:
-    """The tasks whose attribute of that name is true."""
-    return [task for task in all_tasks() if getattr(task, capability)]
-
-
 def _value(config: TrainConfig, key: str) -> object:
     group, name = key.split(".")
     return getattr(getattr(config, group), name)

@@ -13,7 +13,6 @@ from osprey.config.parse import LIGHTNING
 from osprey.config.schema import OptimizerConfig, SchedulerConfig, TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.errors import CheckpointError
-from osprey.imaging import Preprocess
 from osprey.models.checkpoint import read_checkpoint
 from osprey.models.foreign import foreign_input
 from osprey.models.registry import ModelSpec
@@ -98,7 +97,7 @@ def build_own(config: TrainConfig, manifest: Manifest | None) -> OwnParts:
     else:
         assert manifest is not None
         preprocess = make_preprocess(config.data, foreign_input(ModelSpec("", "", {})))
-        data = make_data(config, manifest, Preprocess.from_dict(preprocess.to_dict()))
+        data = make_data(config, manifest, preprocess)
     classes = list(manifest.classes) if manifest is not None else None
     schedule = SchedulerFactory(config.scheduler)
     run_time: dict[str, Any] = {
