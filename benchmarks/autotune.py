@@ -11,10 +11,10 @@ from osprey.config.compose import CONFIG_DIR
 from osprey.config.parse import typed
 from osprey.config.schema import TrainConfig
 from osprey.data.dataset import Batch
-from osprey.engine.fit import quieten
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import CheckpointMetadata
 from osprey.models.registry import ModelSpec, build
+from osprey.system.console import quieten
 from osprey.system.devices import pick_device
 from osprey.tasks.classification.module import Classification
 from osprey.tuning import autotune

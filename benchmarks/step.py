@@ -16,9 +16,9 @@ from pytorch_lightning.callbacks import Callback
 
 from osprey.config.schema import TrainConfig
 from osprey.data.prepare import prepare
-from osprey.engine.fit import quieten
 from osprey.engine.trainer import make_trainer
 from osprey.runs.folder import RunFolder
+from osprey.system.console import quieten
 from osprey.system.devices import pick_device
 from osprey.tasks.assemble import assemble
 from osprey.tuning.autotune import defaults, resolve_auto

@@ -155,8 +155,7 @@ def judged(source: Path, folder: Path, change: Any) -> tuple[dict[str, Any], Pat
         change(number, saved["state_dict"])
         torch.save(saved, file)
     config = run.load_config()
-    found = average_weights(run, config, run.load_manifest(config.data.root))
-    assert found is not None
+    found, _ = average_weights(run, config, run.load_manifest(config.data.root))
     return found, run.best
 
 

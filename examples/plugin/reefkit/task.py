@@ -53,13 +53,13 @@ class LightTask(TaskPlugin):
         model: nn.Module,
         metadata: CheckpointMetadata,
         config: TrainConfig,
-        manifest: Manifest,
+        manifest: Manifest | None,
     ) -> pl.LightningModule:
         """The module, and the numbers it learns."""
         from reefkit.light_module import LitLight
 
         column = str(config.task.args["column"])
-        truth = {s: _numbers(manifest.split(s), column) for s in ("train", "val", "test")}
+        truth = {} if manifest is None else _truth(manifest, column)
         return LitLight(model, metadata, config, truth)
 
     def finalize(
@@ -78,27 +78,10 @@ class LightTask(TaskPlugin):
         predictions: Path,
         tta: str = "none",
     ) -> dict[str, Any]:
-        """Mean absolute error, and that of always answering the training photos' mean."""
-        import pandas as pd
+        """Mean absolute error, and that of always answering the mean."""
+        from reefkit.light_test import test_checkpoint
 
-        column, part = str(config.task.args["column"]), manifest.split(split)
-        if part.table.empty:
-            raise DataError(f"the '{split}' split is empty: nothing to test on")
-        truth = _numbers(part, column)
-        predictor = self.predictor(checkpoint)
-        answers = predictor.predict(part.root / str(path) for path in part.table["path"])
-        found = [answer.value for answer in answers]
-        if None in found:
-            raise DataError(f"'{part.table['path'].iloc[found.index(None)]}' can no longer be read")
-        table = pd.DataFrame({"path": part.table["path"], "truth": truth, "answer": found})
-        table.to_csv(predictions, index=False)
-        known = _numbers(manifest.split("train"), column)
-        mean = sum(known) / len(known)
-        return {
-            "n": len(truth),
-            "mae": sum(abs(a - b) for a, b in zip(truth, found, strict=True)) / len(truth),
-            "mae_of_the_mean": sum(abs(a - mean) for a in truth) / len(truth),
-        }
+        return test_checkpoint(checkpoint, config, manifest, split, predictions)
 
     def metrics_line(self, figures: Mapping[str, Any]) -> str:
         """The error beside that of an answer which looks at nothing."""
@@ -130,5 +113,7 @@ class LightTask(TaskPlugin):
         return LightPredictor(checkpoint, device)
 
 
-def _numbers(part: Manifest, column: str) -> list[float]:
-    return [float(value) for value in part.table[column]]
+def _truth(manifest: Manifest, column: str) -> dict[str, list[float]]:
+    """The numbers of each split."""
+    parts = {split: manifest.split(split) for split in ("train", "val", "test")}
+    return {split: [float(v) for v in part.table[column]] for split, part in parts.items()}

@@ -79,7 +79,8 @@ def main(argv: list[str]) -> int:
 def _assemble(config: TrainConfig, prepared: Prepared) -> tuple[Assembly, torch.device]:
     import pytorch_lightning as pl
 
-    from osprey.engine.fit import begin_head, quieten
+    from osprey.engine.fit import begin_head
+    from osprey.system.console import quieten
     from osprey.tasks.assemble import assemble
     from osprey.tasks.loading import run_device
     from osprey.tuning.autotune import resolve_auto

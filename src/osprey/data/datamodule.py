@@ -68,6 +68,7 @@ class DataModule(pl.LightningDataModule):
         self.augment = augment
         self.cache = cache
         self.say = say
+        self.test_split = "test"
         self._caches: dict[str, PhotoCache] = {}  # of train augmented, and of val as in production
 
     def setup(self, stage: str) -> None:
@@ -178,8 +179,8 @@ class DataModule(pl.LightningDataModule):
         return self.eval_dataloader("val")
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """The test split."""
-        return self.eval_dataloader("test")
+        """The split to test on: ``test_split``, which is ``test`` unless somebody changes it."""
+        return self.eval_dataloader(self.test_split)
 
     def _collate(self) -> Callable[[Any], Any] | None:
         """The user's own function from a list of samples to a training batch, if one is named.

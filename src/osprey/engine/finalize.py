@@ -1,4 +1,4 @@
-"""After the last epoch: calibrate, test, write the summary, say what came out."""
+"""After the last epoch: validate, test, write the summary, say what came out."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ from osprey.ensembling.averaging import clear
 from osprey.ensembling.ensemble import Combined
 from osprey.runs.comparable import comparable_key, other_split
 from osprey.runs.folder import RunFolder
-from osprey.system.console import say
+from osprey.system.console import quieten, say
+from osprey.system.launcher import is_first
 from osprey.system.memory import peak_memory
 from osprey.system.plugins import plugin_setting
 from osprey.tasks.plugin import MetricSpec
+from osprey.tasks.processes import wait_for_all
 from osprey.tasks.registry import get_task, shown_metrics
 
 
-def finish(
+def evaluate_run(
     run: RunFolder, config: TrainConfig, minutes: float, combined: Combined | None = None
 ) -> dict[str, Any]:
-    """Average, calibrate and test the best checkpoint; from then on the run counts as finished.
+    """Average, validate and test the best checkpoint; from then on the run counts as finished.
+
+    In a distributed run every process calls this, and the first one writes.
 
     Args:
         run: The run.
@@ -35,14 +39,15 @@ def finish(
         combined: What an ensemble said of validation.
 
     Returns:
-        The content of ``summary.json``.
+        The content of ``summary.json``; in other processes than the first only part of it.
     """
+    quieten(config.extras.ignore_warnings)
     task = get_task(config.task.name)
     manifest = None if config.data.is_foreign else run.load_manifest(config.data.root)
     averaging = None if manifest is None else _average(run, config, manifest)
     found = task.finalize(run, config, manifest, combined)
+    wait_for_all()  # until best.ckpt is as it stays
     found |= {} if averaging is None else {"averaging": averaging}
-    peak = peak_memory()
     summary: dict[str, Any] = {
         "name": config.name,
         "run": run.path.name,
@@ -51,20 +56,29 @@ def finish(
         **({} if manifest is None else {"kin": comparable_key(config, manifest)}),
         "epochs": _epochs(run, shown_metrics(config)[0]),
         "minutes": round(minutes, 2),
-        "peak_memory_mb": None if peak is None else round(peak / 1e6),
+        "peak_memory_mb": None,
         **found,
     }
     if manifest is None or (manifest.table["split"] == "test").any():
         table = run.path / "predictions.csv"
         tested = task.test(run.best, config, manifest, "test", table)
         summary |= {"test": tested} if tested else {}
+    if not is_first():
+        return summary
+    peak = peak_memory()
+    summary["peak_memory_mb"] = None if peak is None else round(peak / 1e6)
     if manifest is not None and "test" in summary:
         summary["other_split"] = _other_split(run, config, summary)
     run.write_json("summary.json", summary)
+    return summary
+
+
+def publish(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None:
+    """Make a finished run the newest, and show it: pictures, report, Weights & Biases."""
+    manifest = None if config.data.is_foreign else run.load_manifest(config.data.root)
     clear(run.best.parent)
     run.publish(Path(config.paths.runs))
     present(run, config, manifest, summary)
-    return summary
 
 
 def _average(run: RunFolder, config: TrainConfig, manifest: Manifest) -> dict[str, Any] | None:
@@ -73,10 +87,10 @@ def _average(run: RunFolder, config: TrainConfig, manifest: Manifest) -> dict[st
         return None
     from osprey.ensembling.averaging_candidate import average_weights
 
-    before = run.best.stat().st_mtime_ns
-    averaging = average_weights(run, config, manifest)
-    if averaging is not None and run.best.stat().st_mtime_ns != before:
+    averaging, replaced = average_weights(run, config, manifest)
+    if replaced and is_first():
         raise_best(run.last, averaging["val_macro_f1"])  # a later epoch must beat the mean, too
+    wait_for_all()
     return averaging
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-
 import pytorch_lightning as pl
 import torch
 
@@ -17,7 +14,7 @@ from osprey.engine.trainer import make_trainer
 from osprey.errors import ConfigError
 from osprey.models.checkpoint import METADATA_KEY, write_checkpoint
 from osprey.runs.folder import RunFolder
-from osprey.system.console import say
+from osprey.system.console import quieten, say
 from osprey.tasks.assemble import Assembly, assemble
 from osprey.tasks.registry import get_task
 from osprey.tuning.autotune import defaults, resolve_auto
@@ -110,20 +107,6 @@ def resolve_for_processes(run: RunFolder, config: TrainConfig, processes: int) -
     for line in resolve_settings(assembly, config, run, world=processes):
         say(line)
     torch.set_num_threads(threads)
-
-
-def quieten(warnings_too: bool = True) -> None:
-    """Keep libraries' chatter away from our few lines; their errors still come through.
-
-    Args:
-        warnings_too: Their warnings as well.
-    """
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR if warnings_too else logging.WARNING)
-    if not warnings_too:
-        return
-    warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric|torch\.optim")
-    warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")
 
 
 def _describe(

@@ -24,31 +24,32 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
         Interrupted: A signal asked to stop; ``last.ckpt`` was saved.
         UserError: Something the user can mend.
     """
-    from osprey.engine.finalize import finish
+    from osprey.engine.finalize import evaluate_run, publish
     from osprey.engine.loggers.build import closing_loggers
 
     started = time.monotonic()
     with closing_loggers():
+        processes = process_count(config)
         if config.model.factory == "ensemble":
             from osprey.ensembling.ensemble import combine_runs, describe
 
             combined = combine_runs(run, config, run.load_manifest(config.data.root))
-            summary = finish(run, config, (time.monotonic() - started) / 60, combined)
+            summary = evaluate_run(run, config, (time.monotonic() - started) / 60, combined)
             describe(combined, summary["val"])
-            return summary
-        processes = process_count(config)
-        if processes > 1 and find_place() is None:
+        elif processes > 1 and find_place() is None:
             from osprey.engine.fit import resolve_for_processes
 
             resolve_for_processes(run, config, processes)
             _run_processes(run, processes)
+            summary = run.read_json("summary.json")
         else:
             from osprey.engine.fit import fit
 
             fit(run, config, resolved=processes > 1)
-            if not is_first():
-                return {}  # the first process tests, and writes it down
-        return finish(run, config, (time.monotonic() - started) / 60)
+            summary = evaluate_run(run, config, (time.monotonic() - started) / 60)
+        if is_first():
+            publish(run, config, summary)
+        return summary
 
 
 def adapt_to_launcher(config: TrainConfig, place: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 from osprey.errors import Interrupted, UserError
@@ -12,11 +13,14 @@ from osprey.system.trust import trust_packages
 
 
 def main() -> int:
-    """Train this process's share; leave one plain line in the run folder if it cannot.
+    """Train, validate and test this process's share.
+
+    Leaves one plain line in the run folder if it cannot.
 
     What follows the folder are the packages and targets that the starting command trusts.
     """
     run = RunFolder(Path(sys.argv[1]))
+    from osprey.engine.finalize import evaluate_run
     from osprey.engine.fit import fit
     from osprey.engine.loggers.build import closing_loggers
 
@@ -27,7 +31,9 @@ def main() -> int:
         config = run.load_config()
         load_plugins(config.plugins)
         with closing_loggers():
+            started = time.monotonic()
             fit(run, config, resolved=True)
+            evaluate_run(run, config, (time.monotonic() - started) / 60)
     except Interrupted as stop:
         return stop.code
     except UserError as error:

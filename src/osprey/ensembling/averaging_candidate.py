@@ -18,7 +18,8 @@ from osprey.ensembling.batchnorm import estimate_batchnorm
 from osprey.models.checkpoint import load_model, read_checkpoint, write_checkpoint
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say
-from osprey.tasks.classification.evaluate import compute_metrics, run_network
+from osprey.system.launcher import is_first
+from osprey.tasks.classification.evaluate import ask_network, compute_metrics
 from osprey.tasks.classification.temperature import fit_temperature
 
 
@@ -48,8 +49,7 @@ class CandidateEvaluator:
         """Validation figures of ``state``, or of the network as it stands."""
         if state is not None:
             self.network.load_state_dict(state)
-        limit = self.config.trainer.limit_eval_batches
-        outputs = run_network(self.network, self.metadata, self.manifest, "val", self.config, limit)
+        outputs = ask_network(self.network, self.metadata, self.manifest, "val", self.config)
         temperature = fit_temperature(outputs.logits, outputs.targets)
         values = compute_metrics(outputs, temperature, self.metadata.classes)
         return Score(values["macro_f1"], values["log_loss"])
@@ -63,16 +63,16 @@ class CandidateEvaluator:
 
 def average_weights(
     run: RunFolder, config: TrainConfig, manifest: Manifest
-) -> dict[str, Any] | None:
+) -> tuple[dict[str, Any], bool]:
     """Average what was gathered, try it on validation, keep it as ``best.ckpt`` if no worse.
+
+    In a distributed run every process calls this, and the first one writes and speaks.
 
     Returns:
         Plain data for the summary: ``kind``, ``epochs``, ``val_macro_f1``, ``best_val_macro_f1``,
-        ``kept``, whether ``best.ckpt`` is that mean; None where none is asked for.
+        ``kept``, whether ``best.ckpt`` is that mean; and whether it was replaced just now.
     """
     kind = config.callbacks.averaging
-    if kind == "none":
-        return None
     evaluator = CandidateEvaluator(run, config, manifest)
     # A run that went on may hold the mean of an earlier time, and no later epoch was better.
     earlier: dict[str, Any] | None = read_checkpoint(run.best).get(AVERAGED)
@@ -91,11 +91,13 @@ def average_weights(
         metadata["kept"] = score.no_worse(evaluator.best)
         verdict = "kept" if metadata["kept"] else "not kept"
         line = f"{_verdict(epochs, score, evaluator.best)}, {verdict}"
-        if metadata["kept"]:
+        if metadata["kept"] and is_first():
             _replace_best(run, state, metadata)
     stays = f"the {kind} of epochs {_listed(earlier['epochs'])}" if earlier else "as it is"
-    say(f"{kind:<7} {line}" + ("" if metadata["kept"] else f": best.ckpt stays {stays}"))
-    return metadata if metadata["kept"] or earlier is None else earlier
+    if is_first():
+        say(f"{kind:<7} {line}" + ("" if metadata["kept"] else f": best.ckpt stays {stays}"))
+    kept = bool(metadata["kept"])
+    return (metadata if kept or earlier is None else earlier), kept
 
 
 def _swa(evaluator: CandidateEvaluator, run: RunFolder) -> tuple[State, list[int], Score] | None:

@@ -21,7 +21,7 @@ from osprey.models.ensemble import Ensemble, Member, Stack
 from osprey.models.registry import ModelSpec, check_spec
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say
-from osprey.tasks.classification.evaluate import Outputs, compute_metrics, run_network
+from osprey.tasks.classification.evaluate import Outputs, ask_network, compute_metrics
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,7 @@ def combine_runs(run: RunFolder, config: TrainConfig, manifest: Manifest) -> Com
         f"{size} x {size} px {metadata.preprocess['resize']}"
     )
     say(f"run     {run.path}")
-    limit = config.trainer.limit_eval_batches
-    asked = run_network(network.members, metadata, manifest, "val", config, limit)
+    asked = ask_network(network.members, metadata, manifest, "val", config)
     network.cpu()
     val = replace(asked, logits=_learn(network, kind, asked, manifest, config.seed))
     state = {f"model.{key}": value for key, value in network.state_dict().items()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +17,20 @@ def say(line: str = "") -> None:
 def warn(line: str) -> None:
     """Print a line on standard error at once."""
     print(line, file=sys.stderr, flush=True)
+
+
+def quieten(warnings_too: bool = True) -> None:
+    """Keep libraries' chatter away from our few lines; their errors still come through.
+
+    Args:
+        warnings_too: Their warnings as well.
+    """
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR if warnings_too else logging.WARNING)
+    if not warnings_too:
+        return
+    warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric|torch\.optim")
+    warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")
 
 
 _WHOLE = 20  # classes that are all shown

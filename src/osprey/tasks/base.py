@@ -78,6 +78,14 @@ class Task(pl.LightningModule):
         """Model outputs for a uint8 batch [B, S, S, 3]."""
         return self.model(self.normalise(images))
 
+    def predict_step(self, batch: Any, batch_idx: int) -> Any:
+        """One answer for each photo of a batch, a tensor [B, ...] or a list."""
+        return self(batch["image"])
+
+    def test_step(self, batch: Any, batch_idx: int) -> Any:
+        """The same: what is made of the answers is decided when all of them are there."""
+        return self.predict_step(batch, batch_idx)
+
     def example_batch(self, count: int, size: int, device: torch.device) -> Any:
         """A batch like a loader's, always the same: image uint8 [count, size, size, 3]."""
         raise NotImplementedError

@@ -133,7 +133,7 @@ class TaskPlugin:
         model: nn.Module,
         metadata: CheckpointMetadata,
         config: TrainConfig,
-        manifest: Manifest,
+        manifest: Manifest | None,
     ) -> pl.LightningModule:
         """The LightningModule that trains ``model``.
 
@@ -141,7 +141,7 @@ class TaskPlugin:
             model: The network, with its pretrained weights.
             metadata: What its checkpoints will say of it.
             config: The run's settings.
-            manifest: Its samples.
+            manifest: Its samples; None where the network is only validated and tested.
         """
         raise NotImplementedError
 
@@ -171,7 +171,7 @@ class TaskPlugin:
         manifest: Any,
         combined: Any = None,
     ) -> dict[str, Any]:
-        """Finish best.ckpt by what validation says.
+        """Finish best.ckpt by what validation says; called in every process of a run.
 
         Args:
             run: The trained run.
@@ -193,7 +193,9 @@ class TaskPlugin:
         predictions: Path,
         tta: str = "none",
     ) -> dict[str, Any]:
-        """Figures of a checkpoint on a split, as plain data.
+        """Figures of a checkpoint on a split, as plain data; called in every process of a run.
+
+        `osprey.tasks.evaluation` has the loop, which shares the samples out.
 
         Args:
             checkpoint: One of the task's.

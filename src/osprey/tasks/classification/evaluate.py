@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,23 +14,16 @@ from torch import Tensor, nn
 from osprey.config.schema import TrainConfig
 from osprey.data.datamodule import DataModule
 from osprey.data.manifest import Manifest
-from osprey.errors import DataError
 from osprey.imaging import Preprocess
-from osprey.models.checkpoint import (
-    METADATA_KEY,
-    CheckpointMetadata,
-    load_model,
-    read_checkpoint,
-    write_checkpoint,
-)
-from osprey.models.pixels import Normalise
-from osprey.runs.folder import RunFolder
+from osprey.models.checkpoint import CheckpointMetadata, load_model
 from osprey.system.files import write_csv
+from osprey.system.launcher import is_first
 from osprey.tasks.classification.metrics import per_class_report, scalar_metrics
+from osprey.tasks.classification.module import Classification
 from osprey.tasks.classification.probe.features import FeatureStore
 from osprey.tasks.classification.probe.linear_probe import linear_head
-from osprey.tasks.classification.temperature import fit_temperature
-from osprey.tasks.classification.tta import ask, merge_views
+from osprey.tasks.classification.tta import merge_views
+from osprey.tasks.evaluation import AnswerWriter, evaluate, testing_module
 from osprey.tasks.loading import run_device
 
 
@@ -43,13 +36,34 @@ class Outputs:
     paths: list[str]
 
 
-def run_network(
+class KeepOutputs(AnswerWriter[Classification]):
+    """Puts the logits beside what is true.
+
+    Attributes:
+        outputs: Of the whole split, once it is done.
+    """
+
+    outputs: Outputs
+
+    def __init__(self, part: Manifest) -> None:
+        """Args: the split's samples."""
+        super().__init__()
+        self.part = part
+
+    def finish(self, module: Classification, answers: Tensor) -> None:
+        """Keep them."""
+        table, classes = self.part.table[: len(answers)], module.metadata.classes
+        number = {name: i for i, name in enumerate(classes)}
+        targets = torch.tensor([number[label] for label in table["label"]])
+        self.outputs = Outputs(answers, targets, table["path"].tolist())
+
+
+def ask_network(
     model: nn.Module,
     metadata: CheckpointMetadata,
     manifest: Manifest,
     split: str,
     config: TrainConfig,
-    limit: int | None = None,
     tta: str = "none",
 ) -> Outputs:
     """Logits of every sample of ``split``, in the manifest's order.
@@ -59,32 +73,31 @@ def run_network(
     Raises:
         DataError: The split holds nothing.
     """
-    preprocess = Preprocess.from_dict(metadata.preprocess)
-    part = manifest.split(split)
-    if part.table.empty:
-        raise DataError(f"the '{split}' split is empty: nothing to test on")
-    data = DataModule(manifest, metadata.classes, preprocess, config.data, seed=config.seed)
-    device = run_device(config.trainer)
+    module = cast(Classification, testing_module(model, metadata, config))
+    module.tta = tta
+    kept = KeepOutputs(manifest.split(split))
+    evaluate(module, manifest, split, kept)
+    return kept.outputs
+
+
+def known_outputs(
+    model: nn.Module, metadata: CheckpointMetadata, part: Manifest, config: TrainConfig
+) -> Outputs | None:
+    """What a probe says of a split: its features are kept, or are worth keeping for the next one.
+
+    Returns:
+        None of any other network, or where only some batches are to be looked at.
+    """
     probe = config.model.head_init == "linear_probe" and config.trainer.max_epochs == 0
-    if probe and tta == "none" and limit is None:
-        # Features of a probe are known already, or are worth keeping for the next one.
-        cache = Path(config.paths.cache)
-        seen = FeatureStore(model, metadata.model, data, device, cache).features(split)
-        logits = seen.values @ linear_head(model).weight.T.cpu() + linear_head(model).bias.cpu()
-        return Outputs(logits.detach(), seen.targets, part.table["path"].tolist())
-    pixels = Normalise(preprocess.mean, preprocess.std).to(device)
-    model = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    answers, targets = [], []
-    with torch.inference_mode():
-        for number, batch in enumerate(data.eval_dataloader(split)):
-            if limit is not None and number >= limit:
-                break
-            answers.append(ask(model, pixels(batch["image"].to(device)), tta).cpu())
-            targets.append(batch["target"])
-    n = sum(len(t) for t in targets)
-    paths = part.table["path"].tolist()[:n]
-    found = torch.cat(answers)
-    return Outputs(found[:, 0] if tta == "none" else found, torch.cat(targets), paths)
+    if not probe or config.trainer.limit_eval_batches is not None or part.table.empty:
+        return None
+    preprocess = Preprocess.from_dict(metadata.preprocess)
+    data = DataModule(part, metadata.classes, preprocess, config.data, seed=config.seed)
+    device = run_device(config.trainer)
+    store = FeatureStore(model, metadata.model, data, device, Path(config.paths.cache))
+    seen = store.features(str(part.table["split"].iloc[0]))
+    logits = seen.values @ linear_head(model).weight.T.cpu() + linear_head(model).bias.cpu()
+    return Outputs(logits.detach(), seen.targets, part.table["path"].tolist())
 
 
 def compute_metrics(
@@ -106,8 +119,11 @@ def write_predictions(
 ) -> None:
     """One row a sample: path, label, predicted, score, then each class's probability.
 
-    Digits enough that ``softmax(temperature * log p)`` gives the untempered ones back.
+    Digits enough that ``softmax(temperature * log p)`` gives the untempered ones back. Of several
+    processes the first writes.
     """
+    if not is_first():
+        return
     probabilities = (outputs.logits.double() / temperature).softmax(dim=1).numpy()
     best = probabilities.argmax(axis=1)
 
@@ -120,35 +136,6 @@ def write_predictions(
 
     header = ["path", "label", "predicted", "score", *(f"p:{c}" for c in classes)]
     write_csv(path, header, rows())
-
-
-def calibrate(
-    run: RunFolder, config: TrainConfig, manifest: Manifest, outputs: Outputs | None = None
-) -> dict[str, Any]:
-    """Fit the temperature on validation and write it into the best checkpoint.
-
-    Args:
-        run: The run.
-        config: Its settings.
-        manifest: Its samples.
-        outputs: What the network said of validation, where that is known already.
-
-    Returns:
-        Validation figures before and after: ``{"temperature", "before", "after"}``.
-    """
-    model, metadata = load_model(run.best, config.trainer.rewrites)
-    limit = config.trainer.limit_eval_batches
-    outputs = outputs or run_network(model, metadata, manifest, "val", config, limit)
-    temperature = fit_temperature(outputs.logits, outputs.targets)
-    content = read_checkpoint(run.best)
-    content[METADATA_KEY] = replace(metadata, temperature=temperature).to_dict()
-    write_checkpoint(content, run.best)
-    write_predictions(run.path / "predictions_val.csv", outputs, temperature, metadata.classes)
-    return {
-        "temperature": temperature,
-        "before": compute_metrics(outputs, 1.0, metadata.classes),
-        "after": compute_metrics(outputs, temperature, metadata.classes, config.task.metrics),
-    }
 
 
 def test(
@@ -166,13 +153,14 @@ def test(
         test-time augmentation its name, and under ``without_tta`` the same photos' figures.
     """
     model, metadata = load_model(checkpoint, config.trainer.rewrites)
-    limit = config.trainer.limit_eval_batches
-    outputs = run_network(model, metadata, manifest, split, config, limit, tta)
+    part, extra = manifest.split(split), config.task.metrics
+    outputs = known_outputs(model, metadata, part, config) if tta == "none" else None
+    outputs = outputs or ask_network(model, metadata, manifest, split, config, tta)
     temperature = metadata.temperature
     plain = outputs if tta == "none" else replace(outputs, logits=outputs.logits[:, 0])
     raw = compute_metrics(plain, 1.0, metadata.classes)
     without = {
-        **compute_metrics(plain, temperature, metadata.classes, config.task.metrics),
+        **compute_metrics(plain, temperature, metadata.classes, extra),
         "uncalibrated": {key: raw[key] for key in ("log_loss", "ece")},
     }
     if tta == "none":
@@ -180,8 +168,5 @@ def test(
         return without
     merged = replace(outputs, logits=merge_views(outputs.logits, temperature))
     write_predictions(predictions, merged, temperature, metadata.classes)
-    return {
-        **compute_metrics(merged, temperature, metadata.classes, config.task.metrics),
-        "tta": tta,
-        "without_tta": without,
-    }
+    figures = compute_metrics(merged, temperature, metadata.classes, extra)
+    return {**figures, "tta": tta, "without_tta": without}

@@ -14,6 +14,7 @@ from osprey.models.checkpoint import CheckpointMetadata
 from osprey.tasks.base import Task
 from osprey.tasks.classification.losses import make_loss
 from osprey.tasks.classification.metrics import scalar_metrics
+from osprey.tasks.classification.tta import ask
 
 
 class Classification(Task):
@@ -23,7 +24,7 @@ class Classification(Task):
         model: Network with one output a class.
         metadata: What its checkpoints will say of it.
         config: The whole configuration.
-        counts: Training photos per class.
+        counts: Training photos per class; None of a network that is only tested: it has no loss.
     """
 
     def __init__(
@@ -31,13 +32,13 @@ class Classification(Task):
         model: nn.Module,
         metadata: CheckpointMetadata,
         config: TrainConfig,
-        counts: NDArray[np.int64],
+        counts: NDArray[np.int64] | None,
     ) -> None:
         super().__init__(model, metadata, config)
         task, mix = config.task, config.augmentation
         num_classes = len(metadata.classes)
         mixed = mix.mix_probability > 0 and (mix.mixup > 0 or mix.cutmix > 0)
-        self.loss = make_loss(task, counts, soft=mixed)
+        self.loss = None if counts is None else make_loss(task, counts, soft=mixed)
         self.mix = BatchMix(
             num_classes=num_classes,
             mixup=mix.mixup,
@@ -46,10 +47,12 @@ class Classification(Task):
             erasing=mix.erasing,
         )
         self.metrics = scalar_metrics(num_classes, prefix="val/", extra=task.metrics)
+        self.tta = "none"  # what `predict_step` shows of each photo
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one augmented batch."""
         images, targets = self.mix(self.normalise(batch["image"]), batch["target"])
+        assert self.loss is not None, "made for testing alone"
         loss: Tensor = self.loss(self.model(images), targets, batch["weight"])
         self.log_loss(loss, len(targets))
         return loss
@@ -65,12 +68,18 @@ class Classification(Task):
             index=torch.arange(count),
         )
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count each validation photo once; padding has a negative index."""
-        probabilities = self(batch["image"]).float().softmax(dim=1)
+    def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Logits float32 [B, C]; with test-time augmentation [B, views, C], the photo first."""
+        logits = ask(self.model, self.normalise(batch["image"]), self.tta)
+        return logits[:, 0] if self.tta == "none" else logits
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Count each validation photo once, padding has a negative index; logits [B, C]."""
+        logits: Tensor = self(batch["image"]).float()
         real = batch["index"] >= 0
         if bool(real.any()):
-            self.metrics.update(probabilities[real], batch["target"][real])
+            self.metrics.update(logits.softmax(dim=1)[real], batch["target"][real])
+        return logits
 
     def on_validation_epoch_end(self) -> None:
         """Publish the figures of the whole validation split."""

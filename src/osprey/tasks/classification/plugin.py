@@ -56,7 +56,7 @@ class ClassificationTask(TaskPlugin):
         model: nn.Module,
         metadata: CheckpointMetadata,
         config: TrainConfig,
-        manifest: Manifest,
+        manifest: Manifest | None,
     ) -> pl.LightningModule:
         """The module, told how many training photos each class has."""
         import numpy as np
@@ -64,8 +64,10 @@ class ClassificationTask(TaskPlugin):
         from osprey.tasks.base import module_class
         from osprey.tasks.classification.module import Classification
 
-        trained = manifest.counts()["train"]
-        counts = np.array([trained.get(name, 0) for name in metadata.classes])
+        counts = None
+        if manifest is not None:
+            trained = manifest.counts()["train"]
+            counts = np.array([trained.get(name, 0) for name in metadata.classes])
         module = module_class(config.task, Classification)
         return module(model, metadata, config, counts, **config.task.args)
 
@@ -95,11 +97,9 @@ class ClassificationTask(TaskPlugin):
         self, run: RunFolder, config: TrainConfig, manifest: Manifest, combined: Any = None
     ) -> dict[str, Any]:
         """Fit the temperature."""
-        from osprey.tasks.classification.evaluate import calibrate
+        from osprey.tasks.classification.callbacks import calibrate
 
-        val = calibrate(run, config, manifest, combined.val if combined else None)
-        before = {key: val["before"][key] for key in ("log_loss", "ece")}
-        found = {"temperature": val["temperature"], "val": {**val["after"], "uncalibrated": before}}
+        found = calibrate(run, config, manifest, combined.val if combined else None)
         if combined is not None:
             found["ensemble"] = combined.metadata
         return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from osprey.augmentation.rescale import rescale
@@ -16,6 +15,7 @@ from osprey.models.checkpoint import CheckpointMetadata
 from osprey.tasks.base import Task
 from osprey.tasks.detection.coco import coco_metrics
 from osprey.tasks.detection.placing import on_photos
+from osprey.tasks.processes import in_all_processes
 
 
 class Detection(Task):
@@ -62,27 +62,28 @@ class Detection(Task):
             "index": torch.arange(count),
         }
 
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Keep what was found on each photo beside its truth."""
+    def predict_step(self, batch: Any, batch_idx: int) -> list[Detections]:
+        """What is found on each photo, in the photos' own pixels."""
+        return on_photos(self(batch["image"]), batch["size"], self.preprocess)
+
+    def validation_step(self, batch: Any, batch_idx: int) -> Any:
+        """Keep what was found on each photo beside its truth; returns what was found."""
         truth = [
             {"boxes": boxes, "labels": labels, "scores": torch.ones(len(labels))}
             for boxes, labels in zip(batch["boxes"], batch["labels"], strict=True)
         ]
-        known, found = (
-            on_photos(answers, batch["size"], self.preprocess)
-            for answers in (truth, self(batch["image"]))
-        )
+        known = on_photos(truth, batch["size"], self.preprocess)
+        found = self.predict_step(batch, batch_idx)
         for number, *pair in zip(batch["index"].tolist(), known, found, strict=True):
             if number >= 0:
                 self.seen[number] = (pair[0], pair[1])
+        return found
 
     def on_validation_epoch_end(self) -> None:
         """Publish COCO's figures of the whole validation split."""
-        if self.trainer.world_size > 1:
-            parts: list[Any] = [None] * self.trainer.world_size
-            dist.all_gather_object(parts, self.seen)
-            self.seen = {number: pair for part in parts for number, pair in part.items()}
-        pairs = [self.seen[number] for number in sorted(self.seen)]
+        parts = in_all_processes(self.seen)
+        seen = {number: pair for part in parts for number, pair in part.items()}
+        pairs = [seen[number] for number in sorted(seen)]
         self.seen = {}
         figures = coco_metrics(
             [t for t, _ in pairs], [f for _, f in pairs], len(self.metadata.classes)

@@ -93,7 +93,7 @@ class DetectionTask(TaskPlugin):
         model: nn.Module,
         metadata: CheckpointMetadata,
         config: TrainConfig,
-        manifest: Manifest,
+        manifest: Manifest | None,
     ) -> pl.LightningModule:
         """The module."""
         from osprey.tasks.base import module_class
@@ -105,9 +105,9 @@ class DetectionTask(TaskPlugin):
         self, run: RunFolder, config: TrainConfig, manifest: Manifest, combined: Any = None
     ) -> dict[str, Any]:
         """Choose each class's threshold on validation and write it into best.ckpt."""
-        from osprey.tasks.detection.evaluate import choose_thresholds
+        from osprey.tasks.detection.evaluate import validate
 
-        return choose_thresholds(run, config, manifest)
+        return validate(run, config, manifest)
 
     def test(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,10 @@ import pytorch_lightning as pl
 from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.errors import DataError
+from osprey.system.launcher import is_first
+from osprey.tasks.evaluation import evaluation_trainer, run_loop
 from osprey.tasks.lightning.build import OwnParts, build_own
-from osprey.tasks.loading import run_device
+from osprey.tasks.processes import leave_group
 
 
 def has_step(parts: OwnParts, split: str) -> bool:
@@ -36,7 +37,8 @@ def logged_figures(
         split: ``val`` or ``test``.
 
     Returns:
-        What was logged, by name; nothing where the module has no such step.
+        What was logged, by name; nothing where the module has no such step, and in other
+        processes than the first.
 
     Raises:
         DataError: The training split is asked for.
@@ -46,19 +48,13 @@ def logged_figures(
     parts = build_own(config, manifest)
     if not has_step(parts, split):
         return {}
-    device = run_device(config.trainer)
-    with tempfile.TemporaryDirectory() as scratch:
-        trainer = pl.Trainer(
-            default_root_dir=scratch,
-            accelerator={"cuda": "gpu"}.get(device.type, device.type),
-            devices=1,
-            limit_val_batches=config.trainer.limit_eval_batches,
-            limit_test_batches=config.trainer.limit_eval_batches,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        action: Any = trainer.validate if split == "val" else trainer.test
-        action(parts.module, parts.data, ckpt_path=checkpoint, weights_only=True, verbose=False)
+    # By one process: several would have to show some samples twice to end together, and a module
+    # of the user's own does not know which.
+    leave_group()
+    if not is_first():
+        return {}
+    trainer = evaluation_trainer(config.trainer)
+    loop: Any = trainer.validate if split == "val" else trainer.test
+    more = {"ckpt_path": checkpoint, "weights_only": True}
+    run_loop(loop, parts.module, datamodule=parts.data, **more)
     return {name: float(value) for name, value in trainer.callback_metrics.items()}

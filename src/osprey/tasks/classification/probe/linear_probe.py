@@ -97,6 +97,7 @@ def fit_head(
 
 def _weights(task: Classification, train: Features, sampler: str | Mapping[str, Any]) -> Tensor:
     """What each training photo counts: its own weight, its class's, and how often it is drawn."""
+    assert task.loss is not None, "a task in training"
     weights = train.weights * task.loss.weights.cpu()[train.targets]
     drawn = sampling_probabilities(train.targets.numpy(), sampler)
     if drawn is not None:

@@ -1,0 +1,71 @@
+"""What looks on while a detector is tested, and what validating the best one decides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from osprey.data.manifest import Manifest
+from osprey.imaging.boxes import Detections
+from osprey.models.checkpoint import METADATA_KEY, read_checkpoint, write_checkpoint
+from osprey.runs.folder import RunFolder
+from osprey.system.launcher import is_first
+from osprey.tasks.detection.metrics import best_thresholds, compute_metrics
+from osprey.tasks.detection.module import Detection
+from osprey.tasks.detection.outputs import BoxOutputs, true_boxes, write_boxes
+from osprey.tasks.evaluation import AnswerWriter
+
+
+class KeepBoxes(AnswerWriter[Detection]):
+    """Puts what was found beside what is there.
+
+    Attributes:
+        outputs: Of the whole split, once it is done.
+    """
+
+    outputs: BoxOutputs
+
+    def __init__(self, part: Manifest) -> None:
+        """Args: the split's samples."""
+        super().__init__()
+        self.part = part
+
+    def finish(self, module: Detection, answers: list[Detections]) -> None:
+        """Keep them."""
+        classes = module.metadata.classes
+        truth = [true_boxes(self.part, row, classes) for row in range(len(answers))]
+        paths = self.part.table["path"].tolist()[: len(answers)]
+        self.outputs = BoxOutputs(paths, answers, truth)
+
+
+class ChooseThresholds(KeepBoxes):
+    """Chooses each class's threshold on validation and writes it into ``best.ckpt``.
+
+    Args:
+        run: The run whose best checkpoint is validated.
+        part: Its validation split.
+
+    Attributes:
+        figures: Plain data for the summary: ``thresholds`` by class name, and ``val``.
+    """
+
+    figures: dict[str, Any]
+
+    def __init__(self, run: RunFolder, part: Manifest) -> None:
+        super().__init__(part)
+        self.run = run
+
+    def finish(self, module: Detection, answers: list[Detections]) -> None:
+        """Choose, write and keep the figures."""
+        super().finish(module, answers)
+        metadata, classes = module.metadata, module.metadata.classes
+        thresholds = best_thresholds(self.outputs, len(classes))
+        if is_first():
+            content = read_checkpoint(self.run.best)
+            content[METADATA_KEY] = replace(metadata, thresholds=thresholds).to_dict()
+            write_checkpoint(content, self.run.best)
+        write_boxes(self.run.path / "predictions_val.csv", self.outputs, classes)
+        self.figures = {
+            "thresholds": dict(zip(classes, thresholds, strict=True)),
+            "val": compute_metrics(self.outputs, thresholds, classes),
+        }
