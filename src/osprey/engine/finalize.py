@@ -20,13 +20,18 @@ from osprey.system.console import quieten, say
 from osprey.system.launcher import is_first
 from osprey.system.memory import peak_memory
 from osprey.system.plugins import plugin_setting
+from osprey.tasks.evaluation import Watchers, watched_by
 from osprey.tasks.plugin import MetricSpec
 from osprey.tasks.processes import wait_for_all
 from osprey.tasks.registry import get_task, shown_metrics
 
 
 def evaluate_run(
-    run: RunFolder, config: TrainConfig, minutes: float, combined: Combined | None = None
+    run: RunFolder,
+    config: TrainConfig,
+    minutes: float,
+    watchers: Watchers,
+    combined: Combined | None = None,
 ) -> dict[str, Any]:
     """Average, validate and test the best checkpoint; from then on the run counts as finished.
 
@@ -36,6 +41,7 @@ def evaluate_run(
         run: The run.
         config: Its settings.
         minutes: How long it trained.
+        watchers: What looks on while it is tested.
         combined: What an ensemble said of validation.
 
     Returns:
@@ -61,7 +67,8 @@ def evaluate_run(
     }
     if manifest is None or (manifest.table["split"] == "test").any():
         table = run.path / "predictions.csv"
-        tested = task.test(run.best, config, manifest, "test", table)
+        with watched_by(watchers):
+            tested = task.test(run.best, config, manifest, "test", table)
         summary |= {"test": tested} if tested else {}
     if not is_first():
         return summary

@@ -10,12 +10,13 @@ from osprey.config.parse import LIGHTNING
 from osprey.config.schema import TrainConfig
 from osprey.engine.console import print_rewrites
 from osprey.engine.fit_own import fit_own
-from osprey.engine.trainer import make_trainer
+from osprey.engine.trainer import make_trainer, watchers_of
 from osprey.errors import ConfigError
 from osprey.models.checkpoint import METADATA_KEY, write_checkpoint
 from osprey.runs.folder import RunFolder
 from osprey.system.console import quieten, say
 from osprey.tasks.assemble import Assembly, assemble
+from osprey.tasks.evaluation import Watchers
 from osprey.tasks.registry import get_task
 from osprey.tuning.autotune import defaults, resolve_auto
 from osprey.tuning.memory import is_out_of_memory
@@ -23,7 +24,7 @@ from osprey.tuning.resolve import may_try, resolve_settings
 from osprey.tuning.trial import lay_out
 
 
-def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> None:
+def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> Watchers:
     """Train, validate every epoch, keep the best and the last checkpoint.
 
     Goes on from ``last.ckpt`` where there is one. In a distributed run every process calls this.
@@ -33,6 +34,9 @@ def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> None:
         config: Its configuration.
         resolved: What is left open was decided before, for all processes.
 
+    Returns:
+        What the configuration lets watch the run, for its test.
+
     Raises:
         Interrupted: A signal asked to stop; ``last.ckpt`` was saved.
         UserError: The model, its weights or the data cannot be used as configured.
@@ -41,8 +45,7 @@ def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> None:
     pl.seed_everything(config.seed, workers=True, verbose=False)
     resuming = run.last.is_file()
     if config.task.name == LIGHTNING:
-        fit_own(run, config)
-        return
+        return fit_own(run, config)
     manifest = run.load_manifest(config.data.root)
     assembly = assemble(config, manifest, resuming=resuming)
     lines = [] if resolved else resolve_settings(assembly, config, run)
@@ -55,7 +58,7 @@ def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> None:
         begin_head(assembly, config, trainer.strategy.root_device, verbose=trainer.is_global_zero)
     if config.trainer.max_epochs == 0:
         keep_as_it_is(assembly, run)
-        return
+        return watchers_of(trainer)
     lay_out(assembly.task, defaults(config.trainer))
     try:
         trainer.fit(
@@ -68,6 +71,7 @@ def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> None:
         if not is_out_of_memory(error):
             raise
         raise _out_of_memory(config) from None
+    return watchers_of(trainer)
 
 
 def _out_of_memory(config: TrainConfig) -> ConfigError:

@@ -11,11 +11,12 @@ from pytorch_lightning.callbacks import Callback
 from osprey import __version__
 from osprey.config.schema import TrainConfig
 from osprey.engine.console import print_rewrites
-from osprey.engine.trainer import make_trainer
+from osprey.engine.trainer import make_trainer, watchers_of
 from osprey.models.checkpoint import METADATA_KEY, CheckpointMetadata
 from osprey.models.registry import ModelSpec
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say
+from osprey.tasks.evaluation import Watchers
 from osprey.tasks.lightning.build import build_own
 from osprey.tasks.loading import memory_rewrite
 from osprey.tuning.autotune import resolve_auto
@@ -34,12 +35,15 @@ class DescribeCheckpoint(Callback):
         checkpoint.setdefault(METADATA_KEY, self.metadata.to_dict())
 
 
-def fit_own(run: RunFolder, config: TrainConfig) -> None:
+def fit_own(run: RunFolder, config: TrainConfig) -> Watchers:
     """Train, validate every epoch, keep the best and the last checkpoint.
 
     Args:
         run: The run folder.
         config: Its configuration.
+
+    Returns:
+        What the configuration lets watch the run, for its test.
 
     Raises:
         Interrupted: A signal asked to stop; ``last.ckpt`` was saved.
@@ -63,6 +67,7 @@ def fit_own(run: RunFolder, config: TrainConfig) -> None:
     trainer.fit(
         parts.module, parts.data, ckpt_path=run.last if resuming else None, weights_only=True
     )
+    return watchers_of(trainer)
 
 
 def _describe(

@@ -32,9 +32,11 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
         processes = process_count(config)
         if config.model.factory == "ensemble":
             from osprey.ensembling.ensemble import combine_runs, describe
+            from osprey.tasks.evaluation import Watchers
 
             combined = combine_runs(run, config, run.load_manifest(config.data.root))
-            summary = evaluate_run(run, config, (time.monotonic() - started) / 60, combined)
+            minutes = (time.monotonic() - started) / 60
+            summary = evaluate_run(run, config, minutes, Watchers(), combined)
             describe(combined, summary["val"])
         elif processes > 1 and find_place() is None:
             from osprey.engine.fit import resolve_for_processes
@@ -45,8 +47,8 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
         else:
             from osprey.engine.fit import fit
 
-            fit(run, config, resolved=processes > 1)
-            summary = evaluate_run(run, config, (time.monotonic() - started) / 60)
+            watchers = fit(run, config, resolved=processes > 1)
+            summary = evaluate_run(run, config, (time.monotonic() - started) / 60, watchers)
         if is_first():
             publish(run, config, summary)
         return summary

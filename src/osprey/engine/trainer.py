@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import (
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    GradientAccumulationScheduler,
+    ModelSummary,
+    ProgressBar,
+)
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.loggers.logger import DummyLogger
 from pytorch_lightning.profilers import Profiler
@@ -23,6 +30,7 @@ from osprey.ensembling.ema import EMA
 from osprey.runs.folder import RunFolder
 from osprey.system.instantiate import call, instantiate, made
 from osprey.system.targets import check_arguments, import_target
+from osprey.tasks.evaluation import Watchers
 from osprey.tasks.registry import shown_metrics
 
 
@@ -40,6 +48,21 @@ def _callbacks(config: TrainConfig, run: RunFolder) -> list[Callback]:
         BestAndLast(run.best, run.last, metrics[0].logged, metrics[0].mode),
         *make_callbacks(config, run, metrics[0]),
     ]
+
+
+# What belongs to training alone, or what Lightning refuses beside a Trainer that writes nothing.
+_OF_TRAINING = (Checkpoint, EarlyStopping, ProgressBar, ModelSummary, GradientAccumulationScheduler)
+
+
+def watchers_of(trainer: pl.Trainer) -> Watchers:
+    """Callbacks and loggers of the configuration that go on to see the test.
+
+    Args:
+        trainer: Made by `make_trainer`.
+    """
+    every = cast(Any, trainer).callbacks
+    named = [c for c in every if not type(c).__module__.startswith("osprey.")]
+    return Watchers([c for c in named if not isinstance(c, _OF_TRAINING)], trainer.loggers)
 
 
 def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:

@@ -32,8 +32,8 @@ def main() -> int:
         load_plugins(config.plugins)
         with closing_loggers():
             started = time.monotonic()
-            fit(run, config, resolved=True)
-            evaluate_run(run, config, (time.monotonic() - started) / 60)
+            watchers = fit(run, config, resolved=True)
+            evaluate_run(run, config, (time.monotonic() - started) / 60, watchers)
     except Interrupted as stop:
         return stop.code
     except UserError as error:

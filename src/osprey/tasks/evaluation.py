@@ -5,15 +5,18 @@ from __future__ import annotations
 import copy
 import signal
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from pytorch_lightning.callbacks import BasePredictionWriter, Callback
-from torch import Tensor, nn
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
+from torch import nn
 
 from osprey.config.groups.trainer import TrainerConfig
 from osprey.config.schema import TrainConfig
@@ -22,70 +25,38 @@ from osprey.data.manifest import Manifest
 from osprey.errors import DataError
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import CheckpointMetadata
+from osprey.tasks.answer_writer import AnswerWriter as AnswerWriter
 from osprey.tasks.base import Task
 from osprey.tasks.loading import run_device
-from osprey.tasks.processes import in_all_processes, is_shared
+from osprey.tasks.processes import is_shared
 from osprey.tasks.registry import get_task
 
-T = TypeVar("T", bound=Task)
 
+@dataclass(frozen=True)
+class Watchers:
+    """What follows a run through its test, as it did through training.
 
-class AnswerWriter(BasePredictionWriter, Generic[T]):
-    """Gathers what the step answers of each sample, over all processes, each sample once.
-
-    A step of validation, test or prediction returns one answer a sample of its batch: a tensor
-    [B, ...] or a list. When the split is done, every process gets all of them in ``finish``.
+    Attributes:
+        callbacks: Those that the ``callbacks`` group names.
+        loggers: Those of the ``logger`` group.
     """
 
-    def __init__(self) -> None:
-        super().__init__("epoch")
-        self._numbers: list[int] = []
-        self._answers: list[Any] = []
+    callbacks: Sequence[Callback] = ()
+    loggers: Sequence[Logger] = ()
 
-    def finish(self, module: T, answers: Any) -> None:
-        """Use the answers; what is written, the first process writes.
 
-        Args:
-            module: Whose answers they are.
-            answers: One a sample in the manifest's order: a tensor [N, ...] on the CPU, float32
-                where it was of less, or a list.
-        """
-        raise NotImplementedError
+_NOBODY = Watchers()
+_watchers: ContextVar[Watchers] = ContextVar("watchers", default=_NOBODY)
 
-    def on_validation_batch_end(
-        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, *_: Any, **__: Any
-    ) -> None:
-        """Keep the answers about one batch."""
-        numbers = batch["index"].tolist()
-        real = [row for row, number in enumerate(numbers) if number >= 0]  # others fill it up
-        self._numbers += [numbers[row] for row in real]
-        if isinstance(outputs, Tensor):
-            self._answers.append(outputs[real].float().cpu())
-        else:
-            self._answers += [outputs[row] for row in real]
 
-    on_test_batch_end = on_validation_batch_end
-    on_predict_batch_end = on_validation_batch_end
-
-    def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Hand on the answers about the whole split."""
-        parts = in_all_processes((self._numbers, self._answers))
-        self._numbers, self._answers = [], []
-        numbers = [number for part, _ in parts for number in part]
-        answers = [answer for _, part in parts for answer in part]
-        order = sorted(range(len(numbers)), key=numbers.__getitem__)
-        tensors = bool(answers) and isinstance(answers[0], Tensor)
-        found = torch.cat(answers)[order] if tensors else [answers[row] for row in order]
-        self.write_on_epoch_end(trainer, pl_module, cast(Any, found), [numbers[o] for o in order])
-
-    on_test_epoch_end = on_validation_epoch_end
-    on_predict_epoch_end = on_validation_epoch_end
-
-    def write_on_epoch_end(
-        self, trainer: Any, pl_module: Any, predictions: Any, batch_indices: Sequence[Any]
-    ) -> None:
-        """Lightning's name for ``finish``."""
-        self.finish(pl_module, predictions)
+@contextmanager
+def watched_by(watchers: Watchers) -> Iterator[None]:
+    """Whatever is tested in this block is also seen by these."""
+    token = _watchers.set(watchers)
+    try:
+        yield
+    finally:
+        _watchers.reset(token)
 
 
 class _KeepSignals(Callback):
@@ -155,17 +126,14 @@ def run_loop(loop: Any, *what: Any, **more: Any) -> None:
         raise KeyboardInterrupt from None
 
 
-def evaluation_trainer(
-    config: TrainerConfig, *callbacks: Callback, logger: Any = False
-) -> pl.Trainer:
-    """A Trainer that validates and tests and writes nothing by itself.
+def evaluation_trainer(config: TrainerConfig, *callbacks: Callback) -> pl.Trainer:
+    """A Trainer that validates and tests and writes nothing by itself; `Watchers` see it.
 
     Args:
         config: The run's ``trainer`` settings.
         callbacks: What looks on.
-        logger: Loggers that are told the figures.
     """
-    device = run_device(config)
+    device, watchers = run_device(config), _watchers.get()
     one: dict[str, Any] = {
         "accelerator": {"cuda": "gpu"}.get(device.type, device.type),
         "devices": 1,
@@ -179,13 +147,13 @@ def evaluation_trainer(
     }
     return pl.Trainer(
         **(all_of_them if is_shared() else one),
-        callbacks=[_KeepSignals(), *callbacks],
+        callbacks=[_KeepSignals(), *callbacks, *watchers.callbacks],
         limit_val_batches=config.limit_eval_batches,
         limit_test_batches=config.limit_eval_batches,
         deterministic="warn" if config.deterministic else False,
         benchmark=not config.deterministic,
         use_distributed_sampler=False,
-        logger=logger,
+        logger=list(watchers.loggers) or False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
