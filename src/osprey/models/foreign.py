@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -34,6 +35,22 @@ def build_foreign(spec: ModelSpec, num_classes: int) -> nn.Module:
     return model
 
 
+def is_foreign_detector(model: nn.Module) -> bool:
+    """Whether a network has what task=detection trains: a method ``losses(images, targets)``."""
+    return inspect.ismethod(getattr(model, "losses", None))
+
+
+def _check_boxes(spec: ModelSpec, answer: Any) -> None:
+    """Refuse a detector whose answer is not one dictionary a photo."""
+    keys = ("boxes", "scores", "labels")
+    one = isinstance(answer, list) and len(answer) == 1 and isinstance(answer[0], dict)
+    if not one or not all(isinstance(answer[0].get(key), Tensor) for key in keys):
+        raise ConfigError(
+            f"model._target_: '{spec.factory}' answers a {type(answer).__name__}, not a list with "
+            "boxes, scores and labels of each photo (docs/extend.md)"
+        )
+
+
 def foreign_input(spec: ModelSpec) -> InputSettings:
     """224 px and ImageNet's mean and std: what most networks are made for."""
     return InputSettings(_SIZE, *IMAGENET, 0.875)
@@ -43,7 +60,7 @@ def check_foreign(spec: ModelSpec, num_classes: int, size: int) -> None:
     """Ask the network about one grey photo; random numbers drawn later are as without it.
 
     Raises:
-        ConfigError: It fails, or its answer is not one number a class.
+        ConfigError: It fails, or its answer is not one number a class, or of a detector not boxes.
     """
     with torch.random.fork_rng(devices=[]):
         model = build_foreign(spec, num_classes).eval()
@@ -54,6 +71,9 @@ def check_foreign(spec: ModelSpec, num_classes: int, size: int) -> None:
             raise ConfigError(
                 f"model._target_: '{spec.factory}' fails on a photo of {size} px: {one_line(error)}"
             ) from error
+    if is_foreign_detector(model):
+        _check_boxes(spec, answer)
+        return
     if not isinstance(answer, Tensor):
         raise ConfigError(
             f"model._target_: '{spec.factory}' answers a {type(answer).__name__}, not a tensor of "

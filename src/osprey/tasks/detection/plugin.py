@@ -46,7 +46,7 @@ class DetectionTask(TaskPlugin):
 
     def check_config(self, config: TrainConfig) -> None:
         """Refuse a model that finds no boxes, and photos cut to size."""
-        if config.model.factory not in self.own_factories:
+        if config.model.factory not in self.own_factories and not config.model.is_foreign:
             raise ConfigError(
                 f"task=detection needs a detector, and '{config.model.name}' is none: "
                 f"model={_DETECTORS}"
@@ -95,10 +95,20 @@ class DetectionTask(TaskPlugin):
         config: TrainConfig,
         manifest: Manifest | None,
     ) -> pl.LightningModule:
-        """The module."""
+        """The module.
+
+        Raises:
+            ConfigError: A network of the user's own is no detector.
+        """
+        from osprey.models.foreign import is_foreign_detector
         from osprey.tasks.base import module_class
         from osprey.tasks.detection.module import Detection
 
+        if config.model.is_foreign and not is_foreign_detector(model):
+            raise ConfigError(
+                f"model._target_: '{config.model.target}' has no losses(images, targets), which "
+                "task=detection trains by (docs/extend.md)"
+            )
         return module_class(config.task, Detection)(model, metadata, config, **config.task.args)
 
     def finalize(
