@@ -45,4 +45,4 @@ def _photos(arguments: argparse.Namespace) -> list[Path]:
     """The photos asked about."""
     if arguments.image:
         return [existing_photo(arguments.image)]
-    return photos_of(arguments.folder, arguments.output)
+    return photos_of(arguments.folder, arguments.output, force=arguments.force)

@@ -7,6 +7,7 @@ from pathlib import Path
 from osprey.commands.command_line import Parser, use_plugins
 from osprey.errors import UserError
 from osprey.runs.folder import find_run
+from osprey.system.outputs import is_stream, output_path
 from osprey.tasks.reporting import build_report
 
 
@@ -19,14 +20,23 @@ def main(argv: list[str]) -> int:
     parser.add_argument("run", nargs="?", default="latest", help="default: newest finished run")
     parser.add_argument("--runs", default="runs", help="where runs are kept (default: runs)")
     parser.add_argument("--output", metavar="FILE", help="default: report.html in the run folder")
+    parser.add_argument(
+        "--force", action="store_true", help="write over a file that Osprey did not write"
+    )
     parser.add_plugins()
     arguments = parser.parse_args(argv)
     use_plugins(arguments)
     run = find_run(arguments.run, Path(arguments.runs))
     output = Path(arguments.output) if arguments.output else None
-    if output is not None and output.is_dir():
+    if output is None:
+        print(build_report(run.path))
+        return 0
+    if output.is_dir():
         raise UserError(f"--output: '{output}' is a folder; name a file")
-    if output is not None and not output.parent.is_dir():
+    if not output.parent.is_dir():
         raise UserError(f"--output: there is no folder '{output.parent}' to write to")
-    print(build_report(run.path, output))
+    with output_path(arguments.output, "--output", force=arguments.force) as partial:
+        build_report(run.path, partial)
+    if not is_stream(arguments.output):
+        print(output)
     return 0

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from osprey.errors import UnreadableImage
-from osprey.system.files import atomic_path
+from osprey.system.outputs import output_path
 
 if TYPE_CHECKING:
     from osprey.tasks.predictor import Answer, PhotoPredictor
@@ -49,7 +49,12 @@ def answer_photos(
         print(json.dumps(answer.record(predictor.classes), ensure_ascii=False))
         return 0
     failed = write_answers(
-        predictor, photos, Path(arguments.output), arguments.format, record_writers(columns)
+        predictor,
+        photos,
+        arguments.output,
+        arguments.format,
+        record_writers(columns),
+        force=arguments.force,
     )
     return 1 if failed and arguments.strict else 0
 
@@ -57,25 +62,28 @@ def answer_photos(
 def write_answers(
     predictor: PhotoPredictor[Any],
     photos: Sequence[Path],
-    output: Path,
+    output: str,
     form: str | None,
     writers: Mapping[str, Writer],
     lacking: str = "answer",
+    *,
+    force: bool = False,
 ) -> int:
     """Write a table whole or not at all.
 
     Args:
         predictor: What answers.
         photos: What is asked about.
-        output: The file.
+        output: The file; ``-`` is standard output.
         form: One of ``writers``; None: JSON or CSV by the file's ending.
         writers: Each writes the answers it is given to an open file.
         lacking: What a photo that cannot be read is left without.
+        force: A file that Osprey did not write may be replaced.
 
     Returns:
         How many photos could not be read.
     """
-    kind = form or ("json" if output.suffix.lower() == ".json" else "csv")
+    kind = form or ("json" if Path(output).suffix.lower() == ".json" else "csv")
     failures: list[str] = []
 
     def seen() -> Iterable[Answer]:
@@ -86,7 +94,7 @@ def write_answers(
 
     started = time.perf_counter()
     with (
-        atomic_path(output) as partial,
+        output_path(output, "--output", force=force) as partial,
         # Names that are no UTF-8, as old cards have them, are written with escapes.
         partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):

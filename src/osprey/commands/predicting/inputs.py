@@ -8,6 +8,7 @@ from osprey.data.folders import existing_folder, outside, walk_photos
 from osprey.errors import DataError, UserError, nearest
 from osprey.imaging import IMAGE_SUFFIXES
 from osprey.runs.folder import RunFolder, find_run
+from osprey.system.outputs import followed, is_stream, refuse_existing
 from osprey.tasks.registry import get_task
 
 
@@ -57,16 +58,24 @@ def photos_below(folder: str, option: str = "--folder") -> list[Path]:
     return photos
 
 
-def photos_of(folder: str, output: str) -> list[Path]:
-    """The photos of ``--folder``, whose table can be written to ``--output``."""
+def photos_of(folder: str, output: str, *, force: bool) -> list[Path]:
+    """The photos of ``--folder``, whose table can be written to ``--output``.
+
+    Raises:
+        UserError: There are none, or the table would lie among them, or replace somebody's file.
+    """
+    existing_folder(folder, "--folder")
+    if is_stream(output):
+        return photos_below(folder)
     if Path(output).suffix.lower() in IMAGE_SUFFIXES:
         raise UserError(f"--output: '{output}' is a picture's name; name a table such as o.csv")
-    existing_folder(folder, "--folder")
     target = Path(output)
     if target.is_dir():
         raise UserError(f"--output: '{output}' is a folder; name a file")
     if not target.parent.is_dir():
         raise UserError(f"--output: there is no folder '{target.parent}' to write to")
     photos = photos_below(folder)
-    outside([target.parent], Path(folder).expanduser(), photos, "--output")
+    real = followed(target)
+    refuse_existing([real], "--output", force=force)
+    outside([target.parent, real.parent], Path(folder).expanduser(), photos, "--output")
     return photos

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from osprey.commands.command_line import Parser, fraction
 from osprey.config.schema import TTA
 from osprey.data.folders import folder_to_write
 from osprey.errors import UserError
+from osprey.system.outputs import is_stream
 from osprey.tasks.plugin import TaskPlugin
 from osprey.tasks.registry import all_tasks
 
@@ -37,7 +39,12 @@ def parser() -> argparse.ArgumentParser:
         help="answers averaged over the photo and its mirror image, or its 8 turned views",
     )
     parser.add_argument("--verbose", action="store_true", help="also scores, model and timing")
-    parser.add_argument("--output", metavar="FILE", help="table to write, for --folder")
+    parser.add_argument(
+        "--output", metavar="FILE", help="table to write, for --folder; - is standard output"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="write over files that Osprey did not write"
+    )
     formats = dict.fromkeys(form for task in all_tasks() for form in task.formats)
     parser.add_argument("--format", choices=formats, help="of --output (default: by its ending)")
     parser.add_argument(
@@ -93,13 +100,8 @@ def check(arguments: argparse.Namespace, task: TaskPlugin, *, two_steps: bool = 
         raise UserError(
             f"--format {arguments.format} is not for {name} (one of {', '.join(forms)})"
         )
-    if arguments.format in ("coco", "megadetector") and Path(arguments.output).suffix != ".json":
-        raise UserError(f"--format {arguments.format} is a file ending in .json")
-    if arguments.output and not arguments.format and Path(arguments.output).suffix not in _ENDINGS:
-        raise UserError(
-            f"--output: '{arguments.output}' ends in none of {', '.join(_ENDINGS)}: name another, "
-            f"or add --format ({', '.join(forms)})"
-        )
+    if arguments.output:
+        _check_output(arguments, forms)
     if arguments.save_dir is not None:
         folder_to_write(arguments.save_dir, "--save-dir")
     if two_steps:  # each has its part in what is asked
@@ -109,6 +111,20 @@ def check(arguments: argparse.Namespace, task: TaskPlugin, *, two_steps: bool = 
             raise UserError(f"--{option.replace('_', '-')} goes with a detector's run")
     if arguments.tta != "none" and not task.supports_tta:
         raise UserError("--tta goes with a classifier's run")
+
+
+def _check_output(arguments: argparse.Namespace, forms: Sequence[str]) -> None:
+    """Refuse an ending that does not say what to write."""
+    output, ending = arguments.output, Path(arguments.output).suffix
+    if is_stream(output):
+        return
+    if arguments.format in ("coco", "megadetector") and ending != ".json":
+        raise UserError(f"--format {arguments.format} is a file ending in .json")
+    if not arguments.format and ending not in _ENDINGS:
+        raise UserError(
+            f"--output: '{output}' ends in none of {', '.join(_ENDINGS)}: name another, "
+            f"or add --format ({', '.join(forms)})"
+        )
 
 
 def two_steps(arguments: argparse.Namespace) -> bool:

@@ -36,8 +36,8 @@ def predict_classes(
     if arguments.image:
         return _one(predictor, photos[0], arguments.verbose, loaded)
     writers = {**record_writers(columns), "submission": _write_submission}
-    output, form = Path(arguments.output), arguments.format
-    failed = write_answers(predictor, photos, output, form, writers, "label")
+    output, form, force = arguments.output, arguments.format, arguments.force
+    failed = write_answers(predictor, photos, output, form, writers, "label", force=force)
     return 1 if failed and arguments.strict else 0
 
 

@@ -87,7 +87,7 @@ def tell(
     table = BoxTable(Path(arguments.folder).expanduser(), classes, species, info)
     for answer in drawn:
         table.add(answer)
-    table.write(Path(arguments.output), arguments.format)
+    table.write(arguments.output, arguments.format, force=arguments.force)
     rate = len(photos) / (time.perf_counter() - started)
     print(
         f"{len(photos)} photos, {len(table.found.boxes)} boxes, {rate:.0f} photos a second: "
@@ -107,12 +107,12 @@ def pictures_of(arguments: argparse.Namespace, photos: list[Path]) -> Pictures |
     """Where pictures of ``photos`` go, if any are wanted.
 
     Raises:
-        UserError: They would come to lie among the photos.
+        UserError: They would come to lie among the photos, or take the place of another's files.
     """
     if not arguments.save_dir:
         return None
     folder = Path(arguments.folder).expanduser() if arguments.folder else None
-    return Pictures(Path(arguments.save_dir), photos, folder)
+    return Pictures(Path(arguments.save_dir), photos, folder, force=arguments.force)
 
 
 def _drawn(

@@ -15,6 +15,7 @@ from osprey.imaging import read_image
 from osprey.imaging.boxes import Detections
 from osprey.imaging.drawing import draw_boxes
 from osprey.imaging.encode import write_jpeg
+from osprey.system.outputs import note_written, refuse_existing
 
 
 class Pictures:
@@ -24,12 +25,17 @@ class Pictures:
         target: The folder to write to.
         photos: All photos.
         root: The folder they come from; None: one photo, whose folder is not kept.
+        force: Files that Osprey did not write may be replaced.
 
     Raises:
-        UserError: Pictures would come to lie among the photos of that folder.
+        UserError: Pictures would come to lie among the photos of that folder, or take the place
+            of files that Osprey did not write.
     """
 
-    def __init__(self, target: Path, photos: Sequence[Path], root: Path | None) -> None:
+    def __init__(
+        self, target: Path, photos: Sequence[Path], root: Path | None, *, force: bool = False
+    ) -> None:
+        self.force = force
         one = photos[0]
         # Where the photo lies, its picture does not take its name.
         beside = root is None and target.resolve() in (one.parent.resolve(), one.resolve().parent)
@@ -42,6 +48,7 @@ class Pictures:
         if root is not None:
             folders = {file.parent for file in self.files.values()}
             outside([target, *sorted(folders)], root, photos, "--save-dir")
+        refuse_existing(self.files.values(), "--save-dir", force=force)
 
     def draw(
         self,
@@ -60,9 +67,10 @@ class Pictures:
         """
         full = read_image(photo) if pixels is None else pixels
         picture = draw_boxes(full, found.boxes, texts, found.labels.tolist())
+        file = self.files[photo]
+        refuse_existing([file], "--save-dir", force=self.force)  # it may have come since
         try:
-            write_jpeg(self.files[photo], picture)
+            write_jpeg(file, picture)
+            note_written(file)
         except OSError as error:
-            raise UserError(
-                f"--save-dir: cannot write '{self.files[photo]}' ({error.strerror})"
-            ) from None
+            raise UserError(f"--save-dir: cannot write '{file}' ({error.strerror})") from None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from osprey.data.formats import write_annotations
 from osprey.data.formats.table import Collector
-from osprey.system.files import atomic_path
+from osprey.system.outputs import output_path
 
 if TYPE_CHECKING:
     from osprey.tasks.detection.predict.answers import Answer
@@ -51,12 +51,20 @@ class BoxTable:
             ranked = [list(pair) for pair in answer.species[number]] if answer.species else None
             self.found.box(row, box["label"], (x, y, w, h), box["score"], ranked)
 
-    def write(self, output: Path, form: str | None) -> None:
-        """Write the file whole or not at all."""
-        form = form or ("json" if output.suffix.lower() == ".json" else "csv")
-        form = _FORMS.get(form, form)
-        with atomic_path(output, keep_name=True) as partial:
-            write_annotations(self.found.done(), partial, form, self.found.root)
+    def write(self, output: str, form: str | None, *, force: bool = False) -> None:
+        """Write the file whole or not at all.
+
+        Args:
+            output: The file; ``-`` is standard output.
+            form: One of the task's formats; None: by the file's ending, and CSV of a stream.
+            force: A file that Osprey did not write may be replaced.
+        """
+        form = form or ("json" if Path(output).suffix.lower() == ".json" else "csv")
+        with output_path(output, "--output", force=force) as partial:
+            named = partial.with_suffix(".csv" if form == "csv" else ".json")
+            write_annotations(self.found.done(), named, _FORMS.get(form, form), self.found.root)
+            if named != partial:  # a stream's, which has no ending
+                named.rename(partial)
 
 
 def _text(name: str) -> str:

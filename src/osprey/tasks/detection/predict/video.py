@@ -13,6 +13,7 @@ from osprey.imaging.drawing import draw_boxes
 from osprey.imaging.video import Video, VideoWriter, open_camera, open_video
 from osprey.runs.folder import RunFolder
 from osprey.system.files import write_json
+from osprey.system.outputs import note_written, refuse_existing
 from osprey.tasks.detection.predict.photos import load_detector
 
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ def open_source(arguments: argparse.Namespace) -> Video:
 
 def predict_video(arguments: argparse.Namespace, run: RunFolder, video: Video) -> int:
     """Find what is on each frame; draw it, write it down, and say how fast that went."""
-    predictor = load_detector(arguments, run)
     target = _target(arguments)
-    writer = VideoWriter(target.with_name(f"{target.name}.mp4"), video.rate) if target else None
+    drawn, table = _outputs(target, force=arguments.force)
+    predictor = load_detector(arguments, run)
+    writer = VideoWriter(drawn, video.rate) if drawn else None
     frames: list[dict[str, Any]] = []
     complete = False
     try:
@@ -45,9 +47,11 @@ def predict_video(arguments: argparse.Namespace, run: RunFolder, video: Video) -
             writer.close(keep=complete)
     if not frames:
         raise UnreadableImage(f"{video.name}: not one frame can be decoded")
-    if target is not None:
-        told = {"video": video.name, "frames_in_header": video.said, "skipped": skipped}
-        _write(target.with_name(f"{target.name}.json"), {**told, "frames": frames})
+    if drawn is not None and table is not None:
+        about = {"video": video.name, "frames_in_header": video.said, "skipped": skipped}
+        _write(table, {**about, "frames": frames})
+        for file in (drawn, table):
+            note_written(file)
         print(f"wrote {target}.mp4 and .json", file=sys.stderr)
     _say(video, len(frames), skipped, seconds)
     return 0
@@ -63,6 +67,15 @@ def _target(arguments: argparse.Namespace) -> Path | None:
     source = Path(arguments.video)
     beside = folder.resolve() in (source.resolve().parent, source.parent.resolve())
     return folder / (f"{source.stem}_boxes" if beside else source.stem)
+
+
+def _outputs(target: Path | None, *, force: bool) -> tuple[Path | None, Path | None]:
+    """The drawn video and its table, refused before a network is loaded."""
+    if target is None:
+        return None, None
+    files = (target.with_name(f"{target.name}.mp4"), target.with_name(f"{target.name}.json"))
+    refuse_existing(files, "--save-dir", force=force)
+    return files
 
 
 def _watch(

@@ -1,0 +1,174 @@
+"""What Osprey writes where a user says: never over anything that it did not write itself.
+
+A table in Osprey's cache remembers each file written, by size and time. A file that has the name of
+an output and is not in the table, or was changed since, is somebody's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from osprey.errors import UserError
+from osprey.system.files import atomic_path
+
+STANDARD_OUTPUT = "-"
+_STREAMS = ("/dev/", "/proc/")
+Stamp = tuple[int, int]  # size in bytes, time of the last change in nanoseconds
+
+
+def cache_folder() -> Path:
+    """Osprey's cache: ``OSPREY_CACHE``, or ``.cache/osprey`` in the home folder."""
+    named = os.environ.get("OSPREY_CACHE")
+    return Path(named) if named else Path(os.environ.get("HOME", "."), ".cache", "osprey")
+
+
+def is_stream(name: str) -> bool:
+    """Whether ``name`` is standard output (``-``), a device or a pipe, and no regular file."""
+    if name == STANDARD_OUTPUT or os.path.abspath(name).startswith(_STREAMS):
+        return True
+    try:
+        mode = os.stat(name).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def followed(name: str | Path) -> Path:
+    """The file that ``name`` leads to where it is a link, else ``name``."""
+    return Path(os.path.realpath(name)) if os.path.islink(name) else Path(name)
+
+
+def refuse_existing(targets: Iterable[Path], option: str, *, force: bool) -> None:
+    """Refuse to write over what Osprey did not write.
+
+    Args:
+        targets: Files to write.
+        option: What they were given as, such as ``--output``.
+        force: The user allows it.
+
+    Raises:
+        UserError: A file, a folder or a link of another's is there.
+    """
+    tables: dict[Path, dict[str, Stamp]] = {}
+    foreign = [path for path in targets if os.path.lexists(path) and not _is_own(path, tables)]
+    folders = [path for path in foreign if path.is_dir() and not path.is_symlink()]
+    if folders:
+        raise UserError(f"{option}: '{folders[0]}' is a folder; name a file")
+    if not foreign or force:
+        return
+    first = foreign[0]
+    if len(foreign) == 1:
+        raise UserError(
+            f"{option}: '{first}' is there already, and not as Osprey wrote it: name another, or "
+            "add --force to replace it"
+        )
+    raise UserError(
+        f"{option}: {len(foreign)} files of such names are there already, and not as Osprey wrote "
+        f"them (first: '{first}'): name another folder, or add --force to replace them"
+    )
+
+
+def note_written(path: Path) -> None:
+    """Remember a file as Osprey's own. A cache that cannot be written to remembers nothing."""
+    size, changed = _stamp(path)
+    table = _table(path)
+    with suppress(OSError):
+        table.parent.mkdir(parents=True, exist_ok=True)
+        with table.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([path.name, size, changed]) + "\n")
+
+
+@contextmanager
+def output_path(name: str | Path, option: str, *, force: bool) -> Iterator[Path]:
+    """Write an output whole or not at all.
+
+    A link is followed. Standard output (``-``), devices and pipes are written to once all is there.
+
+    Args:
+        name: As the user gave it.
+        option: What it was given as.
+        force: Whatever is there may be replaced.
+
+    Yields:
+        A path to write to, of the same name and ending where the output is a file.
+
+    Raises:
+        UserError: A file that Osprey did not write is there, or the place cannot be written to.
+    """
+    if is_stream(os.fspath(name)):
+        with TemporaryDirectory(prefix="osprey-") as folder:
+            partial = Path(folder, "output")
+            yield partial
+            _pour(partial, os.fspath(name))
+        return
+    target = followed(name)
+    refuse_existing([target], option, force=force)
+    try:
+        with atomic_path(target, keep_name=True) as partial:
+            yield partial
+            refuse_existing([target], option, force=force)
+    except OSError as error:
+        if error.filename is not None and Path(error.filename).parent not in _beside(target):
+            raise  # something else than the output
+        raise UserError(
+            f"{option}: '{name}' cannot be written ({error.strerror or error}): name another place"
+        ) from None
+    note_written(target)
+
+
+def _beside(target: Path) -> set[Path]:
+    """Folders that files lie in while an output is being written."""
+    return {target.parent, *target.parent.glob(".osprey-*")}
+
+
+def _pour(source: Path, name: str) -> None:
+    """Copy a finished file into a stream."""
+    if name in (STANDARD_OUTPUT, "/dev/stdout"):
+        sys.stdout.flush()
+        with source.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        sys.stdout.flush()
+        return
+    with source.open("rb") as file, Path(name).open("wb") as stream:
+        shutil.copyfileobj(file, stream)
+
+
+def _stamp(path: Path) -> Stamp:
+    found = path.lstat()
+    return found.st_size, found.st_mtime_ns
+
+
+def _table(path: Path) -> Path:
+    """The table of a file's folder."""
+    folder = os.fsencode(os.path.realpath(path.parent))
+    return cache_folder() / "outputs" / f"{hashlib.sha256(folder).hexdigest()[:24]}.jsonl"
+
+
+def _is_own(path: Path, tables: dict[Path, dict[str, Stamp]]) -> bool:
+    """Whether a file is as Osprey wrote it; a folder or a link never is."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        return False
+    table = _table(path)
+    if table not in tables:
+        tables[table] = _read(table)
+    return tables[table].get(path.name) == _stamp(path)
+
+
+def _read(table: Path) -> dict[str, Stamp]:
+    """The last entry of each name; a line that a kill cut off counts for nothing."""
+    known: dict[str, Stamp] = {}
+    with suppress(OSError):
+        for line in table.read_text(encoding="utf-8").splitlines():
+            with suppress(ValueError, TypeError):
+                name, size, changed = json.loads(line)
+                known[str(name)] = (int(size), int(changed))
+    return known

@@ -1,0 +1,146 @@
+"""Nothing that Osprey did not write is replaced, wherever a user lets it write."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Result, environment, only_run
+
+Call = Callable[..., Result]
+REFUSED = "is there already, and not as Osprey wrote it: name another, or add --force to replace it"
+
+
+@pytest.fixture
+def classifier(trained: Path, here: Path) -> Path:
+    """A working folder with a classifier's run in it."""
+    shutil.copytree(trained / "runs", here / "runs")
+    return here
+
+
+@pytest.fixture
+def finder(detector: Path, here: Path) -> Iterator[tuple[Path, Path]]:
+    """A working folder with a detector's run in it, and a folder of four photos."""
+    shutil.copytree(detector / "runs", here / "runs")
+    inbox = here / "inbox"
+    inbox.mkdir()
+    for number, photo in enumerate(sorted((detector / "harbour").rglob("*.jpg"))[:4]):
+        shutil.copy(photo, inbox / f"DSC_{number}.jpg")
+    yield here, inbox
+
+
+def test_a_table_of_ones_own_stays(classifier: Path, photos: Path, osprey: Call) -> None:
+    words = ("predict", "--folder", photos, "--output", "labels.csv")
+    own = classifier / "labels.csv"
+    own.write_text("file,label\n")
+    result = osprey(*words)
+    assert (result.code, result.err) == (2, f"osprey predict: --output: 'labels.csv' {REFUSED}\n")
+    assert own.read_text() == "file,label\n"
+    assert osprey(*words, "--force").code == 0
+    assert osprey(*words).code == 0, "now it is Osprey's"
+    with own.open("a") as file:
+        file.write("mine.jpg,red,1\n")
+    assert osprey(*words).code == 2, "and now it is the user's again"
+    assert own.read_text().endswith("mine.jpg,red,1\n")
+
+
+def test_a_link_is_followed(classifier: Path, photos: Path, osprey: Call) -> None:
+    words = ("predict", "--folder", photos, "--output", "link.csv")
+    (classifier / "link.csv").symlink_to("real.csv")
+    assert osprey(*words).code == 0
+    assert (classifier / "link.csv").is_symlink()
+    assert len((classifier / "real.csv").read_text().splitlines()) == 37
+    (classifier / "real.csv").write_text("mine\n")
+    result = osprey(*words)
+    assert result.code == 2 and result.err.endswith(f"/real.csv' {REFUSED}\n")
+    (classifier / "link.csv").unlink()
+    (classifier / "link.csv").symlink_to(photos / "table.csv")
+    result = osprey(*words)
+    assert result.code == 2 and "which is only read; name another folder" in result.err
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout"])
+def test_standard_output(classifier: Path, photos: Path, name: str) -> None:
+    command = [sys.executable, "-m", "osprey", "predict", "--folder", str(photos), "--output", name]
+    done = subprocess.run(command, cwd=classifier, env=environment(), capture_output=True)
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.reader(done.stdout.decode().splitlines()))
+    assert len(rows) == 37 and rows[0][:2] == ["file", "label"]
+    with (classifier / "sent.csv").open("wb") as file:
+        assert (
+            subprocess.run(command, cwd=classifier, env=environment(), stdout=file).returncode == 0
+        )
+    assert (classifier / "sent.csv").read_bytes() == done.stdout
+    assert not (classifier / "-").exists()
+
+
+def test_a_pipe_and_a_device(classifier: Path, photos: Path, osprey: Call) -> None:
+    words = ("predict", "--folder", photos, "--format", "json", "--output")
+    pipe = classifier / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE)
+    assert osprey(*words, pipe).code == 0
+    assert len(json.loads(reader.communicate(timeout=30)[0])) == 36
+    assert pipe.is_fifo()
+    assert osprey(*words, "/dev/null").code == 0
+    assert Path("/dev/null").is_char_device()
+
+
+def test_pictures_of_ones_own_stay(finder: tuple[Path, Path], osprey: Call) -> None:
+    here, inbox = finder
+    out = here / "out"
+    out.mkdir()
+    (out / "DSC_0.jpg").write_bytes(b"another camera's")
+    one = ("predict", "--image", inbox / "DSC_0.jpg", "--min-score", "0", "--save-dir", "out")
+    many = ("predict", "--folder", inbox, "--output", "o.json", "--save-dir", "out")
+    for words in (one, many):
+        result = osprey(*words)
+        assert (result.code, result.err) == (
+            2,
+            f"osprey predict: --save-dir: 'out/DSC_0.jpg' {REFUSED}\n",
+        )
+    assert (out / "DSC_0.jpg").read_bytes() == b"another camera's"
+    (out / "DSC_1.jpg").symlink_to(inbox / "DSC_1.jpg")
+    result = osprey(*many)
+    assert (result.code, result.err) == (
+        2,
+        "osprey predict: --save-dir: 2 files of such names are there already, and not as Osprey "
+        "wrote them (first: 'out/DSC_0.jpg'): name another folder, or add --force to replace "
+        "them\n",
+    )
+    before = (inbox / "DSC_1.jpg").read_bytes()
+    assert osprey(*many, "--force").code == 0
+    assert not (out / "DSC_1.jpg").is_symlink() and (inbox / "DSC_1.jpg").read_bytes() == before
+    assert osprey(*many).code == 0, "they are Osprey's now"
+
+
+def test_beside_the_photo(finder: tuple[Path, Path], osprey: Call) -> None:
+    _, inbox = finder
+    words = ("predict", "--image", inbox / "DSC_0.jpg", "--min-score", "0", "--save-dir", inbox)
+    (inbox / "DSC_0_boxes.jpg").write_bytes(b"drawn by hand")
+    result = osprey(*words)
+    assert (result.code, result.err) == (
+        2,
+        f"osprey predict: --save-dir: '{inbox}/DSC_0_boxes.jpg' {REFUSED}\n",
+    )
+    assert (inbox / "DSC_0_boxes.jpg").read_bytes() == b"drawn by hand"
+
+
+def test_a_report_elsewhere(classifier: Path, osprey: Call) -> None:
+    page = classifier / "page.html"
+    page.write_text("mine")
+    result = osprey("report", "--output", "page.html")
+    assert (result.code, result.err) == (2, f"osprey report: --output: 'page.html' {REFUSED}\n")
+    assert osprey("report", "--output", "page.html", "--force").code == 0
+    built = page.read_bytes()
+    assert osprey("report", "--output", "page.html").code == 0 and page.read_bytes() == built
+    result = osprey("report", "--output", "-")
+    assert result.out.encode() == built
+    assert (only_run(classifier) / "report.html").read_bytes() == built
