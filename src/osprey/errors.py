@@ -39,6 +39,20 @@ class Interrupted(Exception):
         self.code = code
 
 
+class Terminated(KeyboardInterrupt):
+    """Another signal than Ctrl-C asked to stop: SIGTERM, or SIGHUP of a closed terminal."""
+
+    def __init__(self, number: int) -> None:
+        """Args: the signal."""
+        super().__init__(f"signal {number}")
+        self.number = number
+
+
+def exit_code_of(stop: KeyboardInterrupt) -> int:
+    """The exit code by shell convention: 128 plus the signal's number."""
+    return 128 + (stop.number if isinstance(stop, Terminated) else 2)
+
+
 def nearest(word: str, valid: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the valid name closest to ``word``, or ``""``."""
     names = {name.lower(): name for name in valid}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
 
-from osprey.errors import UserError, nearest
+from osprey.errors import Terminated, UserError, exit_code_of, nearest
+from osprey.system.console import say, warn
 from osprey.system.launcher import is_first
 from osprey.system.plugins import command_scope
 
@@ -35,16 +39,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run ``osprey``'s command line and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0] in ("-h", "--help", "help"):
-        print(_usage())
+        say(_usage())
         return 0
     if words[0] == "--version":
         from osprey import __version__
 
-        print(f"osprey {__version__}")
+        say(f"osprey {__version__}")
         return 0
     if words[0] not in COMMANDS:
         hint = nearest(words[0], COMMANDS)
-        print(f"osprey: there is no command '{words[0]}'{hint}", file=sys.stderr)
+        warn(f"osprey: there is no command '{words[0]}'{hint}")
         return 2
     return run_command(words[0], words[1:])
 
@@ -52,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run_command(name: str, argv: Sequence[str] | None = None) -> int:
     """Run one command; a mistake of the user's becomes one line and exit code 2."""
     words = list(sys.argv[1:] if argv is None else argv)
+    before = _stop_on_signals()
     try:
         command: Callable[[list[str]], int] = importlib.import_module(
             f"osprey.commands.{name}"
@@ -60,14 +65,31 @@ def run_command(name: str, argv: Sequence[str] | None = None) -> int:
             return command(words)
     except UserError as error:
         if is_first():  # of a launcher's processes one line is enough
-            print(f"osprey {name}: {_one_line(error)}", file=sys.stderr)
+            warn(f"osprey {name}: {_one_line(error)}")
         return 2
-    except KeyboardInterrupt:
-        print(f"osprey {name}: stopped", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of our output, such as head, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except KeyboardInterrupt as stop:
+        warn(f"osprey {name}: stopped")
+        return exit_code_of(stop)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop_on_signals() -> dict[int, Any]:
+    """Let SIGTERM, and a terminal that is closed, end a command as Ctrl-C does, tidily.
+
+    Returns:
+        The handlers before; none where signals are another's to handle, as in a thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    default = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    return {number: signal.signal(number, _terminate) for number in default}
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated(number)
 
 
 def _one_line(error: UserError) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from osprey.data.formats.mend import counted, mend_annotations
 from osprey.data.formats.parsing import read_text
 from osprey.data.formats.registry import measured
 from osprey.errors import DataError, UserError
+from osprey.system.console import say, warn
 from osprey.system.files import atomic_path
 
 if TYPE_CHECKING:
@@ -63,13 +63,13 @@ def main(argv: list[str]) -> int:
     annotations, mended = mend_annotations(annotations)
     lost, listed = _written(annotations, mended, output, form, root, force=arguments.force)
     for notice in annotations.notices:
-        print(notice, file=sys.stderr)
+        warn(notice)
     failed = int(annotations.failed().sum())
     said = f"{len(annotations.images)} photos" + (f", {failed} of them failed" if failed else "")
     boxes = f"{len(annotations.boxes)} boxes of {len(annotations.classes)} classes"
-    print(f"{said}, {boxes}: {output}" + (f"; {counted(mended, str(listed))}" if listed else ""))
+    say(f"{said}, {boxes}: {output}" + (f"; {counted(mended, str(listed))}" if listed else ""))
     if lost:
-        print(f"lost, {form} cannot hold it: {', '.join(lost)}")
+        say(f"lost, {form} cannot hold it: {', '.join(lost)}")
     return 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from osprey.data.crop_journal import CropJournal
 from osprey.data.crop_labels import Labels
 from osprey.data.folders import folder_to_write, outside
 from osprey.errors import UserError
+from osprey.system.console import warn
 
 if TYPE_CHECKING:
     from osprey.pipelines.cropper import Cropper
@@ -98,12 +98,12 @@ def main(argv: list[str]) -> int:
         if cropper.todo:
             _crop(cropper, run.best, arguments.min_score)
         else:
-            print(f"nothing to do: {journal.before} photos were done before", file=sys.stderr)
+            warn(f"nothing to do: {journal.before} photos were done before")
         journal.tables(labels)
     say(arguments.no_detection, journal)
     strange = labels.missing(map(cropper.source, photos))
     if strange:
-        print(f"{strange} photos are not in '{arguments.label_file}': no label", file=sys.stderr)
+        warn(f"{strange} photos are not in '{arguments.label_file}': no label")
     say_next(journal, labels)
     return 1 if arguments.strict and journal.of("failure") else 0
 
@@ -115,13 +115,13 @@ def _crop(cropper: Cropper, checkpoint: Path, min_score: float | None) -> None:
 
     journal, count = cropper.journal, len(cropper.todo)
     if journal.before:
-        print(f"{journal.before} photos were done before, {count} are left", file=sys.stderr)
+        warn(f"{journal.before} photos were done before, {count} are left")
     started = time.perf_counter()
     try:
         cropper.run(BoxPredictor(checkpoint, pick_device("auto"), min_score))
     except KeyboardInterrupt:
         done = len(journal.done) - journal.before
-        print(f"{done} of {count} are done; the same command goes on", file=sys.stderr)
+        warn(f"{done} of {count} are done; the same command goes on")
         raise
     except OSError as error:
         raise UserError(
@@ -129,7 +129,7 @@ def _crop(cropper: Cropper, checkpoint: Path, min_score: float | None) -> None:
             "command goes on when that is mended"
         ) from None
     rate = count / (time.perf_counter() - started)
-    print(f"{count} photos, {rate:.0f} a second", file=sys.stderr)
+    warn(f"{count} photos, {rate:.0f} a second")
 
 
 def _settings(arguments: argparse.Namespace, checkpoint: Path) -> dict[str, object]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-import sys
 
 from osprey.data.crop_journal import EMPTY, CropJournal
 from osprey.data.crop_labels import Labels
+from osprey.system.console import warn
 
 EMPTY_PHOTOS = {
     "skip": "left out",
@@ -19,21 +19,17 @@ def say(no_detection: str, journal: CropJournal) -> None:
     """What came out, and where it stands."""
     crops, empty = journal.of("crop"), journal.of(*EMPTY)
     found = len({row["source"] for row in crops})
-    print(
-        f"{len(crops)} crops of {found} photos: {journal.folder / 'manifest.csv'}", file=sys.stderr
-    )
+    warn(f"{len(crops)} crops of {found} photos: {journal.folder / 'manifest.csv'}")
     if empty:
-        print(
+        warn(
             f"{len(empty)} with nothing found, {EMPTY_PHOTOS[no_detection]}: "
-            f"{journal.folder / 'no_detection.csv'}",
-            file=sys.stderr,
+            f"{journal.folder / 'no_detection.csv'}"
         )
     failed = journal.of("failure")
     if failed:
-        print(
+        warn(
             f"{len(failed)} could not be read: {journal.folder / 'failures.csv'}, "
-            f"first: {failed[0]['failure']}",
-            file=sys.stderr,
+            f"first: {failed[0]['failure']}"
         )
 
 
@@ -47,21 +43,19 @@ def say_next(journal: CropJournal, labels: Labels) -> None:
             group = []
     twice = {row["source"] for row in kept if len(labels.rows.get(row["source"], ())) > 1}
     if twice:
-        print(
+        warn(
             f"{len(twice)} photos have several rows in the label file, and so have their crops: "
-            "training takes one label a crop",
-            file=sys.stderr,
+            "training takes one label a crop"
         )
         return
     bare = sum(not row["label"] for row in kept)
     if bare:
-        print(
+        warn(
             f"{bare} crops have no label: put photos into class folders, or give --label_file, to "
-            "train on them",
-            file=sys.stderr,
+            "train on them"
         )
     elif len({row["label"] for row in kept}) > 1:
         where = [f"data.root={journal.folder}", f"data.file={journal.folder / table}"]
-        print("next:", file=sys.stderr)
+        warn("next:")
         line = shlex.join(["osprey", "train", "data=table", *where, *group])
-        print(f"  {line}", file=sys.stderr)
+        warn(f"  {line}")

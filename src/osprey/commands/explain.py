@@ -15,6 +15,7 @@ from osprey.config.explain import Row, argument_rows, first_sentence, settings_r
 from osprey.config.parse import FRAMEWORK, complete, is_foreign, typed
 from osprey.config.schema import GROUPS
 from osprey.errors import ConfigError, nearest
+from osprey.system.console import say
 from osprey.system.targets import import_target
 from osprey.system.trust import trust_targets
 
@@ -32,7 +33,7 @@ _NAME, _KIND, _VALUE = 30, 22, 24  # columns at most this wide
 def main(argv: list[str]) -> int:
     """Explain the groups that ``argv`` names."""
     if not argv or any(word in ("-h", "--help", "help") for word in argv):
-        print(_USAGE.format(groups=", ".join(GROUPS)))
+        say(_USAGE.format(groups=", ".join(GROUPS)))
         return 0
     groups, words = [], []
     for word in argv:
@@ -67,7 +68,7 @@ def _explain(cfg: DictConfig, group: str) -> None:
     settings = getattr(typed(cfg), group)
     target = getattr(settings, "target", "")
     chosen = [word for word in overrides_of_job() if word.startswith(f"{group}=")]
-    print(f"{chosen[0] if chosen else group}" + (f": {target}" if target else ""))
+    say(f"{chosen[0] if chosen else group}" + (f": {target}" if target else ""))
     rows = settings_rows(group, settings)
     node: Any = OmegaConf.to_container(cfg[group], resolve=False)
     foreign = is_foreign(group, node) or node.get("_target_") != option_node(group).get("_target_")
@@ -82,15 +83,15 @@ def _explain(cfg: DictConfig, group: str) -> None:
         given = {**getattr(settings, "args", {}), **(getattr(settings, "options", None) or {})}
         more = [row for row in argument_rows(group, found, given, filled) if row.name not in own]
         what = first_sentence(found)
-        print(f"\narguments of {target}" + (f": {what}" if what else ""))
+        say(f"\narguments of {target}" + (f": {what}" if what else ""))
         _print(more)
-    print()
+    say()
 
 
 def _print(rows: list[Row]) -> None:
     """A table as wide as the terminal; long help goes on below itself."""
     if not rows:
-        print("  (none)")
+        say("  (none)")
         return
     columns = shutil.get_terminal_size((100, 24)).columns
     parts = [(row.name, row.kind, row.value) for row in rows]
@@ -106,6 +107,6 @@ def _print(rows: list[Row]) -> None:
         ]
         head = "  " + "  ".join(f"{text:<{w}}" for text, w in zip(cells, widths, strict=True))
         lines = textwrap.wrap(row.help, max(20, columns - indent)) or [""]
-        print(f"{head}  {lines[0]}".rstrip())
+        say(f"{head}  {lines[0]}".rstrip())
         for line in lines[1:]:
-            print(" " * indent + line)
+            say(" " * indent + line)

@@ -40,7 +40,7 @@ A table and a plot are written to runs/find/; nothing else is changed."""
 def main(argv: list[str]) -> int:
     """Find what the first word names, on the settings of the others."""
     if any(word in ("-h", "--help", "help") for word in argv):
-        print(_USAGE)
+        say(_USAGE)
         return 0
     if not argv:
         raise ConfigError("say what to find: lr or batch_size ('osprey find --help' says more)")

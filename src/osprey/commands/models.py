@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from osprey.commands.command_line import Parser
 from osprey.errors import ConfigError, nearest
+from osprey.system.console import say
 
 _MEASURED = 60  # beyond this many names, building each to count its MACs takes minutes
 
@@ -25,14 +26,14 @@ def main(argv: list[str]) -> int:
         hint = nearest(pattern.strip("*"), list_models("*"))
         raise ConfigError(f"no model matches '{pattern}'{hint}")
     if len(names) > _MEASURED:
-        print("\n".join(names))
-        print(f"{len(names)} models; a narrower pattern also shows parameters, MACs and input size")
+        say("\n".join(names))
+        say(f"{len(names)} models; a narrower pattern also shows parameters, MACs and input size")
         return 0
     width = max(len(name) for name in names)
-    print(f"{'model':<{width}}  parameters      MACs  input")
+    say(f"{'model':<{width}}  parameters      MACs  input")
     for name in names:
         row = measure(name)
-        print(
+        say(
             f"{name:<{width}}  {row.parameters / 1e6:>8.2f} M  {row.macs / 1e9:>6.3f} G"
             f"  {row.size:>3} px"
         )

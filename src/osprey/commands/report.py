@@ -7,6 +7,7 @@ from pathlib import Path
 from osprey.commands.command_line import Parser, use_plugins
 from osprey.errors import UserError
 from osprey.runs.folder import find_run
+from osprey.system.console import say
 from osprey.system.outputs import is_stream, output_path
 from osprey.tasks.reporting import build_report
 
@@ -29,7 +30,7 @@ def main(argv: list[str]) -> int:
     run = find_run(arguments.run, Path(arguments.runs))
     output = Path(arguments.output) if arguments.output else None
     if output is None:
-        print(build_report(run.path))
+        say(str(build_report(run.path)))
         return 0
     if output.is_dir():
         raise UserError(f"--output: '{output}' is a folder; name a file")
@@ -38,5 +39,5 @@ def main(argv: list[str]) -> int:
     with output_path(arguments.output, "--output", force=arguments.force) as partial:
         build_report(run.path, partial)
     if not is_stream(arguments.output):
-        print(output)
+        say(str(output))
     return 0

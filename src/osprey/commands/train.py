@@ -14,6 +14,7 @@ from osprey.config.compose import plugins_in, run_hydra
 from osprey.errors import ConfigError, Interrupted, UserError, nearest
 from osprey.runs.donor import with_runs_named
 from osprey.runs.folder import RunFolder, find_run
+from osprey.system.console import say
 from osprey.system.plugins import load_installed, load_plugins
 from osprey.tasks.checks import validate_run
 
@@ -49,7 +50,7 @@ def train_composed(cfg: DictConfig) -> tuple[RunFolder, dict[str, Any], float]:
     from osprey.engine.experiment import monitored_value, train
 
     if cfg.extras.print_config:
-        print(OmegaConf.to_yaml(cfg, resolve=False), flush=True)
+        say(OmegaConf.to_yaml(cfg, resolve=False))
     run, summary = train(cfg, overrides_of_job())
     return run, summary, monitored_value(run.load_config(), summary)
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from osprey.config.schema import TrainConfig
 from osprey.data.prepare import Prepared
 from osprey.engine.prepare import check_and_prepare
-from osprey.errors import Interrupted, UserError
+from osprey.errors import Interrupted, UserError, exit_code_of
 from osprey.runs.folder import RunFolder
 from osprey.system.console import warn
 from osprey.system.launcher import Place, find_place
@@ -111,13 +111,15 @@ def go_on(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
 
     try:
         summary = train_run(run, config)
-    except Interrupted:
+    except (Interrupted, KeyboardInterrupt) as stop:
         words = ["osprey", "train", f"resume={run.path}", *plugin_setting()]
         if run.last.is_file():
             warn(f"stopped, state saved; to go on: {shlex.join(words)}")
         else:
             warn("stopped before there was anything to save")
-        raise
+        if isinstance(stop, Interrupted):
+            raise
+        raise Interrupted(exit_code_of(stop)) from None
     report(run, config, summary)
     return summary
 

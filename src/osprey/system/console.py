@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 
 def say(line: str = "") -> None:
     """Print a line on standard output at once, also into a pipe."""
-    print(line, flush=True)
+    _print(line, sys.stdout)
 
 
 def warn(line: str) -> None:
     """Print a line on standard error at once."""
-    print(line, file=sys.stderr, flush=True)
+    _print(line, sys.stderr)
+
+
+def _print(line: str, stream: TextIO) -> None:
+    """Print a line; a reader that has had enough, such as ``head``, ends no work."""
+    try:
+        print(line, file=stream, flush=True)
+    except UnicodeEncodeError:  # a name that the terminal has no letters for
+        encoding = stream.encoding or "ascii"
+        _print(line.encode(encoding, "backslashreplace").decode(encoding), stream)
+    except BrokenPipeError:
+        silence(stream)
+
+
+def silence(stream: TextIO) -> None:
+    """Let what is still written to a closed pipe go nowhere."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def quieten(warnings_too: bool = True) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import TracebackType
+from weakref import WeakSet
 
 from filelock import FileLock, Timeout
 
@@ -39,11 +41,19 @@ class FolderLock:
         self.file.touch()
         try:
             self.lock.acquire(blocking=False)
+            _held.add(self)
         except Timeout:
             raise UserError(self.refusal) from None
         except (OSError, NotImplementedError):  # a file system without locks
             pass
         return self
+
+    def drop(self) -> None:
+        """In a forked child: have no part in the lock, which is its parent's alone."""
+        context = self.lock._context
+        if context.lock_file_fd is not None:
+            os.close(context.lock_file_fd)
+            context.lock_file_fd = None
 
     def __exit__(
         self,
@@ -52,4 +62,18 @@ class FolderLock:
         at: TracebackType | None,
     ) -> None:
         """Let go."""
+        _held.discard(self)
         self.lock.release()
+
+
+_held: WeakSet[FolderLock] = WeakSet()
+
+
+def _drop_all() -> None:
+    """A loader's process may outlive a killed command, whose folder is free from then on."""
+    for lock in list(_held):
+        lock.drop()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_drop_all)

@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from osprey.errors import UserError
+from osprey.system.console import silence
 from osprey.system.files import atomic_path
 
 STANDARD_OUTPUT = "-"
@@ -131,14 +132,17 @@ def _beside(target: Path) -> set[Path]:
 
 
 def _pour(source: Path, name: str) -> None:
-    """Copy a finished file into a stream."""
+    """Copy a finished file into a stream, as far as its reader wants it."""
     if name in (STANDARD_OUTPUT, "/dev/stdout"):
-        sys.stdout.flush()
-        with source.open("rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer)
-        sys.stdout.flush()
+        try:
+            sys.stdout.flush()
+            with source.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            silence(sys.stdout)
         return
-    with source.open("rb") as file, Path(name).open("wb") as stream:
+    with suppress(BrokenPipeError), source.open("rb") as file, Path(name).open("wb") as stream:
         shutil.copyfileobj(file, stream)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from osprey.errors import UnreadableImage
+from osprey.system.console import say, warn
 from osprey.system.outputs import output_path
 
 if TYPE_CHECKING:
@@ -41,12 +41,12 @@ def answer_photos(
         UnreadableImage: The one photo cannot be read.
     """
     model = predictor.metadata.model.name
-    print(f"model: {predictor.checkpoint} ({model})", file=sys.stderr)
+    warn(f"model: {predictor.checkpoint} ({model})")
     if arguments.image:
         answer = next(predictor.predict(photos))
         if answer.failure is not None:
             raise UnreadableImage(answer.failure)
-        print(json.dumps(answer.record(predictor.classes), ensure_ascii=False))
+        say(json.dumps(answer.record(predictor.classes), ensure_ascii=False))
         return 0
     failed = write_answers(
         predictor,
@@ -100,12 +100,9 @@ def write_answers(
     ):
         writers[kind](file, seen(), predictor.classes)
     rate = len(photos) / (time.perf_counter() - started)
-    print(f"{len(photos)} photos, {rate:.0f} a second: {output}", file=sys.stderr)
+    warn(f"{len(photos)} photos, {rate:.0f} a second: {output}")
     if failures:
-        print(
-            f"{len(failures)} could not be read and have no {lacking}, first: {failures[0]}",
-            file=sys.stderr,
-        )
+        warn(f"{len(failures)} could not be read and have no {lacking}, first: {failures[0]}")
     return len(failures)
 
 

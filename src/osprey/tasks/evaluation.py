@@ -120,10 +120,12 @@ def run_loop(loop: Any, *what: Any, **more: Any) -> None:
     before = signal.getsignal(signal.SIGINT)
     try:
         loop(*what, **more, verbose=False)
-    except SystemExit:  # what Lightning makes of it
+    except SystemExit as stop:  # what Lightning makes of it
         with suppress(ValueError):  # of a thread that may not
             signal.signal(signal.SIGINT, before)
-        raise KeyboardInterrupt from None
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise stop.__context__ from None
+        raise
 
 
 def evaluation_trainer(config: TrainerConfig, *callbacks: Callback) -> pl.Trainer:

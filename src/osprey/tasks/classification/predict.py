@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from osprey.errors import UnreadableImage, UserError
 from osprey.runs.folder import RunFolder
+from osprey.system.console import say, warn
 from osprey.tasks.answers import record_writers, write_answers
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def predict_classes(
     )
     loaded = time.perf_counter() - started
     model = f"{predictor.metadata.model.name}, {len(predictor.classes)} classes"
-    print(f"model: {run.best} ({model})", file=sys.stderr)
+    warn(f"model: {run.best} ({model})")
     if arguments.image:
         return _one(predictor, photos[0], arguments.verbose, loaded)
     writers = {**record_writers(columns), "submission": _write_submission}
@@ -48,11 +48,11 @@ def _one(predictor: Predictor, photo: Path, verbose: bool, loaded: float) -> int
         raise UnreadableImage(prediction.failure)
     ranked = prediction.top(predictor.classes)
     if not verbose:
-        print([ranked[0][0]])
+        say(str([ranked[0][0]]))
         return 0
-    print([[label, round(p, 4)] for label, p in ranked])
+    say(str([[label, round(p, 4)] for label, p in ranked]))
     milliseconds = 1e3 * (time.perf_counter() - started)
-    print(f"model loaded in {loaded:.1f} s, answered in {milliseconds:.0f} ms", file=sys.stderr)
+    warn(f"model loaded in {loaded:.1f} s, answered in {milliseconds:.0f} ms")
     return 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from osprey.errors import UnreadableImage
+from osprey.system.console import say, warn
 from osprey.tasks.detection.predict.pictures import Pictures
 from osprey.tasks.detection.predict.tables import BoxTable
 
@@ -81,7 +81,7 @@ def tell(
         answer = next(drawn)
         if answer.prediction.failure is not None:
             raise UnreadableImage(answer.prediction.failure)
-        print(json.dumps(answer.record(classes), ensure_ascii=False))
+        say(json.dumps(answer.record(classes), ensure_ascii=False))
         return 0
     started = time.perf_counter()
     table = BoxTable(Path(arguments.folder).expanduser(), classes, species, info)
@@ -89,16 +89,13 @@ def tell(
         table.add(answer)
     table.write(arguments.output, arguments.format, force=arguments.force)
     rate = len(photos) / (time.perf_counter() - started)
-    print(
+    warn(
         f"{len(photos)} photos, {len(table.found.boxes)} boxes, {rate:.0f} photos a second: "
-        f"{arguments.output}",
-        file=sys.stderr,
+        f"{arguments.output}"
     )
     if table.failures:
-        print(
-            f"{len(table.failures)} could not be read and have no boxes, "
-            f"first: {table.failures[0]}",
-            file=sys.stderr,
+        warn(
+            f"{len(table.failures)} could not be read and have no boxes, first: {table.failures[0]}"
         )
     return 1 if table.failures and arguments.strict else 0
 

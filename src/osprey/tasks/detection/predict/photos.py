@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from osprey.runs.folder import RunFolder
+from osprey.system.console import warn
 from osprey.tasks.detection.predict.answers import Answer, pictures_of, tell
 
 if TYPE_CHECKING:
@@ -32,5 +32,5 @@ def load_detector(arguments: argparse.Namespace, run: RunFolder) -> BoxPredictor
     device = pick_device("cpu" if arguments.image else "auto")
     predictor = BoxPredictor(run.best, device, arguments.min_score)
     names = ", ".join(predictor.classes[:8]) + (", ..." if len(predictor.classes) > 8 else "")
-    print(f"model: {run.best} ({predictor.metadata.model.name}: {names})", file=sys.stderr)
+    warn(f"model: {run.best} ({predictor.metadata.model.name}: {names})")
     return predictor

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from osprey.errors import UnreadableImage, UserError
 from osprey.imaging.drawing import draw_boxes
 from osprey.imaging.video import Video, VideoWriter, open_camera, open_video
 from osprey.runs.folder import RunFolder
+from osprey.system.console import say, warn
 from osprey.system.files import write_json
 from osprey.system.outputs import note_written, refuse_existing
 from osprey.tasks.detection.predict.photos import load_detector
@@ -52,7 +52,7 @@ def predict_video(arguments: argparse.Namespace, run: RunFolder, video: Video) -
         _write(table, {**about, "frames": frames})
         for file in (drawn, table):
             note_written(file)
-        print(f"wrote {target}.mp4 and .json", file=sys.stderr)
+        warn(f"wrote {target}.mp4 and .json")
     _say(video, len(frames), skipped, seconds)
     return 0
 
@@ -101,7 +101,7 @@ def _watch(
                 drawn = draw_boxes(frame.pixels, found.boxes, texts, found.labels.tolist())
                 writer.write(drawn, frame.number)
     except KeyboardInterrupt:  # how one leaves a camera
-        print(file=sys.stderr)
+        warn("")
     return time.perf_counter() - started, pace.skipped
 
 
@@ -118,12 +118,11 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def _say(video: Video, asked: int, skipped: int, seconds: float) -> None:
     left_out = f", {skipped} skipped to keep up with the clock" if skipped else ""
-    print(f"{asked} frames{left_out}: {asked / seconds:.1f} frames/s")
+    say(f"{asked} frames{left_out}: {asked / seconds:.1f} frames/s")
     if video.said > asked + skipped:
-        print(
+        warn(
             f"{video.name}: its header tells of {video.said} frames, "
-            f"{asked + skipped} can be decoded",
-            file=sys.stderr,
+            f"{asked + skipped} can be decoded"
         )
     if video.damaged:
-        print(f"{video.name}: {video.damaged} damaged packets were passed over", file=sys.stderr)
+        warn(f"{video.name}: {video.damaged} damaged packets were passed over")

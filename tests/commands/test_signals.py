@@ -1,0 +1,127 @@
+"""Signals to a process and its group, and closed pipes: nothing is lost or half-made."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import TINY, Result, environment, make_photos, only_run, run_process
+
+Call = Callable[..., Result]
+
+
+def start(words: list[str | Path], cwd: Path, **more: object) -> subprocess.Popen[str]:
+    """A command in a process group of its own, as a scheduler or ``timeout`` starts it."""
+    command = [sys.executable, "-m", "osprey", *(str(word) for word in words)]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
+        command, cwd=cwd, env=environment(), start_new_session=True, **{**streams, **more}
+    )
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(text):
+            return
+    raise AssertionError(f"'{text}' was never said")
+
+
+@pytest.fixture
+def words(here: Path) -> list[str | Path]:
+    photos = make_photos(here / "photos", per_class=60)
+    tiny = [word for word in TINY if not word.startswith(("data.num_workers", "trainer.max_ep"))]
+    more = ["data.num_workers=2", "trainer.max_epochs=400"]
+    return ["train", "data=folder", f"data.root={photos}", *tiny, *more]
+
+
+def test_sigterm_to_the_group_saves(here: Path, words: list[str | Path]) -> None:
+    process = start(words, here)
+    wait_for(process, "epoch   2/")
+    os.killpg(process.pid, signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    run = only_run(here)
+    assert process.returncode == 143, err
+    assert err == (
+        "stopping after this step, to save last.ckpt ...\n"
+        f"stopped, state saved; to go on: osprey train resume={run.relative_to(here)}\n"
+    )
+    result = run_process(["train", f"resume={run}", "trainer.max_epochs=3"], here)
+    assert result.code == 0, result.err
+
+
+def test_killed_a_run_goes_on_at_once(here: Path, words: list[str | Path]) -> None:
+    """Its loaders, which live on for some seconds, have no part in the lock."""
+    process = start(words, here)
+    wait_for(process, "epoch   2/")
+    os.kill(process.pid, signal.SIGKILL)
+    run = only_run(here)
+    result = run_process(["train", f"resume={run}", "trainer.max_epochs=3"], here)
+    assert result.code == 0, result.err
+    process.wait()
+
+
+def test_sigterm_in_a_sweep_ends_it(here: Path, words: list[str | Path]) -> None:
+    process = start([*words, "-m", "seed=1,2,3"], here)
+    wait_for(process, "epoch   2/")
+    os.killpg(process.pid, signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    assert "Traceback" not in err and "to go on: osprey train resume=" in err
+    assert len(list(here.glob("runs/*/*/checkpoints/last.ckpt"))) == 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_predict_leaves_no_half_table(
+    trained: Path, here: Path, number: signal.Signals, code: int
+) -> None:
+    shutil.copytree(trained / "runs", here / "runs")
+    photos = make_photos(here / "photos", per_class=700)
+    process = start(["predict", "--folder", photos, "--output", "o.csv"], here)
+    while not list(here.glob(".osprey-*")) and process.poll() is None:
+        time.sleep(0.01)
+    os.killpg(process.pid, number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert err.endswith("osprey predict: stopped\n") and "Traceback" not in err
+    assert {path.name for path in here.iterdir()} == {"runs", "photos"}
+
+
+def test_a_reader_that_has_had_enough(here: Path, photos: Path) -> None:
+    """``osprey train | head -n 1``: the work goes on without its output."""
+    command = ["train", "data=folder", f"data.root={photos}", *TINY]
+    process = start(list(command), here)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    err = process.stderr.read()
+    assert process.wait(timeout=60) == 0, err
+    assert err == ""
+    assert json.loads((only_run(here) / "summary.json").read_text())["epochs"]["trained"] == 2
+
+
+def test_a_table_is_written_whoever_reads(trained: Path, here: Path, photos: Path) -> None:
+    """``osprey predict ... 2>&1 | true``"""
+    shutil.copytree(trained / "runs", here / "runs")
+    read, write = os.pipe()
+    words = ["predict", "--folder", photos, "--output"]
+    process = start([*words, "o.csv"], here, stdout=write, stderr=write)
+    os.close(read)
+    os.close(write)
+    assert process.wait(timeout=60) == 0
+    with (here / "o.csv").open(newline="") as file:
+        assert len(list(csv.reader(file))) == 37
+    process = start([*words, "-"], here)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert "Traceback" not in process.stderr.read()
+    assert process.wait(timeout=60) == 0
