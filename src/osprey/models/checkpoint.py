@@ -155,6 +155,7 @@ def load_model(
     content = read_checkpoint(path)
     metadata = metadata_of(content, path)
     state = content["state_dict"]
+    refuse_not_numbers(state, path)
     prefix = "ema.module." if any(key.startswith("ema.module.") for key in state) else "model."
     own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     if is_foreign(metadata.model):
@@ -173,6 +174,23 @@ def load_model(
     model.load_state_dict(own)
     rewrite(model, metadata.model, rewrites)
     return model.eval(), metadata
+
+
+def refuse_not_numbers(state: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse weights that have left the numbers, whose answers would be none.
+
+    Raises:
+        CheckpointError: One holds nan or infinity.
+    """
+    for key, value in state.items():
+        if not isinstance(value, Tensor) or not value.is_floating_point():
+            continue
+        # The sum is not finite where a value is not, and far quicker than looking at each.
+        if not torch.isfinite(value.sum()) and not torch.isfinite(value).all():
+            raise CheckpointError(
+                f"checkpoint '{path}': '{key}' holds values that are not numbers (nan or inf): "
+                "train again with a lower optimizer.lr"
+            )
 
 
 def _load_foreign(metadata: CheckpointMetadata, own: Mapping[str, Tensor], path: Path) -> nn.Module:

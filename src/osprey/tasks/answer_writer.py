@@ -9,10 +9,20 @@ import torch
 from pytorch_lightning.callbacks import BasePredictionWriter
 from torch import Tensor
 
+from osprey.errors import UserError
 from osprey.tasks.base import Task
 from osprey.tasks.processes import in_all_processes
 
 T = TypeVar("T", bound=Task)
+
+
+def _refuse_not_numbers(answers: Tensor) -> None:
+    lost = int((~torch.isfinite(answers.flatten(1))).any(dim=1).sum())
+    if lost:
+        raise UserError(
+            f"the network's answers about {lost} of {len(answers)} photos are not numbers (nan or "
+            "inf): train again with a lower optimizer.lr"
+        )
 
 
 class AnswerWriter(BasePredictionWriter, Generic[T]):
@@ -53,7 +63,11 @@ class AnswerWriter(BasePredictionWriter, Generic[T]):
     on_predict_batch_end = on_validation_batch_end
 
     def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Hand on the answers about the whole split."""
+        """Hand on the answers about the whole split.
+
+        Raises:
+            UserError: Some are not numbers.
+        """
         parts = in_all_processes((self._numbers, self._answers))
         self._numbers, self._answers = [], []
         numbers = [number for part, _ in parts for number in part]
@@ -61,6 +75,8 @@ class AnswerWriter(BasePredictionWriter, Generic[T]):
         order = sorted(range(len(numbers)), key=numbers.__getitem__)
         tensors = bool(answers) and isinstance(answers[0], Tensor)
         found = torch.cat(answers)[order] if tensors else [answers[row] for row in order]
+        if isinstance(found, Tensor):
+            _refuse_not_numbers(found)
         self.write_on_epoch_end(trainer, pl_module, cast(Any, found), [numbers[o] for o in order])
 
     on_test_epoch_end = on_validation_epoch_end

@@ -153,14 +153,29 @@ class Task(pl.LightningModule):
         self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=count)
 
     def on_train_epoch_end(self) -> None:
-        """Stop at once where the loss has left the numbers."""
+        """Stop at once where loss or weights have left the numbers.
+
+        Raises:
+            UserError: They have.
+        """
         loss = self.trainer.callback_metrics.get("train/loss")
         if loss is not None and not torch.isfinite(loss):
-            raise UserError(
-                f"the training loss became {float(loss)} in epoch {self.current_epoch + 1}: "
-                f"lower optimizer.lr (it is {self.config.optimizer.lr:g}), "
-                "or use trainer.precision=32-true"
-            )
+            raise self.not_numbers(f"the training loss became {float(loss)}")
+        tensors = (*self.model.parameters(), *self.model.buffers())
+        if not all(torch.isfinite(t.detach().sum()) for t in tensors if t.is_floating_point()):
+            raise self.not_numbers("weights became nan or inf")
+
+    def not_numbers(self, what: str) -> UserError:
+        """The one line that says what left the numbers in this epoch, and the remedy.
+
+        Args:
+            what: The beginning of the sentence, such as "the training loss became nan".
+        """
+        return UserError(
+            f"{what} in epoch {self.current_epoch + 1}: "
+            f"lower optimizer.lr (it is {self.config.optimizer.lr:g}), "
+            "or use trainer.precision=32-true"
+        )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add our metadata; everything else in the file is tensors and plain data already."""

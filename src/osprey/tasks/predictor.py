@@ -21,6 +21,9 @@ from osprey.models.checkpoint import load_model
 from osprey.tasks.plugin import TaskPlugin
 from osprey.tasks.registry import check_task
 
+# The failure of a photo that the network gives no answer about.
+NO_NUMBER = "the network's answer is not a number: train again with a lower optimizer.lr"
+
 
 class Answer(Protocol):
     """What a predictor says of one file."""

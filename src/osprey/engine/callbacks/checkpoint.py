@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from collections import OrderedDict
@@ -15,7 +16,7 @@ import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from osprey.errors import ConfigError, Interrupted
+from osprey.errors import ConfigError, Interrupted, UserError
 from osprey.models.checkpoint import read_checkpoint, write_checkpoint
 from osprey.system.console import warn
 
@@ -73,11 +74,18 @@ def monitored(trainer: pl.Trainer, name: str) -> float:
 
     Raises:
         ConfigError: Nobody logs it.
+        UserError: It is nan.
     """
     if name not in trainer.callback_metrics:
         logged = ", ".join(sorted(trainer.callback_metrics))
         raise ConfigError(f"monitor={name} is not logged; logged are: {logged}")
-    return float(trainer.callback_metrics[name])
+    value = float(trainer.callback_metrics[name])
+    if math.isnan(value):
+        raise UserError(
+            f"monitor={name} became nan in epoch {trainer.current_epoch + 1}: lower optimizer.lr, "
+            "or look at what the module logs"
+        )
+    return value
 
 
 class BestAndLast(ModelCheckpoint):

@@ -74,10 +74,16 @@ class Classification(Task):
         return logits[:, 0] if self.tta == "none" else logits
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Count each validation photo once, padding has a negative index; logits [B, C]."""
+        """Count each validation photo once, padding has a negative index; logits [B, C].
+
+        Raises:
+            UserError: They are not numbers.
+        """
         logits: Tensor = self(batch["image"]).float()
         real = batch["index"] >= 0
         if bool(real.any()):
+            if not torch.isfinite(logits[real]).all():
+                raise self.not_numbers("answers about validation photos became nan or inf")
             self.metrics.update(logits.softmax(dim=1)[real], batch["target"][real])
         return logits
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from osprey.tasks.classification.plugin import ClassificationTask
 from osprey.tasks.classification.tta import ask, merge_views
-from osprey.tasks.predictor import PhotoPredictor
+from osprey.tasks.predictor import NO_NUMBER, PhotoPredictor
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,10 @@ class Predictor(PhotoPredictor[Prediction]):
     def answers(self, files: Sequence[Path], inputs: NDArray[np.uint8]) -> list[Prediction]:
         """Each photo's probabilities."""
         found = self.probabilities(inputs)
-        return [Prediction(str(file), p) for file, p in zip(files, found, strict=True)]
+        return [
+            Prediction(str(file), p) if np.isfinite(p).all() else self.unreadable(file, NO_NUMBER)
+            for file, p in zip(files, found, strict=True)
+        ]
 
     def unreadable(self, file: Path, failure: str) -> Prediction:
         """No probabilities."""
