@@ -76,10 +76,11 @@ def test_junk_is_told_and_hidden_files_are_passed_over(tmp_path: Path) -> None:
     make(tmp_path, "__MACOSX/a/1.png", "@eaDir/a/1.png")
     (tmp_path / "a" / "Thumbs.db").write_bytes(b"x")
     (tmp_path / "b" / ".DS_Store").write_bytes(b"x")
+    (tmp_path / "a" / "notes.txt").write_bytes(b"x")
     manifest, notices = read(tmp_path)
     assert {path for path, _, _ in rows(manifest)} == {"a/1.png", "b/2.png"}
-    junk = tmp_path / "a" / "Thumbs.db"
-    assert notices == [f"left out, not photos: 1 files such as '{junk}'"]
+    junk = tmp_path / "a" / "notes.txt"
+    assert notices == [f"left out, not photos: 1 file such as '{junk}'"]
 
 
 def test_loose_photos_beside_class_folders(tmp_path: Path) -> None:

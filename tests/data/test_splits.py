@@ -150,10 +150,15 @@ def test_given_splits_are_set_aside_where_asked() -> None:
 
 
 def test_no_validation_split() -> None:
-    manifest = manifest_of(["a", "b"] * 2, splits=["train", "train", "test", "test"])
-    assert refusal(manifest) == (
-        "no validation split in 'photos' (found: train, test): add a 'val' folder, "
-        "or cut it from train with data.val_fraction=0.15"
+    manifest = manifest_of(["a", "b"] * 12, splits=["train"] * 20 + ["test"] * 4)
+    notices: list[str] = []
+    done = assign_splits(manifest, data_config(), notices)
+    assert notices == ["no validation split: 15% cut from train"]
+    assert Counter(splits_of(done)) == {"train": 16, "val": 4, "test": 4}
+    assert splits_of(done)[20:] == ["test"] * 4
+    assert refusal(manifest, val_fraction=0.0) == (
+        "no validation split in 'photos', and data.val_fraction=0 cuts none: give a fraction such "
+        "as 0.15"
     )
     only_val = manifest_of(["a", "b"], splits=["val", "val"])
     assert refusal(only_val) == "no 'train' samples in 'photos'"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from osprey.commands.command_line import Parser, fraction, number, use_plugins
 from osprey.commands.crop_messages import EMPTY_PHOTOS, say, say_next
-from osprey.commands.predicting.inputs import photos_below, run_of_task
+from osprey.commands.predicting.inputs import FolderPhotos, run_of_task
 from osprey.data.crop_journal import CropJournal
 from osprey.data.crop_labels import Labels
 from osprey.data.folders import folder_to_write, outside
@@ -60,8 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="exit code 1 if a photo cannot be read; failures.csv lists them in any case, and the "
-        "next start tries them again",
+        help="exit code 1 if anything in the folder cannot be read or is no photo; "
+        "failures.csv lists photos that cannot be read, and the next start tries them again",
     )
     parser.add_plugins()
     return parser
@@ -82,7 +82,7 @@ def main(argv: list[str]) -> int:
     """Crop as ``argv`` says."""
     arguments = _parser().parse_args(argv)
     use_plugins(arguments)
-    photos = photos_below(arguments.input_folder, "--input_folder")
+    photos = FolderPhotos(arguments.input_folder, "--input_folder")
     root = Path(arguments.input_folder).expanduser()
     output = folder_to_write(arguments.output_folder, "--output_folder")
     outside([output], root, photos, "--output_folder")
@@ -105,7 +105,7 @@ def main(argv: list[str]) -> int:
     if strange:
         warn(f"{strange} photos are not in '{arguments.label_file}': no label")
     say_next(journal, labels)
-    return 1 if arguments.strict and journal.of("failure") else 0
+    return 1 if arguments.strict and (journal.of("failure") or photos.passed) else 0
 
 
 def _crop(cropper: Cropper, checkpoint: Path, min_score: float | None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from osprey.commands.command_line import use_plugins
 from osprey.commands.predicting import options
 from osprey.commands.predicting.inputs import (
+    FolderPhotos,
     existing_photo,
     photos_of,
     run_of_task,
@@ -27,7 +28,14 @@ def main(argv: list[str]) -> int:
     options.check(arguments, task)
     if arguments.video or arguments.camera is not None:
         return task.predict_video(arguments, run)
-    return task.predict(arguments, run, _photos(arguments))
+    photos = _photos(arguments)
+    return _strictly(arguments, photos, task.predict(arguments, run, photos))
+
+
+def _strictly(arguments: argparse.Namespace, photos: list[Path], code: int) -> int:
+    """Exit code 1 where ``--strict`` is asked for and something of the folder was left out."""
+    left_out = isinstance(photos, FolderPhotos) and bool(photos.passed)
+    return 1 if code == 0 and arguments.strict and left_out else code
 
 
 def _two_steps(arguments: argparse.Namespace) -> int:
@@ -38,7 +46,8 @@ def _two_steps(arguments: argparse.Namespace) -> int:
     photos = _photos(arguments)
     from osprey.commands.predicting.two_step import predict_two_step
 
-    return predict_two_step(arguments, detector, classifier, photos)
+    code = predict_two_step(arguments, detector, classifier, photos)
+    return _strictly(arguments, photos, code)
 
 
 def _photos(arguments: argparse.Namespace) -> list[Path]:

@@ -10,6 +10,11 @@ from osprey.data.manifest import SPLIT_NAMES
 from osprey.data.readers import load_table
 from osprey.errors import DataError, nearest
 
+# Folders that say nothing of what is on their photos.
+_NO_CLASS = frozenset(
+    ("images", "image", "imgs", "img", "photos", "photo", "pictures", "jpegimages", "dcim", "raw")
+)
+
 
 class Labels:
     """The labels of photos.
@@ -53,7 +58,8 @@ class Labels:
             row = self.rows.get(source, [{}])[0]
             return str(row.get("label", "")), str(row.get("split", split))
         depth = 1 if split else 0
-        return (parts[depth] if len(parts) > depth + 1 else ""), split
+        label = parts[depth] if len(parts) > depth + 1 else ""
+        return ("" if label.lower() in _NO_CLASS else label), split
 
     def of_crops(self, crops: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
         """The label file's rows and `source`, one a crop, for (crop, source) pairs."""

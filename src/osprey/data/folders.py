@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from osprey.errors import DataError, UserError, nearest
@@ -23,25 +24,96 @@ def existing_folder(root: str, setting: str = "data.root") -> Path:
     raise DataError(f"{setting}: there is no folder '{root}'{where}{nearest(path.name, beside)}")
 
 
-def walk_photos(root: Path, skipped: list[str] | None = None) -> Iterator[Path]:
+# Photos that no decoder here reads. Left out in silence they would pass for photos of nothing.
+_OTHER_PHOTOS = {
+    *(".heic", ".heif", ".avif", ".jxl", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2"),
+    *(".raf", ".psd", ".gif", ".svg"),
+}
+_OF_THE_SYSTEM = ("thumbs.db", "desktop.ini")  # hidden where they come from
+
+
+@dataclass
+class PassedOver:
+    """What a walk met and did not use, each as a path.
+
+    Attributes:
+        photos: Photos of a form that cannot be read, such as HEIC.
+        others: Files that are no photos.
+        closed: Folders that cannot be opened, with the reason.
+    """
+
+    photos: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    closed: list[tuple[str, str]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.photos or self.others or self.closed)
+
+    def add(self, path: str) -> None:
+        """Take up a file."""
+        ending = os.path.splitext(path)[1].lower()
+        (self.photos if ending in _OTHER_PHOTOS else self.others).append(path)
+
+    def lines(self) -> list[str]:
+        """A line for each kind, with a count and an example."""
+        lines = []
+        if self.closed:
+            path, why = self.closed[0]
+            count = counted(len(self.closed), "folder")
+            lines.append(f"left out, cannot be opened: {count} such as '{printable(path)}' ({why})")
+        if self.photos:
+            count = counted(len(self.photos), "photo")
+            form = os.path.splitext(self.photos[0])[1][1:].upper()
+            lines.append(
+                f"left out, {form} cannot be read: {count} such as '{printable(self.photos[0])}'; "
+                "save them as JPEG"
+            )
+        if self.others:
+            count = counted(len(self.others), "file")
+            lines.append(f"left out, not photos: {count} such as '{printable(self.others[0])}'")
+        return lines
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def printable(path: str | Path) -> str:
+    """A path as text, whatever bytes it has."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def walk_photos(root: Path, passed: PassedOver | None = None) -> Iterator[Path]:
     """Yield photos under ``root`` in a fixed order, links followed but never in a circle.
 
-    Files of other kinds are collected in ``skipped``; hidden files and folders are passed over.
+    Args:
+        root: The folder.
+        passed: Takes what is met and not used; hidden files and folders are nobody's concern.
     """
+    passed = PassedOver() if passed is None else passed
+
+    def closed(error: OSError) -> None:
+        passed.closed.append((str(error.filename), error.strerror or str(error)))
+
     # A link back to where the walk came from would bring in one split's photos by another's name.
     seen = {str(parent) for parent in Path(os.path.realpath(root)).parents}
-    for folder, folders, files in os.walk(root, followlinks=True):
+    for folder, folders, files in os.walk(root, onerror=closed, followlinks=True):
         real = os.path.realpath(folder)
         if real in seen:
             folders.clear()
             continue
         seen.add(real)
         folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX", "@ea")))
-        for name in sorted(f for f in files if not f.startswith(".")):
+        for name in sorted(f for f in files if not _is_hidden(f)):
             if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
                 yield Path(folder, name)
-            elif skipped is not None:
-                skipped.append(os.path.join(folder, name))
+            else:
+                passed.add(os.path.join(folder, name))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _OF_THE_SYSTEM
 
 
 def folder_to_write(name: str, option: str) -> Path:

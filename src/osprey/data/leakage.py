@@ -1,4 +1,4 @@
-"""What must be refused although it could be trained: splits that flatter or leave classes out."""
+"""Check for leakage and missing classes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ def check_splits(manifest: Manifest, config: DataConfig, notices: list[str]) -> 
             )
     if not manifest.counts()["val"]:
         raise DataError(f"the validation split of '{manifest.root}' is empty")
+    for split in ("val", "test"):
+        absent = [name for name in manifest.classes if name not in counts[split]]
+        if absent and counts[split]:
+            shown = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if absent[5:] else "")
+            what = "validated" if split == "val" else "tested"
+            notices.append(f"never {what}, too few for a share in {split}: {shown}")
     if manifest.has_groups:
         _check_groups(manifest, config, notices)
 

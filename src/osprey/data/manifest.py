@@ -149,6 +149,7 @@ def complete(table: pd.DataFrame, root: Path, source: str) -> Manifest:
     if len(unlabelled):
         example = unlabelled["path"].iloc[0]
         raise DataError(f"{source}: {len(unlabelled)} rows have no label, first '{example}'")
+    table["split"] = table["split"].str.strip()
     unknown = set(table["split"].str.lower()) - set(SPLIT_NAMES) - {""}
     if unknown:
         raise DataError(f"{source}: unknown split '{min(unknown)}'; use train, val or test")

@@ -61,7 +61,7 @@ def prepare(config: DataConfig, cache: Path) -> Prepared:
         raise DataError(f"none of the {len(paths)} photos under '{manifest.root}' can be read")
     manifest, mended = manifest.target.mend(manifest, notices)
     manifest = assign_groups(manifest, config.group)
-    manifest = assign_splits(manifest, config)
+    manifest = assign_splits(manifest, config, notices)
     check_splits(manifest, config, notices)
     if config.overfit is not None:
         manifest = _overfit(manifest, config.overfit, config.split_seed)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from osprey.config.schema import DataConfig
-from osprey.data.folders import existing_folder, walk_photos
+from osprey.data.class_names import tidy_class_names
+from osprey.data.folders import PassedOver, existing_folder, printable, walk_photos
 from osprey.data.foreign_reader import read_foreign
 from osprey.data.harbour_reader import read_harbour, read_harbour_boxes
 from osprey.data.manifest import SPLIT_NAMES, Manifest, complete
@@ -30,6 +30,10 @@ def read_manifest(config: DataConfig, notices: list[str]) -> Manifest:
     Raises:
         DataError: The source is missing, empty or not laid out as the reader expects.
     """
+    return tidy_class_names(_read(config, notices), config.case, notices)
+
+
+def _read(config: DataConfig, notices: list[str]) -> Manifest:
     if isinstance(config.reader, dict):
         return read_foreign(config, config.reader)
     if config.reader not in READERS:
@@ -53,15 +57,15 @@ def read_folder(config: DataConfig, notices: list[str]) -> Manifest:
             f"data=table data.root={root} data.file={root / 'manifest.csv'} data.group=source"
         )
     if split_tops:
-        passed = [p.name for p in tops if p not in split_tops]
-        if passed:
-            notices.append(f"left out, neither train, val nor test: {', '.join(passed)}")
-    skipped: list[str] = []
+        others = [p.name for p in tops if p not in split_tops]
+        if others:
+            notices.append(f"left out, neither train, val nor test: {', '.join(others)}")
+    passed = PassedOver()
     rows: list[tuple[str, str, str]] = []
     loose: list[Path] = []
     unwritable: list[Path] = []
     for top in split_tops or [root]:
-        for photo in walk_photos(top, skipped):
+        for photo in walk_photos(top, passed):
             parts = photo.relative_to(root).parts
             if crops and parts[0] == NO_DETECTION:
                 continue
@@ -78,16 +82,10 @@ def read_folder(config: DataConfig, notices: list[str]) -> Manifest:
     if loose:
         notices.append(f"left out, in no class folder: {len(loose)} photos such as '{loose[0]}'")
     if unwritable:
-        name = _printable(unwritable[0])
+        name = printable(unwritable[0])
         notices.append(f"left out, names not in UTF-8: {len(unwritable)} photos such as '{name}'")
-    if skipped:
-        name = _printable(skipped[0])
-        notices.append(f"left out, not photos: {len(skipped)} files such as '{name}'")
+    notices.extend(passed.lines())
     return complete(pd.DataFrame(rows, columns=["path", "split", "label"]), root, str(root))
-
-
-def _printable(path: str | Path) -> str:
-    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _explain_empty(root: Path, loose: list[Path]) -> None:

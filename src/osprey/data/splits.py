@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from osprey.config.schema import DataConfig
-from osprey.data.manifest import SPLITS, Manifest
+from osprey.data.manifest import Manifest
 from osprey.errors import DataError, nearest
 
 DEFAULT_FRACTION = 0.15
@@ -64,20 +64,29 @@ def _groups_from_path(paths: pd.Series[str], pattern: str) -> list[str]:
     return [match["group"] or "" for match in matches if match]
 
 
-def assign_splits(manifest: Manifest, config: DataConfig) -> Manifest:
+def assign_splits(
+    manifest: Manifest, config: DataConfig, notices: list[str] | None = None
+) -> Manifest:
     """Give every sample its split.
 
     Given splits are kept unless ``data.given_split=false``. What is missing is cut from the
     samples that are left: stratified by label, whole groups at a time where groups are known.
 
+    Args:
+        manifest: The samples.
+        config: Which fractions, folds and seed.
+        notices: Lines worth telling the user are appended here.
+
     Raises:
-        DataError: A given split lacks a validation part and no fraction says to cut one,
-            or there are too few samples or groups to cut.
+        DataError: There are too few samples or groups to cut.
     """
+    notices = [] if notices is None else notices
     split = manifest.table["split"].to_numpy(dtype=object, copy=True)
     if not config.given_split:
         split[:] = ""
-    given = bool((split != "").all())
+    given, unset = bool((split != "").all()), int((split == "").sum())
+    if unset and not given and unset < len(split):
+        notices.append(f"{unset} of {len(split)} photos have no split beside those that do: train")
     split[split == ""] = "train"
     has_test, has_val = (split == "test").any(), (split == "val").any()
     if config.folds is not None:
@@ -86,15 +95,17 @@ def assign_splits(manifest: Manifest, config: DataConfig) -> Manifest:
         raise DataError(f"no 'train' samples in '{manifest.root}'")
     default = 0.0 if given else DEFAULT_FRACTION
     test_fraction = default if config.test_fraction is None else config.test_fraction
-    val_fraction = default if config.val_fraction is None else config.val_fraction
+    val_fraction = DEFAULT_FRACTION if config.val_fraction is None else config.val_fraction
     if not has_test and test_fraction:
         _cut(manifest, split, "test", test_fraction, config.split_seed)
     if not has_val and not val_fraction:
-        found = ", ".join(s for s in SPLITS if (split == s).any())
         raise DataError(
-            f"no validation split in '{manifest.root}' (found: {found}): add a 'val' folder, "
-            f"or cut it from train with data.val_fraction={DEFAULT_FRACTION}"
+            f"no validation split in '{manifest.root}', and data.val_fraction=0 cuts none: give a "
+            f"fraction such as {DEFAULT_FRACTION}"
         )
+    if not has_val and given:
+        how = "whole groups of " if manifest.has_groups else ""
+        notices.append(f"no validation split: {val_fraction:.0%} cut from {how}train")
     if not has_val:
         _cut(manifest, split, "val", val_fraction, config.split_seed + 1)
     return _with_split(manifest, split)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from osprey.errors import DataError
@@ -43,6 +44,15 @@ class LabelTarget:
     def counts(self, manifest: Manifest) -> Counts:
         """How many there are of each class: ``{"train": {"ALB": 12, ...}, ...}``."""
         return manifest.counts()
+
+    def names(self, manifest: Manifest) -> Iterable[str]:
+        """Each photo's class, or each box's."""
+        return cast("list[str]", manifest.table["label"].tolist())
+
+    def rename_classes(self, manifest: Manifest, names: Mapping[str, str]) -> Manifest:
+        """The classes that are keys of ``names`` by their new names."""
+        label = manifest.table["label"].replace(dict(names))
+        return replace(manifest, table=manifest.table.assign(label=label))
 
     def keep_classes(self, manifest: Manifest, wanted: Sequence[str]) -> Manifest:
         """The samples of these classes."""
@@ -128,6 +138,19 @@ class BoxTarget(LabelTarget):
     def counts(self, manifest: Manifest) -> Counts:
         """How many boxes there are of each class: ``{"train": {"ALB": 12, ...}, ...}``."""
         return manifest.box_counts()
+
+    def names(self, manifest: Manifest) -> Iterable[str]:
+        """Each box's class."""
+        return (box[0] for boxes in manifest.box_lists for box in boxes)
+
+    def rename_classes(self, manifest: Manifest, names: Mapping[str, str]) -> Manifest:
+        """The classes of boxes that are keys of ``names`` by their new names."""
+        return manifest.with_boxes(
+            [
+                [(names.get(box[0], box[0]), *box[1:]) for box in boxes]
+                for boxes in manifest.box_lists
+            ]
+        )
 
     def keep_classes(self, manifest: Manifest, wanted: Sequence[str]) -> Manifest:
         """All photos with their boxes of these classes: one left without is one of nothing."""

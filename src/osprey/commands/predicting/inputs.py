@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from osprey.data.folders import existing_folder, outside, walk_photos
+from osprey.data.folders import PassedOver, existing_folder, outside, walk_photos
 from osprey.errors import DataError, UserError, nearest
 from osprey.imaging import IMAGE_SUFFIXES
 from osprey.runs.folder import RunFolder, find_run
+from osprey.system.console import warn
 from osprey.system.outputs import followed, is_stream, refuse_existing
 from osprey.tasks.registry import get_task
 
@@ -50,15 +51,30 @@ def existing_photo(name: str) -> Path:
     return path
 
 
-def photos_below(folder: str, option: str = "--folder") -> list[Path]:
-    """Every photo of a folder, at least one."""
-    photos = list(walk_photos(existing_folder(folder, option)))
-    if not photos:
-        raise DataError(f"{option}: no photos under '{folder}'")
-    return photos
+class FolderPhotos(list[Path]):
+    """Every photo of a folder, at least one; what else is in it is said on standard error.
+
+    Args:
+        folder: As the user gave it.
+        option: What it was given as.
+
+    Attributes:
+        passed: What was met and not used.
+
+    Raises:
+        DataError: There is no such folder, or no photo in it.
+    """
+
+    def __init__(self, folder: str, option: str = "--folder") -> None:
+        self.passed = PassedOver()
+        super().__init__(walk_photos(existing_folder(folder, option), self.passed))
+        for line in self.passed.lines():
+            warn(line)
+        if not self:
+            raise DataError(f"{option}: no photos under '{folder}'")
 
 
-def photos_of(folder: str, output: str, *, force: bool) -> list[Path]:
+def photos_of(folder: str, output: str, *, force: bool) -> FolderPhotos:
     """The photos of ``--folder``, whose table can be written to ``--output``.
 
     Raises:
@@ -66,7 +82,7 @@ def photos_of(folder: str, output: str, *, force: bool) -> list[Path]:
     """
     existing_folder(folder, "--folder")
     if is_stream(output):
-        return photos_below(folder)
+        return FolderPhotos(folder)
     if Path(output).suffix.lower() in IMAGE_SUFFIXES:
         raise UserError(f"--output: '{output}' is a picture's name; name a table such as o.csv")
     target = Path(output)
@@ -74,7 +90,7 @@ def photos_of(folder: str, output: str, *, force: bool) -> list[Path]:
         raise UserError(f"--output: '{output}' is a folder; name a file")
     if not target.parent.is_dir():
         raise UserError(f"--output: there is no folder '{target.parent}' to write to")
-    photos = photos_below(folder)
+    photos = FolderPhotos(folder)
     real = followed(target)
     refuse_existing([real], "--output", force=force)
     outside([target.parent, real.parent], Path(folder).expanduser(), photos, "--output")

@@ -48,7 +48,9 @@ def parser() -> argparse.ArgumentParser:
     formats = dict.fromkeys(form for task in all_tasks() for form in task.formats)
     parser.add_argument("--format", choices=formats, help="of --output (default: by its ending)")
     parser.add_argument(
-        "--strict", action="store_true", help="exit code 1 if a photo of --folder cannot be read"
+        "--strict",
+        action="store_true",
+        help="exit code 1 if anything in --folder cannot be read or is no photo",
     )
     parser.add_plugins()
     boxes = parser.add_argument_group("with a detector")

@@ -24,6 +24,9 @@ class DataConfig:
     )
     filter: dict[str, Any] | None = setting(None, "{column: value}: only these rows")
     classes: list[str] | None = setting(None, "a list: only these classes")
+    case: str = setting(
+        "ask", "class names that differ in capitals alone", choices=("ask", "merge", "keep")
+    )
     single_class: str | None = setting(
         None, "a name: boxes of every class become this one (a subject/no-subject detector)"
     )

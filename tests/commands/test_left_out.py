@@ -1,0 +1,103 @@
+"""What a command met and did not use is counted, named, and fails ``--strict``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import TINY, Result, environment, make_photos, only_run
+
+Call = Callable[..., Result]
+
+
+def as_anybody(words: list[str | Path], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The command without root's right to open everything."""
+    command = [sys.executable, "-m", "osprey", *(str(word) for word in words)]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root opens every folder, and setpriv is not here to take that away")
+        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
+    done = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True)
+    return done
+
+
+@pytest.fixture
+def locked(here: Path, trained: Path) -> Path:
+    """Photos of three classes, one of whose folders cannot be opened."""
+    shutil.copytree(trained / "runs", here / "runs")
+    photos = make_photos(here / "photos", per_class=12)
+    (photos / "red").chmod(0)
+    yield photos
+    (photos / "red").chmod(0o755)
+
+
+def test_a_closed_folder(locked: Path, here: Path) -> None:
+    line = f"left out, cannot be opened: 1 folder such as '{locked}/red' (Permission denied)"
+    words: list[str | Path] = ["predict", "--folder", locked, "--output", "o.csv"]
+    done = as_anybody(words, here)
+    assert done.returncode == 0 and line in done.stderr
+    done = as_anybody([*words, "--strict"], here)
+    assert done.returncode == 1 and line in done.stderr
+    with (here / "o.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 24
+    done = as_anybody(["train", "data=folder", f"data.root={locked}", *TINY], here)
+    assert done.returncode == 0, done.stderr
+    assert line in done.stdout
+
+
+def test_photos_of_another_form(here: Path, trained: Path, photos: Path, osprey: Call) -> None:
+    shutil.copytree(trained / "runs", here / "runs")
+    shutil.copytree(photos, here / "inbox")
+    for name in ("IMG_1.HEIC", "IMG_2.HEIC", "notes.txt", "Thumbs.db", ".hidden"):
+        (here / "inbox" / name).write_bytes(b"x")
+    words = ("predict", "--folder", "inbox", "--output", "o.json")
+    result = osprey(*words)
+    assert result.code == 0
+    assert result.err.startswith(
+        "left out, HEIC cannot be read: 2 photos such as 'inbox/IMG_1.HEIC'; save them as JPEG\n"
+        "left out, not photos: 1 file such as 'inbox/notes.txt'\n"
+    )
+    assert osprey(*words, "--strict").code == 1
+    assert len(json.loads((here / "o.json").read_text())) == 36
+    for name in ("IMG_1.HEIC", "IMG_2.HEIC", "notes.txt"):
+        (here / "inbox" / name).unlink()
+    assert osprey(*words, "--strict").code == 0
+
+
+def test_rows_without_a_split_and_classes_never_tested(
+    here: Path, photos: Path, osprey: Call
+) -> None:
+    names = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.png"))
+    splits = ["test" if "_1" in name and "red" in name else "" for name in names]
+    with (here / "labels.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "split"])
+        writer.writerows((n, n.split("/")[0], s) for n, s in zip(names, splits, strict=True))
+    words = ["train", "data=table", f"data.root={photos}", "data.file=labels.csv", *TINY]
+    result = osprey(*words)
+    assert result.code == 0, result.err
+    assert "34 of 36 photos have no split beside those that do: train\n" in result.out
+    assert "never tested, too few for a share in test: blue, green\n" in result.out
+
+
+def test_crops_of_photos_in_one_folder_have_no_label(
+    here: Path, detector: Path, osprey: Call
+) -> None:
+    shutil.copytree(detector / "runs", here / "runs")
+    photos = here / "set" / "images"
+    photos.mkdir(parents=True)
+    for photo in sorted((detector / "harbour").rglob("*.jpg"))[:3]:
+        shutil.copy(photo, photos)
+    words = ("crop", "--input_folder", "set", "--output_folder", "crops", "--run", only_run(here))
+    result = osprey(*words, "--min_score", "0")
+    assert result.code == 0, result.err
+    with (here / "crops" / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows and {row["label"] for row in rows} == {""}
