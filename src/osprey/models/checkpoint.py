@@ -65,7 +65,7 @@ class CheckpointMetadata:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Open a checkpoint's file; code inside it is refused, not run.
+    """Read a checkpoint by ``torch.load(weights_only=True)``; code inside it is refused, not run.
 
     Raises:
         CheckpointError: Missing, damaged, hostile, or not one of Osprey's.
@@ -92,10 +92,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def metadata_of(content: Mapping[str, Any], path: Path) -> CheckpointMetadata:
-    """The checkpoint's metadata, every one of them checked for its type.
+    """The checkpoint's metadata, with the type of every field checked.
 
     Raises:
-        CheckpointError: A fact is missing or not of its type: somebody else wrote this file.
+        CheckpointError: A field is missing or of the wrong type, so Osprey did not write this file.
     """
     raw = content[METADATA_KEY]
     try:
@@ -143,14 +143,14 @@ def load_model(
 ) -> tuple[nn.Module, CheckpointMetadata]:
     """Rebuild the trained network of a checkpoint, in evaluation mode on the CPU.
 
-    The averaged weights are taken where the run kept some.
-
     Args:
-        path: The checkpoint.
-        rewrites: What is done to a network of Osprey's own (`osprey.models.rewrites`).
+        path: The checkpoint; its EMA weights are used if it has any.
+        rewrites: Rewrites applied to a network of Osprey's own (`osprey.models.rewrites`).
 
     Raises:
-        CheckpointError: The file is refused, or its tensors do not fit the network it names.
+        CheckpointError: The file is refused, holds NaN or infinity, or does not fit the network it
+            names.
+        ConfigError: The user's own network cannot be imported or built.
     """
     content = read_checkpoint(path)
     metadata = metadata_of(content, path)
@@ -177,10 +177,14 @@ def load_model(
 
 
 def refuse_not_numbers(state: Mapping[str, Tensor], path: Path) -> None:
-    """Refuse weights that have left the numbers, whose answers would be none.
+    """Check that all weights are finite.
+
+    Args:
+        state: State dict.
+        path: The checkpoint, for the message.
 
     Raises:
-        CheckpointError: One holds nan or infinity.
+        CheckpointError: One holds NaN or infinity.
     """
     for key, value in state.items():
         if not isinstance(value, Tensor) or not value.is_floating_point():
