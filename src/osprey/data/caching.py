@@ -22,18 +22,21 @@ _LEAST = 256 << 20  # bytes that must stay free while building
 def cache_photos(
     sources: Sequence[Source], kind: str, root: Path, folder: Path, say: Callable[[str], None]
 ) -> list[PhotoCache]:
-    """Decode the photos of every source once, or find them kept by an earlier run.
+    """Decode the photos of every source once, or reuse those an earlier run kept on disk.
 
     Args:
         sources: What to cache.
         kind: ``ram`` or ``disk``.
-        root: Where the photos lie; nothing is written there.
+        root: Folder of the photos; nothing is written there.
         folder: ``paths.cache``.
         say: Takes lines for the user.
 
+    Returns:
+        One cache per source.
+
     Raises:
-        DataError: There is no room, or nothing can be written.
-        UnreadableImage: A file that cannot be decoded.
+        DataError: There is not enough memory or disk space, or nothing can be written.
+        UnreadableImage: A file cannot be decoded.
     """
     places = [DiskCache(usable_folder(folder, root), root, s) for s in sources if kind == "disk"]
     found = [place.open() for place in places] or [""] * len(sources)

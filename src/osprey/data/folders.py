@@ -11,7 +11,18 @@ from osprey.imaging import IMAGE_SUFFIXES
 
 
 def existing_folder(root: str, setting: str = "data.root") -> Path:
-    """``root`` as a path, or one line with the nearest folder that exists."""
+    """Check that a folder exists.
+
+    Args:
+        root: Path, ``~`` allowed.
+        setting: Name of the setting in errors.
+
+    Returns:
+        The path, expanded.
+
+    Raises:
+        DataError: There is none; the line names the nearest folder that exists.
+    """
     path = Path(root).expanduser()
     if path.is_dir():
         return path
@@ -24,9 +35,16 @@ def existing_folder(root: str, setting: str = "data.root") -> Path:
 
 
 def walk_photos(root: Path, skipped: list[str] | None = None) -> Iterator[Path]:
-    """Yield photos under ``root`` in a fixed order, links followed but never in a circle.
+    """Yield photos under ``root`` in a fixed order; symbolic links are followed, cycles are not.
 
-    Files of other kinds are collected in ``skipped``; hidden files and folders are passed over.
+    Hidden files and folders are skipped.
+
+    Args:
+        root: The folder.
+        skipped: Paths of other files are appended here, if given.
+
+    Yields:
+        Paths with a suffix of `IMAGE_SUFFIXES`.
     """
     # A link back to where the walk came from would bring in one split's photos by another's name.
     seen = {str(parent) for parent in Path(os.path.realpath(root)).parents}
@@ -45,7 +63,18 @@ def walk_photos(root: Path, skipped: list[str] | None = None) -> Iterator[Path]:
 
 
 def folder_to_write(name: str, option: str) -> Path:
-    """A folder that can be written to, or made."""
+    """Check that a folder can be written to, or created.
+
+    Args:
+        name: Path, ``~`` allowed.
+        option: Name of the option in errors.
+
+    Returns:
+        The path, expanded; nothing is created.
+
+    Raises:
+        UserError: It is a file, or permissions are missing.
+    """
     path = Path(name).expanduser()
     if path.exists() and not path.is_dir():
         raise UserError(f"{option}: '{name}' is a file; name a folder")
@@ -56,13 +85,13 @@ def folder_to_write(name: str, option: str) -> Path:
 
 
 def outside(targets: Iterable[Path], folder: Path, photos: Sequence[Path], option: str) -> None:
-    """Refuse to write among the photos of ``folder``, wherever links lead.
+    """Check that nothing is written among the photos of ``folder``, symbolic links resolved.
 
     Args:
         targets: Folders to write to.
         folder: The folder of the photos.
         photos: All of them.
-        option: What the targets were given as.
+        option: Name of the option in errors.
 
     Raises:
         UserError: A target is that folder, lies in it, or is where a linked photo lies.

@@ -24,7 +24,10 @@ def assign_groups(manifest: Manifest, group: str | None) -> Manifest:
     Args:
         manifest: The samples.
         group: A column's name, a regular expression with ``(?P<group>...)``, or None for no group.
-            The name ``group`` asks for nothing where that column is empty throughout.
+            The name ``group`` is ignored where that column is empty throughout.
+
+    Returns:
+        A copy with the column filled.
 
     Raises:
         DataError: There is no such column, or the pattern does not match every path.
@@ -67,12 +70,12 @@ def _groups_from_path(paths: pd.Series[str], pattern: str) -> list[str]:
 def assign_splits(manifest: Manifest, config: DataConfig) -> Manifest:
     """Give every sample its split.
 
-    Given splits are kept unless ``data.given_split=false``. What is missing is cut from the
-    samples that are left: stratified by label, whole groups at a time where groups are known.
+    Given splits are kept unless ``data.given_split=false``. Missing ones are cut from the remaining
+    samples: stratified by label, by whole groups where groups are known.
 
     Raises:
-        DataError: A given split lacks a validation part and no fraction says to cut one,
-            or there are too few samples or groups to cut.
+        DataError: There is no validation split and no fraction to cut one, or there are too few
+            samples or groups to cut.
     """
     split = manifest.table["split"].to_numpy(dtype=object, copy=True)
     if not config.given_split:

@@ -157,6 +157,9 @@ def draw_fish(rng: np.random.Generator, label: str, length: float) -> Image:
 
     Returns:
         uint8 ``[H,W,4]``, red, green, blue and alpha, colours premultiplied by alpha.
+
+    Raises:
+        ValueError: There is no fish of that label.
     """
     sheet = Sheet(length, float(rng.uniform(-0.12, 0.12)))
     if label in _TUNAS:
