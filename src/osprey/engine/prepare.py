@@ -33,17 +33,17 @@ from osprey.tasks.registry import get_task
 def check_and_prepare(
     cfg: DictConfig, overrides: Sequence[str], place: Place | None = None
 ) -> tuple[TrainConfig, Prepared | None]:
-    """The settings, checked, and the data they name, read, split and described.
+    """Check the settings, and read, split and describe the data.
 
-    Osprey's own settings are checked before anything of the user's is imported.
+    Osprey's own settings are checked before any code of the user's is imported.
 
     Args:
         cfg: The composed configuration.
-        overrides: What the command line sets.
-        place: Of this process, where a launcher started it among others.
+        overrides: Overrides of the command line.
+        place: Rank and sizes of this process under a launcher.
 
     Returns:
-        The settings and the data; None where a DataModule of the user's own has them.
+        The settings and the data; None with a DataModule of the user's own.
 
     Raises:
         UserError: A setting or the data cannot be used.
@@ -89,7 +89,10 @@ def _prepare(
 
 
 def check_foreign_data(config: TrainConfig) -> None:
-    """A DataModule of the user's own goes with a task of the user's own.
+    """Check that a DataModule of the user's own is used with a task of the user's own.
+
+    Args:
+        config: The run's settings.
 
     Raises:
         ConfigError: The task is one of Osprey's, which reads photos itself.

@@ -1,4 +1,4 @@
-"""What Weights & Biases is handed when a run is tested: figures, pictures, table, checkpoint."""
+"""Results for Weights & Biases: metrics, pictures, predictions, checkpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TEXT = ("path", "label", "predicted")  # columns of predictions that are no num
 
 
 def log_media(experiment: Any, run: RunFolder, summary: dict[str, Any]) -> None:
-    """Add to an open W&B run.
+    """Add results to an open W&B run.
 
     Args:
         experiment: ``wandb.run``.
