@@ -92,7 +92,7 @@ def _piece(
     photo: Labelled, preprocess: Preprocess, larger: float, room: tuple[int, int],
     rng: np.random.Generator,
 ) -> Labelled:  # fmt: skip
-    """Cut a random piece out of a photo that, zoomed, fits into ``room`` (width, height)."""
+    """Crop a photo at random so that, zoomed, it fits into ``room`` (width, height)."""
     height, width = photo.image.shape[:2]
     place = preprocess.place(height, width)
     zoom = larger * rng.uniform(*_ZOOM)

@@ -87,7 +87,7 @@ class PhotoCache:
             )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Name and arrays alone: the receiver maps the file anew."""
+        """Name and arrays only: the receiving process maps the file itself."""
         return {**self.__dict__, "_file": None, "_pixels": None}
 
 

@@ -1,4 +1,4 @@
-"""Which photos to cache and where: reuse what is kept, and check for room before building."""
+"""Caches photos in memory or on disk: reuses earlier caches, and checks for space first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from osprey.errors import DataError
 from osprey.system.memory import free_disk, free_memory
 
 _SAMPLE = 64  # photos decoded to learn how large all of them will be
-_MOST = 0.8  # of the room that is free; the rest is left to training and to other programs
+_MOST = 0.8  # of the free space; the rest is left to training and to other programs
 _LEAST = 256 << 20  # bytes that must stay free while building
 
 

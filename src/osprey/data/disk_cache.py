@@ -144,7 +144,7 @@ class DiskCache:
         return cache
 
     def _publish(self, cache: PhotoCache, pixels: Path, temporary: Path) -> None:
-        # On the disk before the index says so: a power cut must not leave zeros for pixels.
+        # Synced before the index is written: a power cut must not leave zeros for pixels.
         with pixels.open("rb+") as file:
             os.fsync(file.fileno())
         with temporary.open("wb") as file:

@@ -67,7 +67,7 @@ def read_folder(config: DataConfig, notices: list[str]) -> Manifest:
             if crops and parts[0] == NO_DETECTION:
                 continue
             if any("\udc80" <= letter <= "\udcff" for letter in "".join(parts)):
-                unwritable.append(photo)  # bytes that are no text fit into no table and no report
+                unwritable.append(photo)  # not UTF-8: cannot be written to tables and reports
                 continue
             if len(parts) < depth + 2:
                 loose.append(photo)

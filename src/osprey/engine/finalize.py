@@ -104,7 +104,7 @@ def _average(run: RunFolder, config: TrainConfig, manifest: Manifest) -> dict[st
 def _other_split(
     run: RunFolder, config: TrainConfig, summary: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """Figures of the run's twin that was split the other way."""
+    """Test metrics of a comparable run that was split the other way."""
     task = get_task(config.task.name)
     keys = [*(metric.key for metric in task.metrics), *task.compared]
     return other_split(run, Path(config.paths.runs), summary, keys)

@@ -63,7 +63,7 @@ def check_and_prepare(
     samples, left_out = prepared.manifest, len(prepared.unreadable)
     more = get_task(config.task.name).describe_data(samples)
     describe_data(config.data.name, samples, left_out, prepared.notices, more)
-    process_count(config)  # a missing GPU shows before a run is begun
+    process_count(config)  # a missing GPU is reported before a run starts
     config.data.root = str(prepared.manifest.root.resolve())
     return config, prepared
 
@@ -107,11 +107,11 @@ def check_foreign_data(config: TrainConfig) -> None:
 def _read(
     cfg: DictConfig, overrides: Sequence[str]
 ) -> tuple[TrainConfig, RunFolder | None, list[RunFolder], set[str]]:
-    """The typed configuration, the runs it builds on, and the settings somebody has made."""
+    """The typed configuration, the runs it builds on, and the settings set explicitly."""
     complete(cfg)
     builds_on = cfg.from_run is not None or cfg.model.get("_target_") == FACTORIES["ensemble"]
     if builds_on and OmegaConf.is_missing(cfg.data, "root"):
-        cfg.data.root = ""  # an earlier run tells
+        cfg.data.root = ""  # taken from the earlier run
     config = typed(cfg)
     said = {word.lstrip("+~").partition("=")[0] for word in overrides}
     if builds_on:

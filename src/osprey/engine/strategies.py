@@ -62,7 +62,7 @@ def make_strategy(config: TrainConfig) -> str | Strategy:
         strategy: Strategy = instantiate("trainer.strategy", config.trainer.strategy, Strategy)
         return strategy
     if config.trainer.strategy == "ddp":
-        # While the backbone rests its parameters take no part, which DDP must be told to expect.
+        # A frozen backbone's parameters get no gradients, which DDP must expect.
         resting = isinstance(config.model.freeze, int) and config.model.freeze > 0
         return DDPStrategy(find_unused_parameters=resting)
     if config.trainer.strategy == "fsdp":

@@ -63,7 +63,7 @@ def soup_files(folder: Path) -> list[Path]:
 
 
 def _score(file: Path) -> float:
-    """Validation macro-F1, which the name tells: soup-EPOCH-SCORE.ckpt."""
+    """Validation macro-F1 from the file name: soup-EPOCH-SCORE.ckpt."""
     return float(file.stem.rpartition("-")[2])
 
 
@@ -118,7 +118,7 @@ class GatherSwa(_Gatherer):
             return
         file = swa_file(self.folder)
         before = read_checkpoint(file) if file.is_file() else None
-        # A run that goes on for more epochs than it was to have has another last quarter.
+        # A run resumed with more epochs has another last quarter.
         if before is not None and first <= min(before["epochs"]):
             done = before["epochs"]
             if epoch in done:

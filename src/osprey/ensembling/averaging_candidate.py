@@ -99,7 +99,7 @@ def average_weights(
     """
     kind = config.callbacks.averaging
     evaluator = CandidateEvaluator(run, config, manifest)
-    # A run that went on may hold the mean of an earlier time, and no later epoch was better.
+    # A resumed run may hold an earlier mean, if no later epoch was better.
     earlier: dict[str, Any] | None = read_checkpoint(run.best).get(AVERAGED)
     found = _swa(evaluator, run) if kind == "swa" else _soup(evaluator, run)
     metadata: dict[str, Any] = {"kind": kind, "epochs": found[1] if found else [], "kept": False}

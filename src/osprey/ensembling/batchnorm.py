@@ -1,6 +1,6 @@
 """BatchNorm statistics of averaged weights, which are neither epoch's own.
 
-They are computed anew on the training photos, prepared as in production: that is how the network
+They are re-estimated on the training photos, preprocessed as in production: that is how the network
 will be shown photos from then on (Touvron et al. 2019 gain by the same), and one pass without
 augmentation repeats itself.
 """

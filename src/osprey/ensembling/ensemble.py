@@ -77,7 +77,7 @@ def combine_runs(run: RunFolder, config: TrainConfig, manifest: Manifest) -> Com
 
 
 def _alone(network: Ensemble, asked: Outputs, number: int, classes: list[str]) -> dict[str, Any]:
-    """One member's weight and its own validation figures."""
+    """One member's weight and its own validation metrics."""
     combine = network.combine
     weight = None if isinstance(combine, Stack) else round(float(combine.weights[number]), 6)
     values = compute_metrics(replace(asked, logits=asked.logits[:, number]), 1.0, classes)

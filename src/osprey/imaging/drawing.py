@@ -40,7 +40,7 @@ def draw_boxes(
     side = min(photo.shape[:2])
     line, letters = max(1, round(side / 250)), max(10, round(side / 28))
     corners = np.round(boxes).astype(int).tolist()
-    # The first, which are the surest of what was found, come last and lie on top.
+    # The first have the highest scores; they are drawn last, on top.
     each = list(zip(corners, texts, ids, strict=True))[::-1]
     for (x, y, right, bottom), _, number in each:
         low, high = (x, y), (max(x, right - 1), max(y, bottom - 1))

@@ -1,4 +1,4 @@
-"""How large a photo is, without decoding its pixels."""
+"""The size of a photo, without decoding its pixels."""
 
 from __future__ import annotations
 

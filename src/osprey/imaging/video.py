@@ -61,6 +61,9 @@ class Video:
     Args:
         name: Its name in errors.
         container: The PyAV container.
+
+    Raises:
+        UnreadableImage: It has no video stream.
     """
 
     def __init__(self, name: str, container: Any) -> None:

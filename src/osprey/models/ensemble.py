@@ -78,7 +78,7 @@ class Member(nn.Module):
                 images, size=(self.size, self.size), mode="bilinear", antialias=True
             )
         logits: Tensor = self.network(images * self.scale + self.shift).float()
-        order = self.order % logits.shape[1]  # whatever a stranger's file holds, a class
+        order = self.order % logits.shape[1]  # a valid class even if the file is malformed
         return (logits / self.temperature).log_softmax(dim=1)[:, order]
 
 

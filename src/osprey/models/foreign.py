@@ -14,7 +14,7 @@ from osprey.system.instantiate import instantiate
 from osprey.system.plugins import one_line
 from osprey.system.trust import refuse_untrusted, targets_in
 
-_SIZE = 224  # pixels a side, where data.size says nothing
+_SIZE = 224  # pixels a side, unless data.size is set
 
 
 def is_foreign(spec: ModelSpec) -> bool:
@@ -72,7 +72,7 @@ def foreign_input(spec: ModelSpec) -> InputSettings:
 
 
 def check_foreign(spec: ModelSpec, num_classes: int, size: int) -> None:
-    """Run the network on one black photo; the global random state is left unchanged.
+    """Run the network on one grey photo (all zeros, normalised); the random state is unchanged.
 
     Args:
         spec: Description of the network.

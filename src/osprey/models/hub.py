@@ -29,7 +29,7 @@ def check_hub() -> None:
     from huggingface_hub import constants, get_session
 
     if constants.HF_HUB_OFFLINE:
-        return  # its client says so at once
+        return  # its client fails at once
     try:
         get_session().head(constants.ENDPOINT, timeout=10)
     except Exception as error:

@@ -29,7 +29,7 @@ def list_models(pattern: str) -> list[str]:
         pattern: Such as ``resnet*``; empty for the models with a config file of their own.
 
     Returns:
-        Names, Osprey's own before timm's.
+        Names, those of Osprey and torchvision before timm's.
     """
     import timm
 

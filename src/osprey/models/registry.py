@@ -1,8 +1,8 @@
 """The registry of factories: what a configuration or a checkpoint may name to be built.
 
-A checkpoint from a stranger names a factory, a model and plain options. What is not listed here is
+An untrusted checkpoint names a factory, a model and plain options. What is not listed here is
 a dotted name of the user's own code: it is followed only where the command line or an installed
-plugin vouches for it (`osprey.system.plugins`), so no checkpoint makes Osprey import other code.
+plugin trusts it (`osprey.system.plugins`), so no checkpoint makes Osprey import other code.
 """
 
 from __future__ import annotations

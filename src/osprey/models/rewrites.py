@@ -1,7 +1,7 @@
 """Named rewrites: the same answers from Osprey's own networks, faster or safer on a CPU.
 
 A run applies those of ``trainer.rewrites`` and prints which; a network of the user's own is never
-touched. ``keep_memory`` is of the process, not of a network: `osprey.system.devices` does it.
+changed. ``keep_memory`` concerns the process, not a network: see `osprey.system.devices`.
 """
 
 from __future__ import annotations

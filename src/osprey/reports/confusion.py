@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from osprey.reports.svg import join, svg, tag
 
-_TEXT_CELL, _SMALL_CELL = 46.0, 14.0  # pixels; classes beyond _WITH_TEXT get cells without figures
+_TEXT_CELL, _SMALL_CELL = 46.0, 14.0  # pixels; beyond _WITH_TEXT classes cells have no text
 _WITH_TEXT = 24
 _LETTERS = 16  # of a class name on the axes
 

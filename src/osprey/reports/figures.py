@@ -10,7 +10,7 @@ import pandas as pd
 
 from osprey.reports.run_record import Ints
 
-FEW = 30  # photos below which a slice's figure says little
+FEW = 30  # photos below which a slice's metrics are unreliable
 _MOST_SLICES = 50  # values of a column that are shown one by one
 _OWN = 0.8  # distinct values per photo from which a column only identifies photos
 _NO_SLICE = {"path", "split", "label", "weight"}

@@ -58,7 +58,7 @@ def other_split(
             ):
                 continue
             test = {name: _number(other["test"][name]) for name in keys}
-        except Exception:  # whatever another run's file says, it must not end this one
+        except Exception:  # another run's file must not make this one fail
             continue
         by = "group" if wanted["grouped"] else "random"
         return {"by": by, "run": str(file.parent.relative_to(runs)), "test": test}

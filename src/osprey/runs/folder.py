@@ -67,7 +67,7 @@ class RunFolder:
         try:
             stored = OmegaConf.load(self.path / "config.yaml")
             return str(OmegaConf.select(stored, "task.name") or "")
-        except Exception:  # as in `load_config`; the checkpoint says it too
+        except Exception:  # as in `load_config`; the checkpoint names it too
             return ""
 
     @property
@@ -171,6 +171,9 @@ def find_run(
         resumable: ``latest`` is the newest run with a checkpoint to resume from, finished or not;
             otherwise the newest finished one.
         task: Consider only runs of this task for ``latest``.
+
+    Returns:
+        The run.
 
     Raises:
         UserError: There is no such run.

@@ -55,6 +55,7 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         ConfigError: An unknown model or option, a size the model cannot take, or an augmentation
             step that cannot be built.
         CheckpointError: Weights cannot be obtained or do not fit.
+        UserError: A preprocessing value is out of range.
     """
     memory = memory_rewrite(config.trainer)  # before anything large is allocated
     spec = model_spec(config.model)

@@ -107,7 +107,7 @@ class Task(pl.LightningModule):
         """
         optimizer = make_optimizer(self.model, self.config.optimizer, self._undecayed)
         # Not trainer.estimated_stepping_batches: it would start the loader's workers now, before
-        # a checkpoint has told which epoch and batch they are to start from.
+        # the epoch and batch to start from are known from a checkpoint.
         settings = self.config.trainer
         batches = cast(Any, self.trainer).datamodule.train_batches()
         batches = min(batches, settings.limit_train_batches or batches)

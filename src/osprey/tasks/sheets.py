@@ -36,7 +36,7 @@ def first_batches(
     Yields:
         The batches, images uint8 [B, S, S, 3].
     """
-    # A batch or two are not worth a cache or a worker.
+    # One or two batches do not need a cache or workers.
     few = replace(config, data=replace(config.data, num_workers=0, cache="none"))
     if config.trainer.max_epochs == 0 and config.model.probe_views == 1:
         few.augmentation = replace(config.augmentation, steps=[])  # it saw them as they are

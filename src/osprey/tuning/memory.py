@@ -13,7 +13,7 @@ from osprey.system.memory import total_memory
 from osprey.tasks.base import Task
 from osprey.tuning.trial import Setting, Trial
 
-# What allocators other than CUDA's say; theirs has an error of its own.
+# Messages of allocators other than CUDA's, which has its own error class.
 _OUT_OF_MEMORY_MESSAGES = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
 
 

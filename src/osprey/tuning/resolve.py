@@ -139,7 +139,7 @@ def _tune(
 def _check_compiler(
     task: Task, config: TrainConfig, device: torch.device, size: int, world: int
 ) -> list[str]:
-    """Where torch.compile was asked for and fails, go on without, and say so."""
+    """If torch.compile was requested and fails, disable it and return a line about it."""
     if config.trainer.compile is not True:
         return []
     share = max(1, config.data.batch_size // world)

@@ -64,7 +64,7 @@ class Trial:
         self.task = copy.deepcopy(task)
         config = self.task.config
         if isinstance(config.model.freeze, int):
-            config.model.freeze = 0  # most of the run, and the most memory, comes after the rest
+            config.model.freeze = 0  # unfrozen, as for most of the run, and with the most memory
         self.task.to(device)
         lay_out(self.task, setting)
         self.task.on_train_epoch_start()

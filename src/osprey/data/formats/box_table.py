@@ -97,7 +97,7 @@ def _take(found: Collector, row: int, record: Mapping[Any, Any], where: str) -> 
         try:
             names = json.loads(names or "null")
         except (ValueError, RecursionError):
-            names = 0  # told as no pairs
+            names = 0  # reported as no pairs
     pairs = a_ranking(names, f"{where}: classifications", {})
     found.box(row, label, four_numbers(values, where), number, pairs)
 

@@ -64,7 +64,7 @@ def _take(
     said = {key: item[key] for key in IMAGE_FIELDS if key in HOLDS and key in item}
     detections = item.get("detections")
     size = [item.get(side) for side in ("width", "height")]
-    if detections is None:  # an image that failed, whatever else is said of it
+    if detections is None:  # an image that failed, whatever its other fields
         found.image(file, **{**said, "failure": item.get("failure") or "no detections"})
         return
     if not isinstance(detections, list):

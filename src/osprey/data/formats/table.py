@@ -24,7 +24,7 @@ IMAGE_FIELDS: dict[str, type] = {
     "seq_num_frames": int,
     "corrupt": bool,
     "failure": str,
-    "prediction": str,  # the class of the whole photo, as a model says
+    "prediction": str,  # the class of the whole photo, predicted by a model
     "prediction_score": float,
 }
 

@@ -88,7 +88,7 @@ def _sound(
     sizes: Sequence[tuple[int, int] | None],
     notices: list[str],
 ) -> list[bool]:
-    """Which photos to keep: not those marked as failed, whose boxes nobody knows."""
+    """Which photos to keep: not those marked as failed, whose boxes are unknown."""
     images = annotations.images
     # What cannot be read now is left for the check of files, which names each with its reason.
     present = [os.path.isfile(root / file) for file in images["file"]]

@@ -15,7 +15,7 @@ CLASSES: tuple[str, ...] = ("ALB", "BET", "DOL", "LAG", "NoF", "OTHER", "SHARK",
 
 @dataclass(frozen=True)
 class Tuna:
-    """What tells the three tunas apart; lengths in body lengths, colours RGB 0..255."""
+    """Appearance of a tuna species; lengths in body lengths, colours RGB 0..255."""
 
     depth: float
     eye: float

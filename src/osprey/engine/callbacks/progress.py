@@ -133,11 +133,11 @@ class Progress(Callback):
             self._advise(trainer, values.get(DATA_WAIT, 0.0))
 
     def _logged(self, values: Mapping[str, float]) -> list[MetricSpec]:
-        """The first two figures that the module logs."""
+        """The first two metrics that the module logs."""
         return [metric for metric in self.metrics if metric.logged in values][:2]
 
     def _advise(self, trainer: pl.Trainer, share: float) -> None:
-        """Once a run, say what would shorten the waiting."""
+        """Once per run, print what would shorten data loading."""
         data = cast(DataModule, cast(Any, trainer).datamodule)
         if self.advised or not isinstance(data, DataModule):
             return

@@ -32,7 +32,7 @@ def log_results(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) ->
 
     from osprey.engine.loggers.wandb_media import log_media
 
-    # The trainer has said already where the run goes; only an ensemble has had none.
+    # The trainer has printed already where the run is logged; an ensemble has no trainer.
     again = config.model.factory != "ensemble"
     node = {k: v for k, v in config.logger.args["wandb"].items() if k != "_target_"}
     opened = wandb.run or cast(WandbLogger, create(run, config, quiet=again, **node)).experiment

@@ -48,7 +48,7 @@ def log_media(experiment: Any, run: RunFolder, summary: dict[str, Any]) -> None:
 
 
 def _predictions(wandb: Any, run: RunFolder, split: str) -> Any:
-    """A table of path, label, predicted, score; of a detector all it says of each box."""
+    """A table of path, label, predicted, score; for a detector every column of its boxes."""
     name = "predictions.csv" if split == "test" else "predictions_val.csv"
     if not (run.path / name).is_file():
         return None

@@ -19,7 +19,7 @@ from osprey.models.spec import ModelSpec
 # Sides of the boxes of each level over the photo's, from stride 8 on, and one more: those that
 # SSD took for COCO at 300 px.
 _SCALES = (0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05)
-_HARDEST = 3  # places an empty photo is learnt from: as many as one box brings elsewhere
+_HARDEST = 3  # negatives of an empty photo: as many as for one box in other photos
 
 _norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.03)
 

@@ -1,4 +1,4 @@
-"""Test a checkpoint: logits once, then every figure from them."""
+"""Test a checkpoint: logits once, then every metric from them."""
 
 from __future__ import annotations
 

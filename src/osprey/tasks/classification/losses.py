@@ -94,7 +94,7 @@ class Loss(nn.Module):
         self, weights: Tensor, *, label_smoothing: float = 0.0, focal_gamma: float = 0.0
     ) -> None:
         super().__init__()
-        # Made anew from the data at every start, so it needs no place in checkpoints.
+        # Recomputed from the data at every start, so it is not stored in checkpoints.
         self.register_buffer("weights", weights, persistent=False)
         self.label_smoothing = label_smoothing
         self.focal_gamma = focal_gamma

@@ -90,7 +90,7 @@ def _overlays(
     )
     if cams is None:
         return [None] * len(photos)
-    # Only squash shows the network the whole photo; otherwise the map lies on what it saw.
+    # Only squash keeps the whole photo; otherwise the map is drawn on the network's input.
     whole = preprocess.resize == "squash"
     return [
         _blend(_thumbnail(photo if whole else seen), cam)

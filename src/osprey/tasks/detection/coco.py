@@ -17,7 +17,7 @@ from osprey.imaging.boxes import Detections, areas
 # Not through torchmetrics' MeanAveragePrecision(backend="faster_coco_eval"), which wraps the same
 # evaluation: on 1,000 photos of 30 boxes (benchmarks/map.py's) it takes 4.2 times as long (2.6 to
 # 4.8: 4.5 s over 1.0 s) for figures that differ by less than 2e-4, as it rounds boxes on the way.
-MOST = 100  # boxes a photo that count, as in COCO's own figures
+MOST = 100  # most boxes per photo and class, as in COCO's own metrics
 _AT_50, _AT_75 = 0, 5  # rows of the ten overlaps 0.50, 0.55 ... 0.95
 _SIZES = ("all", "small", "medium", "large")  # below 32 x 32, below 96 x 96 pixels, above
 

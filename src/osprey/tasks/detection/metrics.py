@@ -46,7 +46,7 @@ def _best_threshold(scores: NDArray[np.float32], right: NDArray[np.bool_], total
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(right[order])
     f1 = 2 * hits / (np.arange(1, len(order) + 1) + total)
-    # A threshold lies between two scores: of equal ones all count or none.
+    # A threshold is between two scores: of equal ones all count or none.
     ends = np.append(np.diff(scores[order]) < 0, True)
     best = int(np.where(ends, f1, -1).argmax())
     last = float(scores[order][best])

@@ -25,7 +25,7 @@ from osprey.models.registry import Classifier, ModelSpec, head_prefixes
 from osprey.system.files import atomic_path
 
 _VERSION = "1"  # raise it when the same photos would give other features
-_KEPT = 24  # files; older ones make room
+_KEPT = 24  # files; older ones are deleted
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _kept(file: Path, count: int) -> Tensor | None:
     """The values in a file; None where there is none, or it was cut short."""
     try:
         values = load_file(file)["values"]
-        file.touch()  # the least recently used make room
+        file.touch()  # the least recently used are deleted
     except (OSError, SafetensorError, KeyError):
         return None
     return values if len(values) == count else None

@@ -53,7 +53,7 @@ def coverage_chart(predictions: Predictions) -> Markup:
     """
     share, accuracy, cut = coverage(predictions)
     total = len(predictions.scores)
-    # A few photos alone jump between 0 and 1; the curve begins where a figure says something.
+    # With a few photos the accuracy is noise; the curve begins at 10.
     kept = np.flatnonzero(share * total >= min(10, total))
     if len(kept) > 200:
         kept = kept[np.unique(np.linspace(0, len(kept) - 1, 200).round().astype(int))]

@@ -64,7 +64,7 @@ def read(run: RunRecord) -> ClassifierRun:
 
 
 def _predictions(path: Path, split: str, summary: dict[str, Any]) -> Predictions:
-    """A table of predictions; its columns say the class names, as the summary does."""
+    """A table of predictions; its columns are named by the summary's classes."""
     classes = summary["classes"]
     text = dict.fromkeys(["path", "label", "predicted"], str)
     table = pd.read_csv(path, dtype=text, keep_default_na=False)

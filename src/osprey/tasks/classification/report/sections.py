@@ -82,7 +82,7 @@ def _confusion(run: ClassifierRun) -> dict[str, Any]:
 
 
 def _per_class(run: ClassifierRun) -> list[dict[str, Any]]:
-    """Per class the summary's figures, and the interval of its recall."""
+    """Per class the summary's metrics, and the interval of its recall."""
     matrix = np.array(run.figures["confusion"], dtype=np.int64)
     rows = []
     for i, row in enumerate(run.figures["per_class"]):

@@ -37,7 +37,7 @@ class Pictures:
     ) -> None:
         self.force = force
         one = photos[0]
-        # Where the photo lies, its picture does not take its name.
+        # In the photo's own folder the picture gets another name.
         beside = root is None and target.resolve() in (one.parent.resolve(), one.resolve().parent)
         ending = "_boxes.jpg" if beside else ".jpg"
         above = one.parent if root is None else root

@@ -73,7 +73,7 @@ def _curves(run: DetectorRun) -> list[dict[str, Any]]:
 
 
 def _per_class(run: DetectorRun) -> list[dict[str, Any]]:
-    """Per class the summary's figures, and the interval of its recall."""
+    """Per class the summary's metrics, and the interval of its recall."""
     rows = []
     for row in run.figures["per_class"]:
         low, high = wilson(round(row["recall"] * row["n"]), int(row["n"]))

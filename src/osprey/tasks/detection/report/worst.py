@@ -14,7 +14,7 @@ from osprey.tasks.detection.report.matching import MISTAKEN, NOTHING
 from osprey.tasks.detection.report.record import DetectorRun
 
 _EACH = 24
-_A_PHOTO = 2  # of one kind; more of a photo say the same again
+_A_PHOTO = 2  # of one type; more from one photo would be redundant
 
 
 @dataclass(frozen=True)
