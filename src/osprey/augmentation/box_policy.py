@@ -1,4 +1,4 @@
-"""An augmentation policy that moves a photo's boxes with its pixels."""
+"""An augmentation policy that transforms a photo's boxes with its pixels."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ _SHARE = 5  # column of a box's share in sight; before it corners and class
 class BoxPolicy:
     """`Policy` for photos with boxes: the same steps, the same seeds.
 
-    A box is cut at the photo's border, and dropped once less than a quarter of it is in sight. A
-    photo that had boxes never loses all of them: the steps are drawn again, and after the fourth
-    time it is taken as in production. Photos without boxes pass like any others.
+    A box is clipped at the photo's border, and dropped once less than a quarter of it is visible. A
+    photo with boxes never loses all of them: the steps are drawn again, and after the fourth time
+    only `Preprocess` is applied. Photos without boxes are transformed like any others.
 
     Args:
-        steps: as `Policy` takes them; crops that keep boxes whole may be among them.
-        preprocess: size and resize mode of the model's input.
+        steps: See `Policy`; crops that keep boxes whole are allowed as well.
+        preprocess: Size and resize mode of the model's input.
 
     Raises:
-        ConfigError: one line, when a step or parameter is unknown or refused, or when a step would
-            misplace boxes.
+        ConfigError: A step or parameter is unknown or refused, or a step would misplace boxes.
     """
 
     def __init__(self, steps: Steps, preprocess: Preprocess) -> None:
@@ -42,11 +41,11 @@ class BoxPolicy:
         return BoxPolicy, (self._steps, self.preprocess)
 
     def __repr__(self) -> str:
-        """All that decides what it does, the same in every process."""
+        """Everything that determines the result, the same in every process."""
         return f"BoxPolicy({self._steps!r}, {self.preprocess!r})"
 
     def decode_side(self) -> int:
-        """Return the ``min_side`` for `osprey.imaging.decode` in training; see `Policy`."""
+        """The ``min_side`` for `osprey.imaging.decode` in training; see `Policy.decode_side`."""
         sized = self._pipeline.sized
         return 2 * self.preprocess.size if sized else self.preprocess.decode_side
 
@@ -54,16 +53,15 @@ class BoxPolicy:
         """Augment one photo.
 
         Args:
-            photo: any size from 1 x 1 on; left as it is.
-            seed: any whole number from 0 on; the same photo and seed give the same pixels and
-                boxes in any process.
+            photo: Any size from 1 x 1 on; not modified.
+            seed: 0 or more; the same photo and seed give the same pixels and boxes in any process.
 
         Returns:
-            Contiguous uint8 [size, size, 3] and the boxes in it, each at least a pixel wide and
-            high. A mirrored border may show a box twice.
+            Contiguous uint8 [size, size, 3] and its boxes, each at least a pixel wide and high. A
+            mirrored border may show a box twice.
 
         Raises:
-            ConfigError: when a step fails on this photo or does not return uint8 RGB.
+            ConfigError: A step fails on this photo or does not return uint8 RGB.
         """
         if not self._pipeline.sized:
             photo = self._brought_to_size(photo)

@@ -41,11 +41,15 @@ def build(parsed: list[tuple[str, dict[str, Any]]], size: int) -> list[Any]:
     """Build albumentations transforms from `parse`'s result.
 
     Args:
-        parsed: names and parameters.
-        size: side of the model's input, filled in where a step determines the output size.
+        parsed: Names and parameters.
+        size: Side of the model's input in pixels, filled in where a step determines the output
+            size.
+
+    Returns:
+        One transform per step.
 
     Raises:
-        ConfigError: one line naming the step and the parameter that is unknown or refused.
+        ConfigError: One line that names the step and the parameter that is unknown or refused.
     """
     library = _albumentations()
     return [_build_step(library, name, parameters, size) for name, parameters in parsed]

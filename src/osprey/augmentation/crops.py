@@ -1,4 +1,4 @@
-"""Random crops that shrink the way preprocessing does."""
+"""Random crops that downscale the way preprocessing does."""
 
 from __future__ import annotations
 
@@ -14,10 +14,17 @@ RESIZING_CROPS = frozenset({"RandomResizedCrop", "RandomSizedCrop", "RandomSized
 
 
 def antialiased(base: Any) -> Any:
-    """Return ``base``, one of albumentations' resizing crops, with Osprey's own resizing.
+    """Subclass one of albumentations' resizing crops with Osprey's own resizing.
 
-    Plain linear resizing aliases when it shrinks, so a model would train on harsher pixels than
-    it meets in validation; albumentations' cure, INTER_AREA, costs three times the whole crop.
+    Linear resizing aliases when it shrinks, so training photos would look sharper than in
+    validation; albumentations' alternative, INTER_AREA, takes three times as long as the whole
+    crop.
+
+    Args:
+        base: The class.
+
+    Returns:
+        The subclass, under the same name.
     """
     from albumentations.augmentations.crops import functional
 
@@ -32,9 +39,15 @@ def antialiased(base: Any) -> Any:
 
 
 def never_empty(base: Any) -> Any:
-    """Return ``base``, one of albumentations' crops round boxes, cropping one pixel or more.
+    """Subclass one of albumentations' box crops so that it crops at least one pixel.
 
-    Round a box narrower than a pixel it would crop nothing and fail.
+    Around a box narrower than a pixel it would crop nothing and fail.
+
+    Args:
+        base: The class.
+
+    Returns:
+        The subclass, under the same name.
     """
 
     class NeverEmpty(base):  # type: ignore[misc]

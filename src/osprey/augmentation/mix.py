@@ -27,15 +27,15 @@ class BatchMix:
     from torch's global CPU generator, so a seed gives the same mix on any device.
 
     Args:
-        num_classes: width of the soft targets.
-        mixup: alpha of MixUp's Beta distribution; 0 turns it off.
-        cutmix: alpha of CutMix's Beta distribution; 0 turns it off. With both on, each batch
-            takes either with even chances.
-        probability: share of batches that are mixed, 0 to 1.
-        erasing: share of images with one rectangle erased, 0 to 1.
+        num_classes: Width of the soft targets.
+        mixup: Alpha of MixUp's Beta distribution; 0 turns it off.
+        cutmix: Alpha of CutMix's Beta distribution; 0 turns it off. With both on, each batch uses
+            either with equal probability.
+        probability: Fraction of batches that are mixed, 0 to 1.
+        erasing: Fraction of images with one rectangle erased, 0 to 1.
 
     Raises:
-        ConfigError: one line, when a setting is out of range.
+        ConfigError: A setting is out of range.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class BatchMix:
         """Mix one batch.
 
         Args:
-            images: floating point [B, 3, H, W], normalised (zero is the mean), any memory format.
+            images: Floating point [B, 3, H, W], normalised (zero is the mean), any memory format.
             targets: int64 [B], class ids.
 
         Returns:
             Images of the same shape, dtype, device and memory format, and float32 [B, num_classes]
-            targets whose rows sum to 1. The inputs are left as they are.
+            targets whose rows sum to 1. The inputs are not modified.
         """
         soft = functional.one_hot(targets, self._num_classes).to(torch.float32)
         if (self._mixup or self._cutmix) and torch.rand(()).item() < self._probability:

@@ -1,4 +1,4 @@
-"""What happens to a training photo with boxes: now and then a mosaic, then the policy's steps."""
+"""Augmentation of training photos with boxes: mosaic, then the policy's steps."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _GREY = 114  # as `Preprocess` pads
 
 
 class BoxAugmentation:
-    """A `BoxPolicy`, on mosaics for a share of the photos.
+    """A `BoxPolicy`, applied to mosaics for a fraction of the photos.
 
     Args:
-        policy: the steps.
-        mosaic: share of photos that become one of four, 0 to 1 (Bochkovskiy 2020,
+        policy: The steps.
+        mosaic: Fraction of photos that become one of four, 0 to 1 (Bochkovskiy et al. 2020,
             arXiv:2004.10934).
     """
 
@@ -30,11 +30,24 @@ class BoxAugmentation:
         self.mosaic = mosaic
 
     def __repr__(self) -> str:
-        """All that decides what it does, the same in every process."""
+        """Everything that determines the result, the same in every process."""
         return f"BoxAugmentation({self.policy!r}, {self.mosaic!r})"
 
     def __call__(self, photos: LabelledPhotos, row: int, seed: int) -> Labelled:
-        """Make one model input of the photo in ``row``, and of three others drawn by the seed."""
+        """Make one model input.
+
+        Args:
+            photos: All photos of the split.
+            row: Row of the photo; a mosaic adds three others drawn by the seed.
+            seed: 0 or more.
+
+        Returns:
+            uint8 [size, size, 3] and its boxes.
+
+        Raises:
+            ConfigError: A step fails on this photo.
+            UnreadableImage: A photo cannot be decoded.
+        """
         if self.mosaic:
             rng = np.random.default_rng((seed, 1))  # apart from the numbers the steps draw
             if rng.random() < self.mosaic:
@@ -48,17 +61,17 @@ class BoxAugmentation:
 def four_in_one(
     photos: list[Labelled], preprocess: Preprocess, side: int, rng: np.random.Generator
 ) -> Labelled:
-    """Lay four photos round a random centre, each as a random piece that fills its quarter.
+    """Place four photos around a random centre, each as a random crop that fills its quarter.
 
     Args:
-        photos: top left, top right, bottom left, bottom right; any sizes.
-        preprocess: tells how large a photo appears to the model.
-        side: of the result, which the model sees as its whole input.
-        rng: draws the centre, and each photo's zoom and piece.
+        photos: Top left, top right, bottom left, bottom right; any sizes.
+        preprocess: Determines how large a photo appears to the model.
+        side: Side of the result in pixels, which becomes the model's whole input.
+        rng: Draws the centre, and each photo's zoom and crop.
 
     Returns:
-        uint8 [side, side, 3], grey where a photo is too small for its quarter; boxes cut at their
-        photo's edges, those dropped of which too little stayed in sight.
+        uint8 [side, side, 3], grey where a photo is too small for its quarter; boxes clipped at
+        their photo's edges, and dropped where less than a quarter is visible.
     """
     across, down = (round(side * x) for x in rng.uniform(*_CENTRE, 2))
     canvas = np.full((side, side, 3), _GREY, dtype=np.uint8)
@@ -79,7 +92,7 @@ def _piece(
     photo: Labelled, preprocess: Preprocess, larger: float, room: tuple[int, int],
     rng: np.random.Generator,
 ) -> Labelled:  # fmt: skip
-    """Cut a random piece out of a photo that, zoomed, fits into ``room`` (width, height)."""
+    """Crop a photo at random so that, zoomed, it fits into ``room`` (width, height)."""
     height, width = photo.image.shape[:2]
     place = preprocess.place(height, width)
     zoom = larger * rng.uniform(*_ZOOM)

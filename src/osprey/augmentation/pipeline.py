@@ -1,4 +1,4 @@
-"""A list of steps as one repeatable change: the same seed and photo give the same result."""
+"""A list of steps, reproducible: the same seed and photo give the same result."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ Data = dict[str, Any]
 
 
 class Pipeline:
-    """Albumentations steps that share one pair of generators.
+    """Albumentations steps that share one pair of random generators.
 
-    However deeply steps are nested, reseeding is then two assignments a photo instead of a walk
-    over the tree. One instance must not be called from two threads at once.
+    However deeply steps are nested, reseeding is two assignments per photo instead of a tree walk.
+    Not thread-safe.
 
     Args:
-        steps: As `Policy` takes them.
-        size: Side of the model's input, filled in where a step determines the output size.
-        boxes: The steps must move boxes as well.
+        steps: See `Policy`.
+        size: Side of the model's input in pixels, filled in where a step determines the output
+            size.
+        boxes: The steps must support boxes.
 
     Raises:
-        ConfigError: one line, when a step or parameter is unknown or refused.
+        ConfigError: A step or parameter is unknown or refused.
     """
 
     def __init__(self, steps: Steps, size: int, *, boxes: bool = False) -> None:
@@ -47,7 +48,11 @@ class Pipeline:
         return bool(self._transforms)
 
     def seed(self, seed: int) -> None:
-        """Start anew from any whole number from 0 on."""
+        """Reseed both generators.
+
+        Args:
+            seed: 0 or more.
+        """
         self._python.seed(int(seed))
         self._state["state"]["state"] = self._python.getrandbits(128)
         self._bits.state = self._state
@@ -56,11 +61,14 @@ class Pipeline:
         """Apply every step.
 
         Args:
-            data: ``image`` uint8 [H, W, 3], contiguous, left as it is; and ``bboxes``, if any.
-            after: Called with what each step returns.
+            data: ``image`` uint8 [H, W, 3], contiguous, not modified; and ``bboxes``, if any.
+            after: Called with the result of each step.
+
+        Returns:
+            The result of the last step.
 
         Raises:
-            ConfigError: when a step fails on this photo or does not return uint8 RGB.
+            ConfigError: A step fails on this photo or does not return uint8 RGB.
         """
         for transform in self._transforms:
             data = _applied(transform, data)

@@ -11,20 +11,20 @@ from osprey.imaging import Preprocess
 
 
 class Policy:
-    """Albumentations steps made repeatable, given as plain data.
+    """Albumentations steps made reproducible, given as plain data.
 
     Where a step determines the size (such as ``RandomResizedCrop``), the steps get the decoded
-    photo; otherwise `Preprocess` brings it to size first, so they see the pixels the model sees.
-    Pickles and forks well. One instance must not be called from two threads at once.
+    photo; otherwise `Preprocess` is applied first, so they see the model's pixels. Can be pickled
+    and forked; not thread-safe.
 
     Args:
-        steps: ``"Name"`` or ``{"Name": {parameter: value}}``; ``OneOf``, ``SomeOf``,
-            ``Sequential`` and ``RandomOrder`` hold steps under ``transforms``. Sizes left out are
-            filled in from ``preprocess``. No steps at all means `Preprocess` alone.
-        preprocess: size and resize mode of the model's input.
+        steps: ``"Name"`` or ``{"Name": {parameter: value}}``; ``OneOf``, ``SomeOf``, ``Sequential``
+            and ``RandomOrder`` hold steps under ``transforms``. Sizes left out are filled in from
+            ``preprocess``. Without steps only `Preprocess` is applied.
+        preprocess: Size and resize mode of the model's input.
 
     Raises:
-        ConfigError: one line, when a step or parameter is unknown or refused.
+        ConfigError: A step or parameter is unknown or refused.
     """
 
     def __init__(self, steps: Steps, preprocess: Preprocess) -> None:
@@ -37,11 +37,11 @@ class Policy:
         return Policy, (self._steps, self._preprocess)
 
     def __repr__(self) -> str:
-        """All that decides what it does, the same in every process."""
+        """Everything that determines the result, the same in every process."""
         return f"Policy({self._steps!r}, {self._preprocess!r})"
 
     def decode_side(self) -> int:
-        """Return the ``min_side`` for `osprey.imaging.decode` in training.
+        """The ``min_side`` for `osprey.imaging.decode` in training, in pixels.
 
         Twice the input size where the steps crop: a crop of a quarter of the area is still sharp.
         """
@@ -52,15 +52,14 @@ class Policy:
         """Augment one photo.
 
         Args:
-            image: uint8 [H, W, 3], any size from 1 x 1 on; left as it is.
-            seed: any whole number from 0 on; the same image and seed give the same pixels in any
-                process.
+            image: uint8 [H, W, 3], any size from 1 x 1 on; not modified.
+            seed: 0 or more; the same image and seed give the same pixels in any process.
 
         Returns:
             Contiguous uint8 [size, size, 3].
 
         Raises:
-            ConfigError: when a step fails on this image or does not return uint8 RGB.
+            ConfigError: A step fails on this image or does not return uint8 RGB.
         """
         if not self._pipeline.sized:
             image = self._preprocess(image)
@@ -77,10 +76,10 @@ def check_policy(steps: Steps, *, boxes: bool = False) -> None:
     """Check a policy before a run starts, without importing torch.
 
     Args:
-        steps: As `Policy` takes them.
-        boxes: They must move boxes as well.
+        steps: See `Policy`.
+        boxes: The steps must support boxes.
 
     Raises:
-        ConfigError: one line, when a step or parameter is unknown or refused.
+        ConfigError: A step or parameter is unknown or refused.
     """
     Pipeline(steps, 224, boxes=boxes)

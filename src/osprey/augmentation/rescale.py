@@ -1,4 +1,4 @@
-"""Batches with boxes at another size each, on the device the batch is on."""
+"""Multi-scale training: batches with boxes resized at random, on their device."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _STEP = 32  # pixels: what a network's strides divide
 
 
 def rescale(images: Tensor, boxes: Sequence[Tensor], spread: float) -> tuple[Tensor, list[Tensor]]:
-    """Bring one batch to a side drawn evenly from the multiples of 32 within a range.
+    """Resize one batch to a side drawn uniformly from the multiples of 32 within a range.
 
     The random number comes from torch's global CPU generator, so a seed gives the same size on any
     device.
 
     Args:
-        images: floating point [B, 3, S, S], any memory format.
-        boxes: for each image float32 [n, 4], in its pixels.
-        spread: the range, as a share of S: 0.25 for 75 to 125 %; 0 leaves everything as it is.
+        images: Floating point [B, 3, S, S], any memory format.
+        boxes: For each image float32 [n, 4], in its pixels.
+        spread: The range, as a fraction of S: 0.25 for 75 to 125 %; 0 changes nothing.
 
     Returns:
         Images [B, 3, T, T] of the same dtype, device and memory format, and their boxes.

@@ -47,23 +47,23 @@ _BOXLESS = frozenset(
     {"GridElasticDeform", "Morphological", "PiecewiseAffine", "RandomGridShuffle"}
     | {"ThinPlateSpline"}
 )
-MIN_VISIBLE = 0.25  # share of a box that must stay in sight, or it is dropped
+MIN_VISIBLE = 0.25  # fraction of a box that must stay visible, or it is dropped
 
 
 def parse(steps: object, *, boxes: bool = False) -> list[tuple[str, dict[str, Any]]]:
-    """Check the form and the names of a list of steps, without importing albumentations.
+    """Check the structure and the names of a list of steps, without importing albumentations.
 
     Args:
-        steps: a list of ``"Name"``, ``{"Name": {parameter: value}}`` or, of a transform of the
+        steps: A list of ``"Name"``, ``{"Name": {parameter: value}}`` or, for a transform of the
             user's own, ``{"_target_": "my_pkg.Rain", parameter: value}``; a group such as ``OneOf``
             holds its own steps under ``transforms``.
-        boxes: the steps must move boxes as well.
+        boxes: The steps must support boxes.
 
     Returns:
         Names and parameters as plain dicts, tuples and scalars; ``transforms`` parsed likewise.
 
     Raises:
-        ConfigError: one line, when a step is not of this form or its name is unknown.
+        ConfigError: A step is not of this form or its name is unknown.
     """
     if isinstance(steps, str | Mapping) or not isinstance(steps, Sequence):
         raise ConfigError(f"augmentation steps must be a list, not {steps!r:.60}")
@@ -104,7 +104,14 @@ def _parse_step(step: object, boxes: bool) -> tuple[str, dict[str, Any]]:
 
 
 def plain(value: object) -> Any:
-    """Return ``value`` with dicts and tuples for whatever mappings and lists it holds."""
+    """Convert nested containers to plain ones.
+
+    Args:
+        value: Anything.
+
+    Returns:
+        Mappings as dicts with string keys, sequences as tuples; other values unchanged.
+    """
     if isinstance(value, Mapping):
         return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -113,7 +120,14 @@ def plain(value: object) -> Any:
 
 
 def names_in(parsed: list[tuple[str, dict[str, Any]]]) -> set[str]:
-    """Return the names of all steps, those inside groups included."""
+    """The names of all steps.
+
+    Args:
+        parsed: From `parse`.
+
+    Returns:
+        Names, including those inside groups.
+    """
     found = set()
     for name, parameters in parsed:
         found |= {name} | (names_in(parameters["transforms"]) if name in GROUPS else set())

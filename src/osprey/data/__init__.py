@@ -1,6 +1,6 @@
 """From files to batches: manifests, readers, splits, checks, datasets.
 
-None of its modules is imported here: the manifest half of this room answers without torch.
+None of its modules is imported here, so that manifests can be used without torch.
 """
 
 import os

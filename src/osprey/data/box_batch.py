@@ -43,9 +43,9 @@ class BoxSample(TypedDict):
 
 
 class _Flat(dict[str, Any]):
-    """A `BoxBatch` whose boxes travel between processes in one piece.
+    """A `BoxBatch` whose boxes are pickled as one array.
 
-    Each tensor on its own would take a handle of the system, of which there are few, and longer
+    Each tensor on its own would take a file descriptor, of which there are few, and longer
     than the rest of the batch.
     """
 
@@ -66,7 +66,14 @@ def _batch(
 
 
 def collate_boxes(samples: Sequence[BoxSample]) -> BoxBatch:
-    """Samples to a batch."""
+    """Collate samples to a batch.
+
+    Args:
+        samples: Rows of a `BoxDataset`, all images of one size.
+
+    Returns:
+        The batch; boxes and labels stay one tensor per photo.
+    """
     rest = {
         "image": default_collate([sample["image"] for sample in samples]),
         "size": torch.from_numpy(np.stack([sample["size"] for sample in samples])),

@@ -16,10 +16,17 @@ NOTHING = "nothing"  # the label of a photo without boxes
 
 
 def check_boxes(table: pd.DataFrame, source: str) -> pd.DataFrame:
-    """A table with its sizes as whole numbers and its photos labelled, once all boxes are sound.
+    """Check boxes and sizes of a table; sizes become integers, and missing labels are filled in.
+
+    Args:
+        table: Columns ``path``, ``boxes``, ``width`` and ``height``.
+        source: Name of the table in errors.
+
+    Returns:
+        A copy of the table.
 
     Raises:
-        DataError: One line that names the photo.
+        DataError: Boxes or sizes are malformed; one line that names the photo.
     """
     table = table.copy()
     for path, text in zip(table["path"], table["boxes"], strict=True):
@@ -52,20 +59,41 @@ def _is_sound(text: object) -> bool:
 
 
 def parse_boxes(text: str) -> list[Box]:
-    """What `boxes_text` wrote."""
+    """Parse the JSON text of one photo's boxes.
+
+    Args:
+        text: What `boxes_text` wrote.
+
+    Returns:
+        ``(label, x, y, w, h)`` per box, in pixels from the top-left corner.
+    """
     return [
         (label, float(x), float(y), float(w), float(h)) for label, x, y, w, h in json.loads(text)
     ]
 
 
 def boxes_text(boxes: Iterable[Box]) -> str:
-    """The boxes of one photo as a manifest holds them; a thousandth of a pixel is kept."""
+    """The boxes of one photo as JSON text.
+
+    Args:
+        boxes: ``(label, x, y, w, h)`` per box, in pixels from the top-left corner.
+
+    Returns:
+        ``[[label, x, y, w, h], ...]``, rounded to a thousandth of a pixel.
+    """
     plain = [[label, *(round(v, 3) for v in numbers)] for label, *numbers in boxes]
     return json.dumps(plain, ensure_ascii=False)
 
 
 def label_photos(table: pd.DataFrame) -> pd.DataFrame:
-    """Label each photo with the rarest class of its boxes: what stratified splits go by."""
+    """Label each photo with the rarest class of its boxes, for stratified splits.
+
+    Args:
+        table: With the column ``boxes``.
+
+    Returns:
+        A copy with the column ``label``; `NOTHING` for a photo without boxes.
+    """
     names = [[box[0] for box in json.loads(text)] for text in table["boxes"]]
     counts = Counter(name for photo in names for name in photo)
     rarest = [min(photo, key=lambda n: (counts[n], n), default=NOTHING) for photo in names]

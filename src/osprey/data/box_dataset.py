@@ -21,7 +21,7 @@ from osprey.imaging.boxes import Boxes
 
 
 class Labelled(NamedTuple):
-    """A photo and what is marked on it.
+    """A photo and its boxes.
 
     Attributes:
         image: uint8 [H, W, 3].
@@ -35,15 +35,22 @@ class Labelled(NamedTuple):
 
 
 class LabelledPhotos(Protocol):
-    """Photos by their row, as augmentation draws them."""
+    """Photos by row, as augmentation samples them."""
 
     def __len__(self) -> int: ...
 
     def labelled(self, row: int) -> Labelled:
-        """One photo as decoded, with its boxes."""
+        """One photo as decoded, with its boxes.
+
+        Args:
+            row: Row of the split.
+
+        Returns:
+            uint8 [H, W, 3], and boxes in its pixels.
+        """
 
 
-# From all photos of the split, the row whose turn it is and a seed to a model's input.
+# From all photos of the split, a row and a seed to a model's input.
 BoxTransform = Callable[[LabelledPhotos, int, int], Labelled]
 
 
@@ -80,12 +87,12 @@ class BoxDataset(Photos, Dataset[BoxSample]):
     """One split of a manifest with boxes.
 
     Args:
+        augment: Makes model inputs for training from the photos, a row and a seed, or None.
+        ready: The cache holds photos that ``preprocess`` has already resized.
+        decoding: Keyword arguments of `Photos`.
         manifest: The split's samples, with `BoxTarget`'s columns.
         classes: Class names in the order of the model's outputs.
         preprocess: How a photo becomes model input without augmentation.
-        augment: Makes model inputs for training, or None.
-        ready: The cache holds photos as ``preprocess`` leaves them.
-        decoding: What `Photos` takes.
     """
 
     collate = staticmethod(collate_boxes)
@@ -104,7 +111,7 @@ class BoxDataset(Photos, Dataset[BoxSample]):
         table = manifest.table
         self.sizes = table[["width", "height"]].to_numpy(dtype=np.int64)
         self.boxes = BoxLists(in_pieces(table["boxes"]), classes)
-        # One word a photo (its rarest class), for samplers that draw some photos more often.
+        # One class per photo (its rarest), for samplers that draw some photos more often.
         self.targets = pd.factorize(table["label"])[0].astype(np.int64)
         self.preprocess = preprocess
         self.augment = augment
@@ -127,7 +134,19 @@ class BoxDataset(Photos, Dataset[BoxSample]):
         }
 
     def labelled(self, row: int) -> Labelled:
-        """One photo as decoded, which may be smaller than the file says, with its boxes."""
+        """One photo as decoded, with its boxes.
+
+        A JPEG may be decoded at a reduced scale; boxes are scaled with it.
+
+        Args:
+            row: Row of the split.
+
+        Returns:
+            uint8 [H, W, 3], float32 [N, 4] corners in its pixels, int64 [N].
+
+        Raises:
+            UnreadableImage: The file cannot be decoded.
+        """
         image = self.photo(row)
         boxes, labels = self.boxes[row]
         scales = np.array(image.shape[1::-1]) / self.sizes[row]

@@ -23,14 +23,14 @@ Check = Callable[[], None]
 
 @dataclass(frozen=True)
 class Source:
-    """What is to be cached.
+    """Photos to be cached.
 
     Attributes:
-        name: Tells the caches of one data set apart, such as ``train``.
-        count: Photos.
-        read: Row to pixels, uint8 [H, W, 3]; called from many threads.
-        stamps: uint64 [count], one a file: they change when the files do.
-        recipe: What decides the pixels besides the files' content: which files, how prepared.
+        name: Distinguishes the caches of one data set, such as ``train``.
+        count: Number of photos.
+        read: From a row to pixels, uint8 [H, W, 3]; called from many threads.
+        stamps: uint64 [count], one per file: they change when the files do.
+        recipe: What determines the pixels besides the files' content: which files, how prepared.
     """
 
     name: str
@@ -41,14 +41,14 @@ class Source:
 
 
 class PhotoCache:
-    """Photos behind one another in a file that is mapped, never read whole.
+    """Photos concatenated in a memory-mapped file.
 
-    Travels by pickle as the file's name and two small arrays; each process maps it when it first
-    asks for a photo. It holds its file open, so that deleting or replacing it takes nothing away.
+    Pickled as the file's name and two small arrays; each process maps the file when it first reads
+    a photo. The file is kept open, so deleting or replacing it does no harm.
 
     Args:
         file: The pixels, uint8, open for reading.
-        offsets: int64 [N + 1], where each photo begins and the last one ends.
+        offsets: int64 [N + 1], byte offset of each photo and the end of the last one.
         shapes: int32 [N, 2], each photo's height and width.
     """
 
@@ -68,7 +68,7 @@ class PhotoCache:
 
     @property
     def size(self) -> int:
-        """Bytes of all photos."""
+        """Size of all photos in bytes."""
         return int(self.offsets[-1])
 
     def __getitem__(self, row: int) -> NDArray[np.uint8]:
@@ -87,21 +87,24 @@ class PhotoCache:
             )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Name and arrays alone: the receiver maps the file anew."""
+        """Name and arrays only: the receiving process maps the file itself."""
         return {**self.__dict__, "_file": None, "_pixels": None}
 
 
 def fill(source: Source, file: IO[bytes], check: Check) -> PhotoCache:
-    """Decode every photo into ``file``, in order.
+    """Decode every photo into ``file``, in order, with one thread per core.
 
     Args:
         source: The photos.
         file: Empty, open for writing and reading.
-        check: Called now and then; raises where room has become scarce.
+        check: Called between groups of photos; raises where memory or disk runs low.
+
+    Returns:
+        The cache on ``file``.
 
     Raises:
-        UnreadableImage: A file that cannot be decoded.
-        OSError: ``file`` takes no more.
+        UnreadableImage: A file cannot be decoded.
+        OSError: ``file`` cannot be written.
     """
     shapes = np.empty((source.count, 2), dtype=np.int32)
     at_once = 16 * cores()  # decoded photos that may wait to be written
@@ -120,9 +123,9 @@ def fill(source: Source, file: IO[bytes], check: Check) -> PhotoCache:
 
 
 def memory_file() -> IO[bytes]:
-    """An empty file in memory that vanishes with its last user; where there is none, on disk.
+    """An anonymous file in memory (``memfd_create``); a temporary file where there is none.
 
-    Not shared memory: containers often have 64 MB of that.
+    Not POSIX shared memory: containers often have 64 MB of that.
     """
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("osprey-photos"), "w+b")

@@ -1,4 +1,4 @@
-"""Which photos to cache and where: reuse what is kept, and check for room before building."""
+"""Caches photos in memory or on disk: reuses earlier caches, and checks for space first."""
 
 from __future__ import annotations
 
@@ -15,25 +15,28 @@ from osprey.errors import DataError
 from osprey.system.memory import free_disk, free_memory
 
 _SAMPLE = 64  # photos decoded to learn how large all of them will be
-_MOST = 0.8  # of the room that is free; the rest is left to training and to other programs
+_MOST = 0.8  # of the free space; the rest is left to training and to other programs
 _LEAST = 256 << 20  # bytes that must stay free while building
 
 
 def cache_photos(
     sources: Sequence[Source], kind: str, root: Path, folder: Path, say: Callable[[str], None]
 ) -> list[PhotoCache]:
-    """Decode the photos of every source once, or find them kept by an earlier run.
+    """Decode the photos of every source once, or reuse those an earlier run kept on disk.
 
     Args:
         sources: What to cache.
         kind: ``ram`` or ``disk``.
-        root: Where the photos lie; nothing is written there.
+        root: Folder of the photos; nothing is written there.
         folder: ``paths.cache``.
         say: Takes lines for the user.
 
+    Returns:
+        One cache per source.
+
     Raises:
-        DataError: There is no room, or nothing can be written.
-        UnreadableImage: A file that cannot be decoded.
+        DataError: There is not enough memory or disk space, or nothing can be written.
+        UnreadableImage: A file cannot be decoded.
     """
     places = [DiskCache(usable_folder(folder, root), root, s) for s in sources if kind == "disk"]
     found = [place.open() for place in places] or [""] * len(sources)

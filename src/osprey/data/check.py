@@ -18,14 +18,30 @@ _VERSION = "2"  # raise it when the decoder's idea of readable changes
 
 
 def fingerprint(root: Path, paths: Sequence[str]) -> str:
-    """SHA-256 over each file's name, size and time: another one once any of them has changed."""
+    """A digest of files that changes when one of them does.
+
+    Args:
+        root: Folder the paths are relative to.
+        paths: The files; they are not opened.
+
+    Returns:
+        SHA-256 (hex) over each file's name, size and modification time.
+    """
     return hashlib.sha256(file_stamps(root, paths).tobytes()).hexdigest()
 
 
 def find_unreadable(root: Path, paths: Sequence[str], cache: Path) -> dict[str, str]:
-    """Decode every file once and return ``{path: reason}`` for those that fail.
+    """Decode every file once, with one thread per core.
 
-    The answer is remembered under ``cache`` until a file's name, size or time changes.
+    The result is stored under ``cache`` until a file's name, size or time changes.
+
+    Args:
+        root: Folder the paths are relative to.
+        paths: The files.
+        cache: Folder of stored results.
+
+    Returns:
+        ``{path: reason}`` of the files that cannot be decoded.
     """
     key = f"{_VERSION}\n{root.resolve()}\n{fingerprint(root, paths)}"
     remembered = cache / "checked" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"

@@ -1,4 +1,4 @@
-"""What has been cropped so far: a journal that survives a kill, and the tables made of it."""
+"""Journal of finished crops, valid after a kill, and the tables written from it."""
 
 from __future__ import annotations
 
@@ -28,23 +28,24 @@ Row = dict[str, Any]
 
 
 class CropJournal:
-    """The output folder's record: one row a crop, and one a photo without any.
+    """The output folder's record: one row per crop, and one per photo without any.
 
-    ``status`` is ``crop``; of photos in which nothing was found ``skipped``, ``whole`` or
-    ``moved``; ``failure`` where the photo cannot be read. A context in which no other process
-    crops into the folder.
+    ``status`` is ``crop``; for photos in which nothing was found ``skipped``, ``whole`` or
+    ``moved``; ``failure`` where the photo cannot be read. As a context manager it holds the
+    folder's lock.
+
+    Attributes:
+        rows: Rows of one photo are adjacent; photos in the order they were processed.
+        done: Names of the photos that are done.
+        failed: Names of photos that could not be read at the last start.
 
     Args:
         folder: The output folder, new, empty, or begun with the same settings.
         settings: Everything that the crops depend on, as plain data.
 
-    Attributes:
-        rows: A photo's rows lie together; photos in the order in which they were done.
-        done: Names of the photos that are done.
-        failed: Names of photos that could not be read at the last start.
-
     Raises:
         UserError: The folder holds something else, or another process crops into it.
+        DataError: The folder's settings file is damaged.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
@@ -124,7 +125,11 @@ class CropJournal:
         return photos
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Take up one photo, from any thread: all its crops are written already."""
+        """Record one photo; safe to call from any thread.
+
+        Args:
+            rows: The photo's rows; its crops must be written already.
+        """
         with self.adding:
             self.file.write(json.dumps(rows) + "\n")
             self.file.flush()
@@ -132,12 +137,23 @@ class CropJournal:
             self.done.add(rows[0]["source"])
 
     def of(self, *status: str) -> list[Row]:
-        """The rows that have one of these, photos in the order of their names."""
+        """Rows by status, sorted by photo name.
+
+        Args:
+            status: Values of ``status``.
+
+        Returns:
+            The rows that have one of them.
+        """
         chosen = [row for row in self.rows if row["status"] in status]
         return sorted(chosen, key=lambda row: str(row["source"]))
 
     def tables(self, labels: Labels) -> None:
-        """Write manifest.csv, no_detection.csv, failures.csv, and labels.csv as `labels` has it."""
+        """Write manifest.csv, no_detection.csv, failures.csv and, with a label file, labels.csv.
+
+        Args:
+            labels: Labels of the photos.
+        """
         kept = self.of("crop", "whole")
         _write(self.folder / "manifest.csv", COLUMNS, kept)
         _write(self.folder / "no_detection.csv", _OF_EMPTY, self.of(*EMPTY))

@@ -19,15 +19,16 @@ _NO_CLASS = frozenset(
 class Labels:
     """The labels of photos.
 
-    Args:
-        file: A table with ``path`` and ``label`` and anything more; None: the class folders tell.
-
     Attributes:
         columns: The table's; empty where there is none.
-        source: The column that names the photo of a crop: crops of one photo stay together.
+        source: Name of the column with the photo of a crop, for splits by photo.
+
+    Args:
+        file: A table with ``path`` and ``label`` and any other columns; None: the class folders are
+            the labels.
 
     Raises:
-        DataError: The table is missing, no table, or without those columns.
+        DataError: The table is missing, unreadable, or without those columns.
     """
 
     def __init__(self, file: Path | None) -> None:
@@ -51,7 +52,14 @@ class Labels:
             self.rows.setdefault(PurePosixPath(row["path"]).as_posix(), []).append(row)
 
     def of(self, source: str) -> tuple[str, str]:
-        """Label and split of a photo, by its path below the input folder; empty where unknown."""
+        """Label and split of a photo.
+
+        Args:
+            source: Its POSIX path below the input folder.
+
+        Returns:
+            Both empty where unknown.
+        """
         parts = PurePosixPath(source).parts
         split = SPLIT_NAMES.get(parts[0].lower(), "") if len(parts) > 1 else ""
         if self.columns:
@@ -62,7 +70,14 @@ class Labels:
         return ("" if label.lower() in _NO_CLASS else label), split
 
     def of_crops(self, crops: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
-        """The label file's rows and `source`, one a crop, for (crop, source) pairs."""
+        """Rows of the label file for crops.
+
+        Args:
+            crops: Pairs of a crop's and its photo's path.
+
+        Returns:
+            The photo's rows with the crop's ``path`` and the photo in the column `source`.
+        """
         return [
             {**row, "path": crop, self.source: source}
             for crop, source in crops
@@ -70,7 +85,10 @@ class Labels:
         ]
 
     def check(self, sources: Sequence[str]) -> None:
-        """Refuse a label file of other photos.
+        """Check that the label file names at least one of the photos.
+
+        Args:
+            sources: Paths of the photos below the input folder.
 
         Raises:
             DataError: It names none of ``sources``.
@@ -83,5 +101,12 @@ class Labels:
             )
 
     def missing(self, sources: Iterable[str]) -> int:
-        """How many photos of ``sources`` the label file does not name."""
+        """Count photos without a label.
+
+        Args:
+            sources: Paths of the photos below the input folder.
+
+        Returns:
+            How many the label file does not name; 0 without a label file.
+        """
         return sum(source not in self.rows for source in sources) if self.columns else 0

@@ -39,12 +39,12 @@ class DataModule(pl.LightningDataModule):
     """Loaders for the splits of one manifest.
 
     Args:
+        augment: Replaces ``preprocess`` for training photos, with the ``min_side`` it decodes at.
         manifest: All samples, each with its split; with boxes, batches are `BoxBatch`es.
         classes: Class names in the order of the model's outputs.
         preprocess: How a photo becomes model input outside training.
         config: Batch sizes, workers, sampler, cache.
         seed: Seed of order and augmentation.
-        augment: Replaces ``preprocess`` for training photos, with its ``min_side``.
         cache: ``paths.cache``, for ``data.cache=disk``.
         say: Takes lines for the user.
     """
@@ -74,12 +74,16 @@ class DataModule(pl.LightningDataModule):
         self._caches: dict[str, PhotoCache] = {}  # of train augmented, and of val as in production
 
     def setup(self, stage: str) -> None:
-        """Before training: decode the photos once, if ``data.cache`` says so.
+        """Before training: decode the photos once, if ``data.cache`` is set.
 
-        The first process decodes them, the others of a distributed run share what it made.
+        Rank 0 decodes them; the other processes of a distributed run use its cache.
+
+        Args:
+            stage: Lightning's; only ``fit`` does anything.
 
         Raises:
-            UserError: There is no room for them, or a file cannot be decoded.
+            DataError: There is not enough memory or disk space.
+            UnreadableImage: A file cannot be decoded.
         """
         if stage != "fit" or self.config.cache == "none" or self._caches:
             return
@@ -114,7 +118,15 @@ class DataModule(pl.LightningDataModule):
         return dict(zip(recipes, made, strict=True))
 
     def dataset(self, split: str, *, augmented: bool = False) -> Photos:
-        """One split as a dataset, prepared as in production unless ``augmented``."""
+        """One split as a dataset.
+
+        Args:
+            split: ``train``, ``val`` or ``test``.
+            augmented: Apply the training augmentation, else the preprocessing of production.
+
+        Returns:
+            The dataset of the manifest's target (labels or boxes).
+        """
         transform, side, most = None, self.preprocess.decode_side, None
         if augmented and self.augment:
             transform, side = self.augment
@@ -131,7 +143,11 @@ class DataModule(pl.LightningDataModule):
         )
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled, augmented batches, from where the trainer stands (also in mid-epoch)."""
+        """Shuffled, augmented batches, from the trainer's position (also within an epoch).
+
+        Raises:
+            ConfigError: ``data.sampler`` or ``data.collate`` of the user's own fails.
+        """
         dataset = self.dataset("train", augmented=True)
         probabilities = sampling_probabilities(dataset.targets, self.config.sampler)
         sampler = self._train_sampler(len(dataset), probabilities)
@@ -145,7 +161,7 @@ class DataModule(pl.LightningDataModule):
         return self.loader(dataset, sampler, self._collate())
 
     def train_batches(self) -> int:
-        """Batches of a training epoch, without starting a loader."""
+        """Number of batches per training epoch and process, without starting a loader."""
         return len(self._train_sampler(int((self.manifest.table["split"] == "train").sum())))
 
     def _train_sampler(
@@ -181,7 +197,7 @@ class DataModule(pl.LightningDataModule):
         return self.eval_dataloader("val")
 
     def test_dataloader(self) -> DataLoader[Batch]:
-        """The split to test on: ``test_split``, which is ``test`` unless somebody changes it."""
+        """The split ``test_split``, which is ``test`` by default."""
         return self.eval_dataloader(self.test_split)
 
     def _collate(self) -> Callable[[Any], Any] | None:
@@ -198,12 +214,15 @@ class DataModule(pl.LightningDataModule):
     def loader(
         self, dataset: Photos, sampler: Any, collate: Callable[[Any], Any] | None = None
     ) -> DataLoader[Batch]:
-        """The batches of ``dataset`` that ``sampler`` deals, by this machine's workers.
+        """Build a DataLoader with the configured number of workers.
 
         Args:
             dataset: The samples.
-            sampler: Deals batches of their keys.
-            collate: Makes a batch of a list of samples; None for the dataset's own way.
+            sampler: Yields lists of `Key`s, one per batch.
+            collate: From a list of samples to a batch; None for the dataset's own.
+
+        Returns:
+            The loader; memory is pinned where there is a GPU.
         """
         workers = auto_workers() if self.config.num_workers is None else self.config.num_workers
         give_back()  # what it took to get here, before workers share it

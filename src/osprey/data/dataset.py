@@ -46,7 +46,7 @@ class Sample(TypedDict):
 
 
 class Decoding(TypedDict, total=False):
-    """The settings of `Photos`, which says what they mean."""
+    """Keyword arguments of `Photos`."""
 
     min_side: Required[int]
     seed: Required[int]
@@ -89,24 +89,24 @@ class AsInProduction:
 
 
 def as_cached(photo: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
-    """The transform of photos that were cached ready for the model."""
+    """The transform of photos that were cached as model input."""
     return photo
 
 
 def in_pieces(column: pd.Series[str]) -> Iterator[str]:
-    """A column's strings; pandas is slow to give them singly, and all of them are too many."""
+    """Iterate over a column's strings in chunks: single access is slow, a full list is large."""
     for start in range(0, len(column), 10_000):
         yield from column.iloc[start : start + 10_000].tolist()
 
 
 class Photos:
-    """The decoded photos of one split, and what is known of each besides its answer.
+    """The decoded photos of one split, and their metadata besides the targets.
 
     Args:
         manifest: The split's samples.
-        min_side: Short side that decoding must not go below.
-        seed: With epoch and index it seeds the transform, whichever worker runs it.
-        max_side: Short side that larger photos are shrunk to once decoded, or None.
+        min_side: Short side in pixels that decoding must not go below.
+        seed: With epoch and row it seeds the transform, whichever worker runs it.
+        max_side: Short side in pixels that larger photos are shrunk to once decoded, or None.
         cache: What `photo` returns, decoded beforehand, or None.
     """
 
@@ -134,7 +134,7 @@ class Photos:
         return len(self.paths)
 
     def seed_of(self, epoch: int, row: int) -> int:
-        """The seed of one photo's transform in one epoch."""
+        """Seed of one photo's transform in one epoch, 32 bits."""
         return int(np.random.SeedSequence((self.seed, epoch, row)).generate_state(1)[0])
 
     def photo(self, row: int) -> NDArray[np.uint8]:
@@ -186,7 +186,7 @@ class PhotoDataset(Photos, Dataset[Sample]):
 
 
 def own_tensor(image: NDArray[np.uint8]) -> Tensor:
-    """The same pixels as a tensor, copied where they are the cache's, which others see too."""
+    """Convert an image to a tensor; it is copied where it is read-only, as in the cache."""
     return torch.from_numpy(image if image.flags.writeable else image.copy())
 
 

@@ -23,11 +23,18 @@ from osprey.system.files import publish
 
 _VERSION = 1  # raise it when decoding or resizing gives other pixels, or the files' form changes
 _SETS = 12  # kept of one data set: training and validation photos of five folds, and of one more
-_ABANDONED = 24 * 3600  # seconds after which an unnamed file of pixels is nobody's any more
+_ABANDONED = 24 * 3600  # seconds after which a pixel file that no index names is deleted
 
 
 def usable_folder(cache: Path, root: Path) -> Path:
-    """The folder for photos below ``cache``, made if need be.
+    """The folder for photos below ``cache``, created if needed.
+
+    Args:
+        cache: ``paths.cache``.
+        root: Folder of the user's data.
+
+    Returns:
+        ``cache / "photos"``.
 
     Raises:
         DataError: It lies in the user's data, or cannot be written to.
@@ -56,11 +63,11 @@ def _unwritable(folder: Path, error: OSError) -> DataError:
 
 
 class DiskCache:
-    """The place of one set of photos on disk.
+    """One set of photos on disk.
 
     Args:
-        folder: Where caches are kept.
-        root: The data set's own folder, which with the recipe gives the set its name.
+        folder: Folder of the caches.
+        root: The data set's folder; with the recipe it determines the file names.
         source: The photos.
     """
 
@@ -73,7 +80,7 @@ class DiskCache:
         self.index = folder / f"{self.name}.npz"
 
     def open(self) -> PhotoCache | str:
-        """The photos as kept, or why they must be decoded anew; "" where none were kept."""
+        """The cached photos, or why they must be decoded again; "" where none were kept."""
         if not self.index.exists():
             return ""
         try:
@@ -109,11 +116,17 @@ class DiskCache:
         return stamps, name, offsets, shapes
 
     def build(self, check: Check) -> PhotoCache:
-        """Decode the photos, keep them, and let go of what is not needed any more.
+        """Decode the photos, store them, and delete caches that are no longer needed.
+
+        Args:
+            check: Called between groups of photos; raises where the disk runs full.
+
+        Returns:
+            The new cache.
 
         Raises:
+            UnreadableImage: A file cannot be decoded.
             DataError: The folder cannot be written to, or the disk is full.
-            UnreadableImage: A file that cannot be decoded.
         """
         before = _pixels(self.index)
         pixels = self.folder / f"{self.name}-{secrets.token_hex(4)}.bin"
@@ -131,7 +144,7 @@ class DiskCache:
         return cache
 
     def _publish(self, cache: PhotoCache, pixels: Path, temporary: Path) -> None:
-        # On the disk before the index says so: a power cut must not leave zeros for pixels.
+        # Synced before the index is written: a power cut must not leave zeros for pixels.
         with pixels.open("rb+") as file:
             os.fsync(file.fileno())
         with temporary.open("wb") as file:

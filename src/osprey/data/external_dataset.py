@@ -16,20 +16,21 @@ from osprey.errors import DataError
 def read_external_dataset(
     asked: EvalDataConfig, trained: DataConfig, known: Manifest, cache: Path, notices: list[str]
 ) -> Manifest:
-    """Read the data set under ``asked.root`` as samples of the classes that a run knows.
+    """Read the data set under ``asked.root`` as samples of a run's classes.
 
     Args:
-        asked: Where it is; its reader is class folders, of a detector that of its training data.
-        trained: What the run was trained on: boxes are merged into one class as they were there.
+        asked: Location, reader and split; the reader defaults to class folders, or to the run's own
+            for boxes.
+        trained: The run's data settings; its ``classes`` and ``single_class`` are applied.
         known: The run's samples.
-        cache: Where it is kept which photos can be read.
-        notices: Lines worth telling the user are appended here.
+        cache: Folder where the results of decoding checks are stored.
+        notices: Lines for the user are appended here.
 
     Returns:
-        The samples; those in no split are in the one asked for.
+        The samples; those without a split get ``asked.split``.
 
     Raises:
-        DataError: It cannot be read, or has classes that the model does not know.
+        DataError: It cannot be read, or has classes that the model does not have.
     """
     assert asked.root is not None
     reader = asked.reader or known.target.reader_of_another(trained.reader)

@@ -12,7 +12,18 @@ from osprey.imaging import IMAGE_SUFFIXES
 
 
 def existing_folder(root: str, setting: str = "data.root") -> Path:
-    """``root`` as a path, or one line with the nearest folder that exists."""
+    """Check that a folder exists.
+
+    Args:
+        root: Path, ``~`` allowed.
+        setting: Name of the setting in errors.
+
+    Returns:
+        The path, expanded.
+
+    Raises:
+        DataError: There is none; the line names the nearest folder that exists.
+    """
     path = Path(root).expanduser()
     if path.is_dir():
         return path
@@ -117,7 +128,18 @@ def _is_hidden(name: str) -> bool:
 
 
 def folder_to_write(name: str, option: str) -> Path:
-    """A folder that can be written to, or made."""
+    """Check that a folder can be written to, or created.
+
+    Args:
+        name: Path, ``~`` allowed.
+        option: Name of the option in errors.
+
+    Returns:
+        The path, expanded; nothing is created.
+
+    Raises:
+        UserError: It is a file, or permissions are missing.
+    """
     path = Path(name).expanduser()
     if path.exists() and not path.is_dir():
         raise UserError(f"{option}: '{name}' is a file; name a folder")
@@ -128,13 +150,13 @@ def folder_to_write(name: str, option: str) -> Path:
 
 
 def outside(targets: Iterable[Path], folder: Path, photos: Sequence[Path], option: str) -> None:
-    """Refuse to write among the photos of ``folder``, wherever links lead.
+    """Check that nothing is written among the photos of ``folder``, symbolic links resolved.
 
     Args:
         targets: Folders to write to.
         folder: The folder of the photos.
         photos: All of them.
-        option: What the targets were given as.
+        option: Name of the option in errors.
 
     Raises:
         UserError: A target is that folder, lies in it, or is where a linked photo lies.

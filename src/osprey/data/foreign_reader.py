@@ -20,14 +20,21 @@ _KEY = "data.reader"
 def read_foreign(config: DataConfig, node: Mapping[str, Any]) -> Manifest:
     """Call the function that ``data.reader._target_`` names.
 
-    It is given ``root`` (a Path) and, where it takes them, ``file``, ``columns``, ``filter`` and
-    ``classes``; the node's other keys are its own arguments. It returns a pandas DataFrame with
-    ``path`` (relative to the root) and ``label``, perhaps ``split``, ``group``, ``weight`` and any
-    other columns, or a `Manifest`.
+    It receives ``root`` (a Path) and, where its signature has them, ``file``, ``columns``,
+    ``filter`` and ``classes``; the node's other keys are its own arguments. It returns a pandas
+    DataFrame with ``path`` (relative to the root) and ``label``, optionally ``split``, ``group``,
+    ``weight`` and any other columns, or a `Manifest`.
+
+    Args:
+        config: The data section of the configuration.
+        node: ``data.reader``, with ``_target_``.
+
+    Returns:
+        The manifest, checked by `complete`.
 
     Raises:
         ConfigError: It cannot be imported or called.
-        DataError: What it returns is no table of samples.
+        DataError: What it returns is not a table of samples, or is empty.
     """
     target = str(node.get("_target_"))
     found = import_target(_KEY, target)

@@ -12,7 +12,19 @@ from osprey.errors import DataError
 
 
 def read_harbour(config: DataConfig, notices: list[str]) -> Manifest:
-    """The embedded set: drawn on first use, then read like any table."""
+    """The embedded set: rendered on first use, then read like any table.
+
+    Args:
+        config: The data section of the configuration.
+        notices: Not used.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        DataError: ``data.root`` holds something else.
+        UserError: It holds a harbour set of other settings, or an incomplete one.
+    """
     root = _rendered_harbour(config)
     return complete(pd.read_csv(root / "manifest.csv", dtype=str), root, "harbour")
 
@@ -29,7 +41,7 @@ def _rendered_harbour(config: DataConfig) -> Path:
 
 
 def read_harbour_boxes(config: DataConfig, notices: list[str]) -> Manifest:
-    """The embedded set with the boxes round its fish; decks without a fish have none."""
+    """The embedded set with boxes around its fish; photos without a fish have none."""
     from osprey.data.formats.reading import read_boxes_of
 
     manifest = read_harbour(config, notices)

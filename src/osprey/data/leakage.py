@@ -8,7 +8,12 @@ from osprey.errors import DataError
 
 
 def check_splits(manifest: Manifest, config: DataConfig, notices: list[str]) -> None:
-    """Refuse what cannot be trained honestly: leaking groups, one class, a class unseen in train.
+    """Check for leaking groups, a single class, and classes without training samples.
+
+    Args:
+        manifest: Samples with splits.
+        config: ``allow_leakage`` turns the error about groups into a notice.
+        notices: Lines for the user are appended here.
 
     Raises:
         DataError: One line that names the groups or classes and what to do.

@@ -39,9 +39,9 @@ class Manifest:
     Attributes:
         root: Folder that ``path`` is relative to.
         table: Columns ``path`` (POSIX), ``split`` (train, val, test or empty), ``label``,
-            ``weight`` (>= 0), ``group`` (what must not straddle splits; empty where unknown)
-            and any others the source had. A detection set also has ``width`` and ``height``
-            (pixels, as shown) and ``boxes`` (JSON, ``[[label, x, y, w, h], ...]``, pixels); its
+            ``weight`` (>= 0), ``group`` (must not be in two splits; empty where unknown) and any
+            others the source had. A detection set also has ``width`` and ``height`` (pixels, EXIF
+            orientation applied) and ``boxes`` (JSON, ``[[label, x, y, w, h], ...]``, pixels); its
             ``label`` is the rarest class on the photo, or ``nothing``.
     """
 
@@ -50,27 +50,41 @@ class Manifest:
 
     @property
     def classes(self) -> list[str]:
-        """Class names in their fixed order; of a detection set those of its boxes."""
+        """Sorted class names; in a detection set those of its boxes."""
         return self.target.classes(self)
 
     @property
     def target(self) -> LabelTarget:
-        """What is known of each photo: one label, or boxes."""
+        """The kind of annotation: one label per photo, or boxes."""
         return target_of(list(self.table.columns))
 
     @cached_property
     def box_lists(self) -> list[list[Box]]:
-        """The boxes of every photo, of a detection set."""
+        """The boxes of every photo in a detection set."""
         return [parse_boxes(str(text)) for text in self.table["boxes"]]
 
     def boxes(self, row: int) -> tuple[Boxes, list[str]]:
-        """The boxes of one photo: float32 [N, 4] corners in pixels, and their N labels."""
+        """The boxes of one photo.
+
+        Args:
+            row: Row of the table.
+
+        Returns:
+            float32 [N, 4] corners in pixels, and their N labels.
+        """
         found = parse_boxes(str(self.table["boxes"].iat[row]))
         corners = [(x, y, x + w, y + h) for _, x, y, w, h in found]
         return np.array(corners, dtype=np.float32).reshape(-1, 4), [box[0] for box in found]
 
     def with_boxes(self, boxes: Sequence[Sequence[Box]]) -> Manifest:
-        """The same photos with other boxes, and labels that go with them."""
+        """A copy with other boxes.
+
+        Args:
+            boxes: ``(label, x, y, w, h)`` of each photo, in pixels.
+
+        Returns:
+            The manifest, its labels derived from the boxes.
+        """
         return replace(
             self, table=label_photos(self.table.assign(boxes=list(map(boxes_text, boxes))))
         )
@@ -85,7 +99,14 @@ class Manifest:
         return self.where(self.table["split"] == name)
 
     def where(self, mask: pd.Series[bool]) -> Manifest:
-        """The samples for which ``mask`` holds, numbered anew."""
+        """Select samples.
+
+        Args:
+            mask: bool [N].
+
+        Returns:
+            The samples where it is true, with new row numbers.
+        """
         return replace(self, table=self.table[mask].reset_index(drop=True))
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -107,13 +128,13 @@ class Manifest:
         return {split: dict(counter.most_common()) for split, counter in found.items()}
 
     def digest(self) -> str:
-        """SHA-256 over paths, labels, splits and boxes: the same wherever the data lie."""
+        """SHA-256 (hex) over paths, labels, splits and boxes, independent of the root."""
         columns = ["path", "label", "split", *self.target.identity]
         text = self.table[columns].to_csv(index=False, lineterminator="\n")
         return hashlib.sha256(text.encode()).hexdigest()
 
     def write(self, path: Path) -> None:
-        """Write the table as CSV, whole or not at all."""
+        """Write the table as CSV, atomically."""
         with atomic_path(path) as partial:
             self.table.to_csv(partial, index=False, lineterminator="\n")
 
@@ -124,14 +145,14 @@ def complete(table: pd.DataFrame, root: Path, source: str) -> Manifest:
     Args:
         table: Any columns; missing ``split``, ``group`` and ``weight`` are filled in.
         root: Folder the paths are relative to.
-        source: What to call the table in errors.
+        source: Name of the table in errors.
 
     Returns:
-        A manifest of photos with boxes where there are columns ``boxes``, ``width`` and ``height``;
-        their labels are filled in.
+        A manifest with boxes where there are columns ``boxes``, ``width`` and ``height``; their
+        labels are filled in.
 
     Raises:
-        DataError: A needed column is missing, or holds values that mean nothing.
+        DataError: A needed column is missing, or holds invalid values.
     """
     if {"path", *BoxTarget.columns} <= set(table.columns):
         table = check_boxes(table, source)

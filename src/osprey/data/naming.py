@@ -8,9 +8,15 @@ from pathlib import Path
 
 
 def unique_stems(photos: Iterable[Path]) -> dict[Path, Path]:
-    """Each photo's path without its ending; with it, where others of the folder share the rest.
+    """File names for results made from photos, each different from all others of its folder.
 
-    Capitals do not tell names apart, as on the file systems of cameras and of most desktops.
+    Upper and lower case are not distinguished, as on the file systems of cameras and desktops.
+
+    Args:
+        photos: Paths of the photos.
+
+    Returns:
+        Each photo's path without its suffix; with it, where others of the folder share the stem.
     """
     photos = list(photos)
     taken = Counter(_key(photo.with_name(photo.stem)) for photo in photos)

@@ -20,13 +20,13 @@ from osprey.errors import DataError, nearest
 
 @dataclass(frozen=True)
 class Prepared:
-    """Samples ready to train on, and what was found on the way.
+    """Samples ready for training, and what was found while preparing them.
 
     Attributes:
         manifest: Readable samples, each with its split.
         unreadable: ``{path: reason}`` of the files left out.
-        notices: Lines worth telling the user.
-        mended: Of a detection set, the boxes that were mended or dropped, as `mend_boxes` says.
+        notices: Lines for the user.
+        mended: In a detection set, the boxes that were repaired or dropped, see `mend_boxes`.
     """
 
     manifest: Manifest
@@ -38,8 +38,16 @@ class Prepared:
 def prepare(config: DataConfig, cache: Path) -> Prepared:
     """Read, filter, check, group and split the data set.
 
+    Args:
+        config: The data section of the configuration.
+        cache: ``paths.cache``.
+
+    Returns:
+        The samples, and what was found.
+
     Raises:
-        DataError: The data cannot be trained on as it is.
+        ConfigError: A reader of the user's own cannot be imported or called.
+        DataError: The data cannot be trained on as they are.
     """
     notices: list[str] = []
     manifest = read_manifest(config, notices)
@@ -69,10 +77,17 @@ def prepare(config: DataConfig, cache: Path) -> Prepared:
 
 
 def only_classes(manifest: Manifest, wanted: list[str]) -> Manifest:
-    """The samples of these classes, of a detection set their boxes.
+    """Keep the samples of these classes; in a detection set, their boxes.
+
+    Args:
+        manifest: The samples.
+        wanted: Class names.
+
+    Returns:
+        The remaining samples.
 
     Raises:
-        DataError: There are none of one of them.
+        DataError: One of them has no sample.
     """
     for name in wanted:
         if name not in manifest.classes:
@@ -82,7 +97,7 @@ def only_classes(manifest: Manifest, wanted: list[str]) -> Manifest:
 
 
 def _overfit(manifest: Manifest, count: int, seed: int) -> Manifest:
-    """The same few training photos as train, val and test: can they be learnt by heart?"""
+    """The same few training photos as train, val and test: can they be memorised?"""
     train = manifest.split("train").table
     order = np.random.default_rng(seed).permutation(len(train))
     # One of each class in turn, so that a handful still holds every class.

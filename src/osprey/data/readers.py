@@ -24,11 +24,12 @@ def read_manifest(config: DataConfig, notices: list[str]) -> Manifest:
     """Read the data set that ``config`` names.
 
     Args:
+        notices: Lines for the user are appended here.
         config: The data section of the configuration.
-        notices: Lines worth telling the user are appended here.
 
     Raises:
         DataError: The source is missing, empty or not laid out as the reader expects.
+        ConfigError: A reader of the user's own cannot be imported or called.
     """
     return tidy_class_names(_read(config, notices), config.case, notices)
 
@@ -45,7 +46,7 @@ def _read(config: DataConfig, notices: list[str]) -> Manifest:
 
 
 def read_folder(config: DataConfig, notices: list[str]) -> Manifest:
-    """A folder of class folders, with or without train, val and test folders above them."""
+    """Read class folders, with or without train, val and test folders above them."""
     root = existing_folder(config.root)
     tops = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
     split_tops = [p for p in tops if p.name.lower() in SPLIT_NAMES]
@@ -70,7 +71,7 @@ def read_folder(config: DataConfig, notices: list[str]) -> Manifest:
             if crops and parts[0] == NO_DETECTION:
                 continue
             if any("\udc80" <= letter <= "\udcff" for letter in "".join(parts)):
-                unwritable.append(photo)  # bytes that are no text fit into no table and no report
+                unwritable.append(photo)  # not UTF-8: cannot be written to tables and reports
                 continue
             if len(parts) < depth + 2:
                 loose.append(photo)
@@ -99,7 +100,7 @@ def _explain_empty(root: Path, loose: list[Path]) -> None:
 
 
 def read_table(config: DataConfig, notices: list[str]) -> Manifest:
-    """A CSV or Parquet file with at least the columns ``path`` and ``label``."""
+    """Read a CSV or Parquet file with at least the columns ``path`` and ``label``."""
     root = existing_folder(config.root)
     if config.file is None:
         raise DataError("data.file is not set: name the CSV or Parquet table with data.file=TABLE")
@@ -131,10 +132,10 @@ def read_table(config: DataConfig, notices: list[str]) -> Manifest:
 
 
 def load_table(file: Path) -> pd.DataFrame:
-    """A CSV file, every cell as text, or a Parquet file.
+    """Read a CSV file, every cell as text, or a Parquet file.
 
     Raises:
-        DataError: It is empty or something else.
+        DataError: It is empty or malformed, or Parquet without pyarrow.
     """
     if file.suffix.lower() == ".parquet":
         try:
@@ -170,7 +171,7 @@ def _check_paths(manifest: Manifest, file: Path) -> None:
 
 
 def read_boxes(config: DataConfig, notices: list[str]) -> Manifest:
-    """Photos with boxes, in the form that ``data.reader`` names."""
+    """Photos with boxes, in the format that ``data.reader`` names (`read_detection`)."""
     from osprey.data.formats.reading import read_detection
 
     return read_detection(config, notices)

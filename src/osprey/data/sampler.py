@@ -1,6 +1,6 @@
 """Which samples make up which batch: a function of seed, epoch and rank, and of nothing else.
 
-That is what lets an interrupted run go on exactly where it was, and lets several processes
+That lets an interrupted run resume exactly where it was, and lets several processes
 see together just what one process would have seen.
 """
 
@@ -22,15 +22,18 @@ Key = tuple[int, int]  # (epoch, sample index); a negative index marks padding
 def sampling_probabilities(
     targets: NDArray[np.integer[Any]], kind: str | Mapping[str, Any]
 ) -> NDArray[np.float64] | None:
-    """Probability of each sample to be drawn, or None where all are drawn once an epoch.
+    """Probability of each sample to be drawn, or None where all are drawn once per epoch.
 
     Args:
-        targets: Class index of every sample.
-        kind: ``uniform``; ``balanced``, every class equally often; ``sqrt``, half way between; or a
-            node whose ``_target_`` is called with ``targets`` and gives a weight for each sample.
+        targets: Integer [N], class index of every sample.
+        kind: ``uniform``; ``balanced``, every class equally often; ``sqrt``, between the two; or a
+            node whose ``_target_`` is called with ``targets`` and returns a weight for each sample.
+
+    Returns:
+        float64 [N] that sum to 1, or None for ``uniform``.
 
     Raises:
-        ConfigError: A function of the user's own fails, or gives other than weights of at least 0.
+        ConfigError: A function of the user's own fails, or does not return N weights of 0 or more.
     """
     if isinstance(kind, Mapping):
         return _foreign_probabilities(targets, kind)
@@ -58,17 +61,17 @@ def _foreign_probabilities(
 
 
 class TrainBatchSampler(Sampler[list[Key]]):
-    """Shuffled batches of equal size; each process gets its share of every batch.
+    """Shuffled batches of equal size; each process gets its part of every batch.
 
     Args:
         count: Samples in the training split.
-        batch_size: Samples an optimiser step over all processes; less if there are fewer.
-        seed: With the epoch it decides the order.
+        batch_size: Samples per optimiser step over all processes; fewer if the split is smaller.
+        seed: With the epoch it determines the order.
         probabilities: Draw with replacement by these, or None to visit each sample once.
-        rank: This process.
-        world_size: All processes.
+        rank: Of this process.
+        world_size: Number of processes.
         epoch: Epoch of the first pass.
-        start: Batches of the first pass already trained on (a run that goes on mid-epoch).
+        start: Batches of the first pass already trained on (for resuming within an epoch).
     """
 
     def __init__(
@@ -94,12 +97,16 @@ class TrainBatchSampler(Sampler[list[Key]]):
         self.sampler = self  # where Lightning looks for set_epoch
 
     def set_epoch(self, epoch: int) -> None:
-        """Go to another epoch, from its first batch."""
+        """Start another epoch from its first batch; the current one is left where it is.
+
+        Args:
+            epoch: Counted from 0.
+        """
         if epoch != self.epoch:
             self.epoch, self.start = epoch, 0
 
     def __len__(self) -> int:
-        """Batches of a whole epoch; the last, smaller one is left out (its photos come again)."""
+        """Batches per epoch; an incomplete last batch is dropped."""
         return max(1, self.count // (self.share * self.world_size))
 
     def __iter__(self) -> Iterator[list[Key]]:
@@ -117,10 +124,16 @@ class TrainBatchSampler(Sampler[list[Key]]):
 
 
 class EvalBatchSampler(Sampler[list[Key]]):
-    """Every sample once, in order, dealt to the processes batch by batch.
+    """Every sample once, in order, distributed to the processes batch by batch.
 
-    All processes get equally many batches of equal size, as collective operations demand;
-    what fills up the last ones has a negative index and is not counted.
+    All processes get equally many batches of equal size, as collective operations require; padding
+    has a negative index and must not be counted.
+
+    Args:
+        count: Samples in the split.
+        batch_size: Samples per batch and process.
+        rank: Of this process.
+        world_size: Number of processes.
     """
 
     def __init__(self, count: int, batch_size: int, *, rank: int = 0, world_size: int = 1) -> None:

@@ -24,7 +24,10 @@ def assign_groups(manifest: Manifest, group: str | None) -> Manifest:
     Args:
         manifest: The samples.
         group: A column's name, a regular expression with ``(?P<group>...)``, or None for no group.
-            The name ``group`` asks for nothing where that column is empty throughout.
+            The name ``group`` is ignored where that column is empty throughout.
+
+    Returns:
+        A copy with the column filled.
 
     Raises:
         DataError: There is no such column, or the pattern does not match every path.
@@ -69,8 +72,8 @@ def assign_splits(
 ) -> Manifest:
     """Give every sample its split.
 
-    Given splits are kept unless ``data.given_split=false``. What is missing is cut from the
-    samples that are left: stratified by label, whole groups at a time where groups are known.
+    Given splits are kept unless ``data.given_split=false``. Missing ones are cut from the remaining
+    samples: stratified by label, by whole groups where groups are known.
 
     Args:
         manifest: The samples.

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 
 def file_stamps(root: Path, paths: Iterable[str]) -> NDArray[np.uint64]:
-    """One number a file, of its name, size and time of change; a missing file has one too.
+    """One 64-bit hash per file of its name, size and modification time; no file is opened.
 
     Args:
         root: Folder the paths are relative to.
-        paths: Of N files.
+        paths: Of N files, which need not exist.
 
     Returns:
         uint64 [N].
@@ -25,7 +25,14 @@ def file_stamps(root: Path, paths: Iterable[str]) -> NDArray[np.uint64]:
 
 
 def list_digest(paths: Iterable[str]) -> str:
-    """Tells one list of files from another, whatever is in them."""
+    """A digest of a list of paths, whatever the files contain.
+
+    Args:
+        paths: The paths, in order.
+
+    Returns:
+        SHA-256 (hex).
+    """
     names = "\0".join(paths)
     return hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest()
 

@@ -1,4 +1,4 @@
-"""What a manifest knows of each photo: one label, or boxes. Chosen once, by the table's columns."""
+"""The annotation of each photo: one label, or boxes; determined by the table's columns."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Counts = dict[str, dict[str, int]]
 
 
 class LabelTarget:
-    """One label a photo, in the column ``label``.
+    """One label per photo, in the column ``label``.
 
     Attributes:
-        name: What the photos have, for people and for the tasks that ask for it.
+        name: What the photos have, for messages and for tasks that require it.
         description: What such a data set holds.
-        unit: What is counted of each class.
-        columns: Columns of the manifest beside those of any.
-        identity: Those of them that tell one data set from another.
+        unit: What is counted per class.
+        columns: Columns of the manifest besides the common ones.
+        identity: Those of them that belong to the data set's digest.
         remedy: What to do where a task cannot use it.
     """
 
@@ -38,11 +38,11 @@ class LabelTarget:
     remedy = "add task=classification"
 
     def classes(self, manifest: Manifest) -> list[str]:
-        """Class names in their fixed order."""
+        """Sorted class names."""
         return sorted(manifest.table["label"].unique())
 
     def counts(self, manifest: Manifest) -> Counts:
-        """How many there are of each class: ``{"train": {"ALB": 12, ...}, ...}``."""
+        """Number per split and class: ``{"train": {"ALB": 12, ...}, ...}``."""
         return manifest.counts()
 
     def names(self, manifest: Manifest) -> Iterable[str]:
@@ -59,15 +59,15 @@ class LabelTarget:
         return manifest.where(manifest.table["label"].isin(list(wanted)))
 
     def merge_classes(self, manifest: Manifest, name: str) -> Manifest:
-        """All classes as one called ``name``.
+        """Rename all classes to ``name``.
 
         Raises:
-            DataError: Photos of one label each would then all have the same.
+            DataError: Always: with one label per photo a single class cannot be learnt.
         """
         raise DataError("data.single_class goes with photos that have boxes: add task=detection")
 
     def mend(self, manifest: Manifest, notices: list[str]) -> tuple[Manifest, pd.DataFrame]:
-        """Mend what no photo can have; returns the manifest and a row for each thing touched."""
+        """Repair invalid annotations; returns the manifest and a row for each change."""
         import pandas as pd
 
         from osprey.data.formats.mend import COLUMNS
@@ -75,10 +75,10 @@ class LabelTarget:
         return manifest, pd.DataFrame(columns=list(COLUMNS))
 
     def check_classes(self, manifest: Manifest) -> None:
-        """Refuse a data set with nothing to tell apart.
+        """Check that there are classes to tell apart.
 
         Raises:
-            DataError: There is one class only.
+            DataError: There is only one class.
         """
         classes = manifest.classes
         if len(classes) < 2:
@@ -88,10 +88,10 @@ class LabelTarget:
             )
 
     def reader_of_another(self, trained: str) -> str:
-        """The reader of another data set to test on, where none is named.
+        """Default reader of another data set to test on.
 
         Args:
-            trained: The reader of the data set that was trained on.
+            trained: The reader of the training data.
         """
         return "folder"
 
@@ -112,8 +112,8 @@ class LabelTarget:
             classes: Class names in the order of the model's outputs.
             preprocess: How a photo becomes model input without augmentation.
             augment: Makes model inputs for training, or None.
-            ready: The cache holds photos as ``preprocess`` leaves them.
-            decoding: What `Photos` takes.
+            ready: The cache holds photos that ``preprocess`` has already resized.
+            decoding: Keyword arguments of `Photos`.
         """
         from osprey.data.dataset import AsInProduction, PhotoDataset, as_cached
 
@@ -132,11 +132,11 @@ class BoxTarget(LabelTarget):
     remedy = "add task=detection and a detector"
 
     def classes(self, manifest: Manifest) -> list[str]:
-        """Class names of the boxes, in their fixed order."""
+        """Sorted class names of the boxes."""
         return sorted({box[0] for boxes in manifest.box_lists for box in boxes})
 
     def counts(self, manifest: Manifest) -> Counts:
-        """How many boxes there are of each class: ``{"train": {"ALB": 12, ...}, ...}``."""
+        """Number of boxes per split and class: ``{"train": {"ALB": 12, ...}, ...}``."""
         return manifest.box_counts()
 
     def names(self, manifest: Manifest) -> Iterable[str]:
@@ -153,24 +153,24 @@ class BoxTarget(LabelTarget):
         )
 
     def keep_classes(self, manifest: Manifest, wanted: Sequence[str]) -> Manifest:
-        """All photos with their boxes of these classes: one left without is one of nothing."""
+        """All photos with their boxes of these classes; a photo may be left without boxes."""
         kept = [[box for box in boxes if box[0] in wanted] for boxes in manifest.box_lists]
         return manifest.with_boxes(kept)
 
     def merge_classes(self, manifest: Manifest, name: str) -> Manifest:
-        """The classes of all boxes as one called ``name``."""
+        """Rename the classes of all boxes to ``name``."""
         return manifest.with_boxes(
             [[(name, *box[1:]) for box in boxes] for boxes in manifest.box_lists]
         )
 
     def mend(self, manifest: Manifest, notices: list[str]) -> tuple[Manifest, pd.DataFrame]:
-        """Mend or drop boxes that no photo can have, as `mend_boxes` says."""
+        """Repair or drop invalid boxes, see `mend_boxes`."""
         from osprey.data.formats.mend import mend_boxes
 
         return mend_boxes(manifest, notices)
 
     def check_classes(self, manifest: Manifest) -> None:
-        """Refuse a data set without a box.
+        """Check that there is a box.
 
         Raises:
             DataError: There is none.
@@ -181,7 +181,7 @@ class BoxTarget(LabelTarget):
             )
 
     def reader_of_another(self, trained: str) -> str:
-        """That of the training data: boxes have many forms, and a folder holds none."""
+        """The reader of the training data: boxes have many formats."""
         return trained
 
     def dataset(
@@ -194,25 +194,25 @@ class BoxTarget(LabelTarget):
         ready: bool,
         decoding: Decoding,
     ) -> Photos:
-        """A split's photos with their boxes; arguments as `LabelTarget.dataset` says."""
+        """A split's photos with their boxes; see `LabelTarget.dataset` for the arguments."""
         from osprey.data.box_dataset import BoxDataset
 
         return BoxDataset(part, classes, preprocess, augment=augment, ready=ready, **decoding)
 
 
-# The first whose columns a table has; a label is in every one.
+# The first whose columns a table has is used; every table has labels.
 _TARGETS: list[LabelTarget] = [BoxTarget(), LabelTarget()]
 
 
 def target_of(columns: Sequence[str]) -> LabelTarget:
-    """What a table with these columns knows of each photo."""
+    """The kind of annotation in a table with these columns."""
     return next(target for target in _TARGETS if set(target.columns) <= set(columns))
 
 
 def register_target(target: LabelTarget) -> None:
-    """Let tables that have ``target.columns`` be read as a plugin's own kind of target.
+    """Register a plugin's kind of annotation for tables that have ``target.columns``.
 
     Args:
-        target: Asked before those known so far; one of the same name is replaced.
+        target: Tried before the earlier ones; one of the same name is replaced.
     """
     _TARGETS[:] = [target, *(known for known in _TARGETS if known.name != target.name)]

@@ -1,4 +1,4 @@
-"""What a run says on the terminal: a few lines before, one an epoch, and what to do next."""
+"""Terminal output of a run: data, epochs, rewrites."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def describe_data(
     notices: Sequence[str],
     more: Sequence[str] = (),
 ) -> None:
-    """Counts per split and class, and what was left out.
+    """Print counts per split and class, and what was left out.
 
     Args:
-        name: What the data set is called.
+        name: Name of the data set.
         manifest: Its samples, split.
-        unreadable: Files left out.
-        notices: Lines of warning.
-        more: What the task says of the samples.
+        unreadable: Number of files left out.
+        notices: Warnings.
+        more: Lines of the task.
     """
     from osprey.data.manifest import SPLITS
 
@@ -50,7 +50,13 @@ def describe_data(
 def epochs_table(
     rows: Sequence[Mapping[str, str]], best: int, metrics: Sequence[MetricSpec]
 ) -> None:
-    """The best epoch beside the last, from the rows of metrics.csv."""
+    """Print the best and the last epoch.
+
+    Args:
+        rows: Rows of metrics.csv.
+        best: Number of the best epoch, from 1.
+        metrics: The metrics to show.
+    """
     shown = {"best": rows[best - 1], "last": rows[-1]}
     metrics = [metric for metric in metrics if any(row.get(metric.logged) for row in rows)]
     say("epoch         loss" + "".join(f"  {m.name:>5}" for m in metrics))
@@ -64,6 +70,6 @@ def epochs_table(
 
 
 def print_rewrites(done: Sequence[str]) -> None:
-    """What was done of ``trainer.rewrites``, in one line; none where there was nothing to do."""
+    """Print the applied rewrites of ``trainer.rewrites`` in one line, if any."""
     if done:
         say(f"rewrites {', '.join(done)}")

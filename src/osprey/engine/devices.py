@@ -1,4 +1,4 @@
-"""Which devices there are, checked before a run is begun."""
+"""Checks of the devices before a run starts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ from osprey.system.launcher import find_place
 
 
 def process_count(config: TrainConfig) -> int:
-    """How many processes the run takes: one a device, over all machines.
+    """Number of processes of a run: one per device, over all machines.
+
+    Args:
+        config: The run's settings.
+
+    Returns:
+        1 without distributed training.
 
     Raises:
-        ConfigError: There are fewer devices than asked for, a batch cannot be shared out, or
-            several machines are wanted and no launcher has started this process.
+        ConfigError: There are fewer devices than requested, the batch size is not divisible, or
+            several machines are requested without a launcher.
     """
     trainer = config.trainer
     if trainer.num_nodes > 1 and find_place() is None:

@@ -1,4 +1,4 @@
-"""One training from a composed configuration to a tested run: what commands and Python share."""
+"""One training from a composed configuration to a tested run: used by commands and the API."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from osprey.system.trust import trust_targets
 
 
 def train(cfg: DictConfig, overrides: Sequence[str]) -> tuple[RunFolder, dict[str, Any]]:
-    """Train and test what ``cfg`` says, in a new run folder.
+    """Train and test as ``cfg`` says, in a new run folder.
 
     Args:
         cfg: The composed configuration.
-        overrides: What the command line sets, kept with the run.
+        overrides: Overrides of the command line, stored with the run.
 
     Returns:
         The run folder, and the content of its summary.json.
 
     Raises:
-        Interrupted: A signal asked to stop; ``last.ckpt`` was saved.
-        UserError: Something the user can mend.
+        Interrupted: After a signal; ``last.ckpt`` was saved.
+        UserError: A setting, the data or the model cannot be used.
     """
     place = find_place()
     if place is not None:
@@ -100,10 +100,18 @@ def _describe_data(run: RunFolder, config: TrainConfig, prepared: Prepared | Non
 
 
 def go_on(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
-    """Train a run to its end from where it stands, test it, and say what came out.
+    """Train a run from its current state to its end, test it, and print the results.
+
+    Args:
+        run: The run folder.
+        config: Its configuration.
+
+    Returns:
+        The content of summary.json.
 
     Raises:
-        Interrupted: A signal asked to stop; the line says how to go on.
+        Interrupted: After a signal; a line says how to resume.
+        UserError: The model, its weights or the data cannot be used as configured.
     """
     from osprey.engine.finalize import report
     from osprey.engine.launch import train_run
@@ -125,7 +133,15 @@ def go_on(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
 
 
 def monitored_value(config: TrainConfig, summary: dict[str, Any]) -> float:
-    """The figure that a sweep compares trials by: the monitored one, on validation."""
+    """The value by which a sweep compares trials.
+
+    Args:
+        config: The run's settings.
+        summary: Content of summary.json.
+
+    Returns:
+        The monitored metric on validation; NaN without one.
+    """
     from osprey.tasks.registry import shown_metrics
 
     value = summary.get("val", {}).get(shown_metrics(config)[0].key)

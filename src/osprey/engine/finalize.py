@@ -1,4 +1,4 @@
-"""After the last epoch: validate, test, write the summary, say what came out."""
+"""After the last epoch: validate, test, write and print the summary."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def evaluate_run(
     watchers: Watchers,
     combined: Combined | None = None,
 ) -> dict[str, Any]:
-    """Average, validate and test the best checkpoint; from then on the run counts as finished.
+    """Average, validate and test the best checkpoint, and write ``summary.json``.
 
-    In a distributed run every process calls this, and the first one writes.
+    In a distributed run every process calls this; rank 0 writes.
 
     Args:
         run: The run.
         config: Its settings.
-        minutes: How long it trained.
-        watchers: What looks on while it is tested.
-        combined: What an ensemble said of validation.
+        minutes: Duration of training.
+        watchers: Callbacks and loggers for the test.
+        combined: An ensemble's outputs on validation.
 
     Returns:
-        The content of ``summary.json``; in other processes than the first only part of it.
+        The content of ``summary.json``; only a part of it in processes other than rank 0.
     """
     quieten(config.extras.ignore_warnings)
     task = get_task(config.task.name)
@@ -81,7 +81,7 @@ def evaluate_run(
 
 
 def publish(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None:
-    """Make a finished run the newest, and show it: pictures, report, Weights & Biases."""
+    """Point ``runs/latest`` to a finished run; write pictures and report, upload to W&B."""
     manifest = None if config.data.is_foreign else run.load_manifest(config.data.root)
     clear(run.best.parent)
     run.publish(Path(config.paths.runs))
@@ -104,7 +104,7 @@ def _average(run: RunFolder, config: TrainConfig, manifest: Manifest) -> dict[st
 def _other_split(
     run: RunFolder, config: TrainConfig, summary: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """Figures of the run's twin that was split the other way."""
+    """Test metrics of a comparable run that was split the other way."""
     task = get_task(config.task.name)
     keys = [*(metric.key for metric in task.metrics), *task.compared]
     return other_split(run, Path(config.paths.runs), summary, keys)
@@ -128,7 +128,7 @@ def _epochs(run: RunFolder, metric: MetricSpec) -> dict[str, Any]:
 
 
 def report(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None:
-    """Print what came out and the next commands to copy."""
+    """Print the results and the next commands."""
     task, metrics = get_task(summary["task"]), shown_metrics(config)
     say()
     shown = "test" if "test" in summary else "val"

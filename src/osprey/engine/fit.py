@@ -1,4 +1,4 @@
-"""Train what a run folder says, from where it stands, to its end."""
+"""Train a run from its current state to its end."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ from osprey.tuning.trial import lay_out
 def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> Watchers:
     """Train, validate every epoch, keep the best and the last checkpoint.
 
-    Goes on from ``last.ckpt`` where there is one. In a distributed run every process calls this.
+    Resumes from ``last.ckpt`` if there is one. In a distributed run every process calls this.
 
     Args:
         run: The run folder.
         config: Its configuration.
-        resolved: What is left open was decided before, for all processes.
+        resolved: Whether ``auto`` settings were resolved before, for all processes.
 
     Returns:
-        What the configuration lets watch the run, for its test.
+        Callbacks and loggers of the configuration, for the test.
 
     Raises:
-        Interrupted: A signal asked to stop; ``last.ckpt`` was saved.
-        UserError: The model, its weights or the data cannot be used as configured.
+        Interrupted: After a signal; ``last.ckpt`` was saved.
+        UserError: The model, its weights or the data cannot be used as configured, or memory is too
+            small.
     """
     quieten(config.extras.ignore_warnings)
     pl.seed_everything(config.seed, workers=True, verbose=False)
@@ -84,20 +85,44 @@ def _out_of_memory(config: TrainConfig) -> ConfigError:
 def begin_head(
     assembly: Assembly, config: TrainConfig, device: torch.device, *, verbose: bool = True
 ) -> None:
-    """Give the head its first weights, where the configuration asks for it."""
+    """Initialise the head, if the configuration asks for it.
+
+    Args:
+        assembly: Its module is changed in place.
+        config: The run's settings.
+        device: Device to compute on.
+        verbose: Print the result.
+
+    Raises:
+        ConfigError: ``model.head_init=linear_probe`` and the head is not a single linear layer.
+    """
     task = get_task(config.task.name)
     task.prepare_head(assembly.task, assembly.data, config, device, verbose=verbose)
 
 
 def keep_as_it_is(assembly: Assembly, run: RunFolder) -> None:
-    """Write the checkpoint of a run that trains no epochs: a probe, an ensemble."""
+    """Write the checkpoint of a run without training: a linear probe, an ensemble.
+
+    Args:
+        assembly: Its module is moved to the CPU.
+        run: The run folder.
+    """
     task = assembly.task.cpu()
     content = {"state_dict": task.state_dict(), METADATA_KEY: task.metadata.to_dict()}
     write_checkpoint(content, run.best)
 
 
 def resolve_for_processes(run: RunFolder, config: TrainConfig, processes: int) -> None:
-    """Decide what is left open before the processes of a distributed run are started."""
+    """Resolve ``auto`` settings before the processes of a distributed run are started.
+
+    Args:
+        run: The run folder, where the settings are written.
+        config: Its configuration, changed in place.
+        processes: Number of processes.
+
+    Raises:
+        ConfigError: Not even one photo fits in memory.
+    """
     if config.task.name == LIGHTNING or not may_try(config):
         resolve_auto(config)
         run.save_config(config)

@@ -1,4 +1,4 @@
-"""Train a LightningModule of the user's own, with all that a run of Osprey's gets."""
+"""Train a LightningModule of the user's own, with Osprey's callbacks and loggers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ from osprey.tuning.autotune import resolve_auto
 
 
 class DescribeCheckpoint(Callback):
-    """Says in each checkpoint whose it is; the module itself knows nothing of Osprey."""
+    """Adds Osprey's metadata to checkpoints of a module that does not know Osprey.
+
+    Args:
+        metadata: The metadata.
+    """
 
     def __init__(self, metadata: CheckpointMetadata) -> None:
         self.metadata = metadata
@@ -31,7 +35,7 @@ class DescribeCheckpoint(Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Add the description."""
+        """Add the metadata."""
         checkpoint.setdefault(METADATA_KEY, self.metadata.to_dict())
 
 
@@ -43,11 +47,11 @@ def fit_own(run: RunFolder, config: TrainConfig) -> Watchers:
         config: Its configuration.
 
     Returns:
-        What the configuration lets watch the run, for its test.
+        Callbacks and loggers of the configuration, for the test.
 
     Raises:
-        Interrupted: A signal asked to stop; ``last.ckpt`` was saved.
-        ConfigError: The module or the data cannot be made, or what is monitored is not logged.
+        Interrupted: After a signal; ``last.ckpt`` was saved.
+        ConfigError: The module or the data cannot be built, or the monitored metric is not logged.
     """
     resolve_auto(config)
     memory = memory_rewrite(config.trainer)  # of the process: the module stays as it is

@@ -1,4 +1,4 @@
-"""Start training in this process, in one process a device, or among those of a launcher."""
+"""Start training in this process, in one process per device, or under a launcher."""
 
 from __future__ import annotations
 
@@ -18,11 +18,19 @@ from osprey.system.trust import trusted_names
 
 
 def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
-    """Train the run that ``run`` describes, test it, and return its summary.
+    """Train and test a run.
+
+    Args:
+        run: The run folder.
+        config: Its configuration.
+
+    Returns:
+        The content of summary.json.
 
     Raises:
-        Interrupted: A signal asked to stop; ``last.ckpt`` was saved.
-        UserError: Something the user can mend.
+        Interrupted: After a signal; ``last.ckpt`` was saved.
+        UserError: The model, its weights or the data cannot be used as configured.
+        RuntimeError: A training process failed.
     """
     from osprey.engine.finalize import evaluate_run, publish
     from osprey.engine.loggers.build import closing_loggers
@@ -55,11 +63,11 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
 
 
 def adapt_to_launcher(config: TrainConfig, place: Place) -> None:
-    """Let the Trainer expect the processes that a launcher has started, in place.
+    """Set the Trainer's devices to the processes that a launcher has started, in place.
 
     Args:
         config: The run's settings.
-        place: This process among them.
+        place: Rank and sizes of this process.
     """
     trainer = config.trainer
     if trainer.strategy == "single":
@@ -72,16 +80,16 @@ def adapt_to_launcher(config: TrainConfig, place: Place) -> None:
 
 
 def share_run(run: RunFolder | UserError | None) -> RunFolder:
-    """Tell every process of a launcher which run they train.
+    """Broadcast the run to every process of a launcher.
 
     Args:
-        run: In the first process its folder, or why there is none; None in the others.
+        run: In rank 0 its folder, or why there is none; None in the others.
 
     Returns:
         The run, in every process.
 
     Raises:
-        UserError: The first process could not make one.
+        UserError: Rank 0 could not create one.
     """
     import torch
     import torch.distributed as dist

@@ -33,17 +33,17 @@ from osprey.tasks.registry import get_task
 def check_and_prepare(
     cfg: DictConfig, overrides: Sequence[str], place: Place | None = None
 ) -> tuple[TrainConfig, Prepared | None]:
-    """The settings, checked, and the data they name, read, split and described.
+    """Check the settings, and read, split and describe the data.
 
-    Osprey's own settings are checked before anything of the user's is imported.
+    Osprey's own settings are checked before any code of the user's is imported.
 
     Args:
         cfg: The composed configuration.
-        overrides: What the command line sets.
-        place: Of this process, where a launcher started it among others.
+        overrides: Overrides of the command line.
+        place: Rank and sizes of this process under a launcher.
 
     Returns:
-        The settings and the data; None where a DataModule of the user's own has them.
+        The settings and the data; None with a DataModule of the user's own.
 
     Raises:
         UserError: A setting or the data cannot be used.
@@ -63,7 +63,7 @@ def check_and_prepare(
     samples, left_out = prepared.manifest, len(prepared.unreadable)
     more = get_task(config.task.name).describe_data(samples)
     describe_data(config.data.name, samples, left_out, prepared.notices, more)
-    process_count(config)  # a missing GPU shows before a run is begun
+    process_count(config)  # a missing GPU is reported before a run starts
     config.data.root = str(prepared.manifest.root.resolve())
     return config, prepared
 
@@ -89,7 +89,10 @@ def _prepare(
 
 
 def check_foreign_data(config: TrainConfig) -> None:
-    """A DataModule of the user's own goes with a task of the user's own.
+    """Check that a DataModule of the user's own is used with a task of the user's own.
+
+    Args:
+        config: The run's settings.
 
     Raises:
         ConfigError: The task is one of Osprey's, which reads photos itself.
@@ -104,11 +107,11 @@ def check_foreign_data(config: TrainConfig) -> None:
 def _read(
     cfg: DictConfig, overrides: Sequence[str]
 ) -> tuple[TrainConfig, RunFolder | None, list[RunFolder], set[str]]:
-    """The typed configuration, the runs it builds on, and the settings somebody has made."""
+    """The typed configuration, the runs it builds on, and the settings set explicitly."""
     complete(cfg)
     builds_on = cfg.from_run is not None or cfg.model.get("_target_") == FACTORIES["ensemble"]
     if builds_on and OmegaConf.is_missing(cfg.data, "root"):
-        cfg.data.root = ""  # an earlier run tells
+        cfg.data.root = ""  # taken from the earlier run
     config = typed(cfg)
     said = {word.lstrip("+~").partition("=")[0] for word in overrides}
     if builds_on:

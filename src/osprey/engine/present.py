@@ -1,4 +1,4 @@
-"""Show a finished run: pictures, report.html, Weights & Biases. None of it can fail the run."""
+"""Pictures, report.html and W&B of a finished run; errors become warnings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ from osprey.tasks.reporting import build_report
 def present(
     run: RunFolder, config: TrainConfig, manifest: Manifest | None, summary: dict[str, Any]
 ) -> None:
-    """Draw the pictures, build the report, hand both on; what fails is one line of warning."""
+    """Draw the pictures, build the report, upload both; a failure is one line of warning.
+
+    Args:
+        run: The finished run.
+        config: Its settings.
+        manifest: Its samples; None with a DataModule of the user's own.
+        summary: Content of ``summary.json``.
+    """
     for stale in ("report.html", "plots/batch.json", "plots/gallery.json"):
         (run.path / stale).unlink(missing_ok=True)  # of an earlier test, where a run went on
     task = get_task(config.task.name)

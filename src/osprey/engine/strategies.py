@@ -1,4 +1,4 @@
-"""How the processes of a run share the work."""
+"""Distributed strategies: DDP and FSDP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHARDED_FROM = 2_000_000
 
 
 class FullySharded(FSDPStrategy):
-    """FSDP with layers sharded singly, and whole checkpoints, which everything reads."""
+    """FSDP with layers wrapped singly, and full (unsharded) checkpoints."""
 
     def __init__(self) -> None:
         policy = partial(size_based_auto_wrap_policy, min_num_params=_SHARDED_FROM)
@@ -29,7 +29,14 @@ class FullySharded(FSDPStrategy):
     def load_checkpoint(
         self, checkpoint_path: str | Path, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Go on from a checkpoint.
+        """Resume from a checkpoint.
+
+        Args:
+            checkpoint_path: The file.
+            weights_only: Lightning's.
+
+        Returns:
+            The content of the checkpoint.
 
         Raises:
             CheckpointError: It holds more than tensors and plain data, or is damaged. Lightning's
@@ -40,19 +47,22 @@ class FullySharded(FSDPStrategy):
 
 
 def make_strategy(config: TrainConfig) -> str | Strategy:
-    """What the Trainer is given as ``strategy``.
+    """The Trainer's ``strategy``.
 
     Args:
         config: The run's settings.
 
     Returns:
-        Lightning's own choice for one process, DDP or FSDP, or the user's own strategy.
+        ``auto`` for one process, DDP or FSDP, or the user's own strategy.
+
+    Raises:
+        ConfigError: The user's own cannot be built.
     """
     if isinstance(config.trainer.strategy, dict):
         strategy: Strategy = instantiate("trainer.strategy", config.trainer.strategy, Strategy)
         return strategy
     if config.trainer.strategy == "ddp":
-        # While the backbone rests its parameters take no part, which DDP must be told to expect.
+        # A frozen backbone's parameters get no gradients, which DDP must expect.
         resting = isinstance(config.model.freeze, int) and config.model.freeze > 0
         return DDPStrategy(find_unused_parameters=resting)
     if config.trainer.strategy == "fsdp":

@@ -50,15 +50,18 @@ def _callbacks(config: TrainConfig, run: RunFolder) -> list[Callback]:
     ]
 
 
-# What belongs to training alone, or what Lightning refuses beside a Trainer that writes nothing.
+# Callbacks for training only, or which Lightning refuses in a Trainer without output.
 _OF_TRAINING = (Checkpoint, EarlyStopping, ProgressBar, ModelSummary, GradientAccumulationScheduler)
 
 
 def watchers_of(trainer: pl.Trainer) -> Watchers:
-    """Callbacks and loggers of the configuration that go on to see the test.
+    """Callbacks and loggers of the configuration that the test uses as well.
 
     Args:
         trainer: Made by `make_trainer`.
+
+    Returns:
+        The callbacks, Osprey's own and those for training only left out, and the loggers.
     """
     every = cast(Any, trainer).callbacks
     named = [c for c in every if not type(c).__module__.startswith("osprey.")]
@@ -66,7 +69,19 @@ def watchers_of(trainer: pl.Trainer) -> Watchers:
 
 
 def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
-    """The Trainer of one run; it writes nowhere but into the run folder."""
+    """The Trainer of one run; it writes only to the run folder.
+
+    Args:
+        config: The run's settings.
+        run: Its folder.
+
+    Returns:
+        The Trainer, or the user's own class of ``trainer._target_``.
+
+    Raises:
+        ConfigError: A callback, logger, strategy or profiler cannot be built, or an argument is
+            unknown.
+    """
     trainer = config.trainer
     callbacks = _callbacks(config, run)
     ours: dict[str, Any] = {

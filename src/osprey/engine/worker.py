@@ -13,11 +13,13 @@ from osprey.system.trust import trust_packages
 
 
 def main() -> int:
-    """Train, validate and test this process's share.
+    """Train, validate and test this process's part of a distributed run.
 
-    Leaves one plain line in the run folder if it cannot.
+    Arguments are the run folder, then the packages and targets that the starting command trusts. An
+    error of the user's is written to ``failure.txt``.
 
-    What follows the folder are the packages and targets that the starting command trusts.
+    Returns:
+        The exit code.
     """
     run = RunFolder(Path(sys.argv[1]))
     from osprey.engine.finalize import evaluate_run

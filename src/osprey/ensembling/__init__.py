@@ -1,1 +1,1 @@
-"""Several into one: weights of several epochs averaged, runs combined to an ensemble."""
+"""Weight averaging over epochs, and ensembles of runs."""

@@ -22,12 +22,20 @@ from osprey.tasks.base import Task
 from osprey.tasks.registry import get_task
 
 State = dict[str, Tensor]
-AVERAGED = "averaging"  # where a best.ckpt that is a mean says so; plain data for the summary
+AVERAGED = "averaging"  # key in a best.ckpt that is a mean; plain data for the summary
 INGREDIENTS = 5  # epochs a soup is chosen from, and files kept while training
 
 
 def mean_state(states: Sequence[State], weights: Sequence[float]) -> State:
-    """The weighted mean of equally shaped states; whole numbers, such as counters, of the last."""
+    """The weighted mean of state dicts.
+
+    Args:
+        states: State dicts with equal keys and shapes.
+        weights: One per state.
+
+    Returns:
+        The mean; integer tensors, such as counters, are the last state's.
+    """
     total = sum(weights)
     mean = dict(states[-1])
     for key, value in mean.items():
@@ -38,31 +46,37 @@ def mean_state(states: Sequence[State], weights: Sequence[float]) -> State:
 
 
 def swa_file(folder: Path) -> Path:
-    """Where the running mean is kept."""
+    """File of the running mean."""
     return folder / "swa.ckpt"
 
 
 def soup_files(folder: Path) -> list[Path]:
-    """The epochs kept for a soup, best first; of equals the earlier one."""
+    """Files of the epochs kept for a soup.
+
+    Args:
+        folder: The run's checkpoints folder.
+
+    Returns:
+        Best first; of equals the earlier one.
+    """
     return sorted(folder.glob("soup-*-*.ckpt"), key=lambda file: (-_score(file), file.name))
 
 
 def _score(file: Path) -> float:
-    """Validation macro-F1, which the name tells: soup-EPOCH-SCORE.ckpt."""
+    """Validation macro-F1 from the file name: soup-EPOCH-SCORE.ckpt."""
     return float(file.stem.rpartition("-")[2])
 
 
 def clear(folder: Path) -> None:
-    """Remove what was kept while training."""
+    """Remove the files kept during training."""
     for file in (swa_file(folder), *soup_files(folder)):
         file.unlink(missing_ok=True)
 
 
 class _Gatherer(Callback):
-    """Hands the weights that validation saw to `gather` after every epoch, in one process."""
+    """Passes the validated weights to `gather` after every epoch, in one process."""
 
     def __init__(self, folder: Path) -> None:
-        """Args: the run's checkpoints folder."""
         self.folder = folder
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -84,16 +98,27 @@ class _Gatherer(Callback):
 
 
 class GatherSwa(_Gatherer):
-    """Keeps the running mean of the weights at the end of each epoch of the last quarter."""
+    """Keeps the running mean of the weights at the end of each epoch of the last quarter.
+
+    Args:
+        folder: The run's checkpoints folder.
+    """
 
     def gather(self, content: dict[str, Any], epoch: int, epochs: int, score: float) -> None:
-        """Add this epoch's weights to the mean; an epoch repeated after a crash counts once."""
+        """Add this epoch's weights to the mean; an epoch repeated after a crash counts once.
+
+        Args:
+            content: Metadata and weights of the epoch.
+            epoch: Number of the epoch, from 1.
+            epochs: Epochs of the run.
+            score: Not used.
+        """
         first = epochs - max(2, -(-epochs // 4)) + 1
         if epoch < first:
             return
         file = swa_file(self.folder)
         before = read_checkpoint(file) if file.is_file() else None
-        # A run that goes on for more epochs than it was to have has another last quarter.
+        # A run resumed with more epochs has another last quarter.
         if before is not None and first <= min(before["epochs"]):
             done = before["epochs"]
             if epoch in done:
@@ -106,10 +131,21 @@ class GatherSwa(_Gatherer):
 
 
 class GatherSoup(_Gatherer):
-    """Keeps the weights of the best few epochs by validation macro-F1."""
+    """Keeps the weights of the best few epochs by validation macro-F1.
+
+    Args:
+        folder: The run's checkpoints folder.
+    """
 
     def gather(self, content: dict[str, Any], epoch: int, epochs: int, score: float) -> None:
-        """Write this epoch's weights if they are among the best, then drop the worst."""
+        """Write this epoch's weights if they are among the best, then drop the worst.
+
+        Args:
+            content: Metadata and weights of the epoch.
+            epoch: Number of the epoch, from 1.
+            epochs: Not used.
+            score: Validation macro-F1.
+        """
         for file in self.folder.glob(f"soup-{epoch:06d}-*.ckpt"):
             file.unlink()  # an epoch repeated after a crash
         kept = soup_files(self.folder)
@@ -123,7 +159,15 @@ class GatherSoup(_Gatherer):
 
 
 def gatherers(kind: str, folder: Path) -> list[Callback]:
-    """What callbacks.averaging needs while the run trains."""
+    """The callbacks that ``callbacks.averaging`` needs during training.
+
+    Args:
+        kind: ``none``, ``swa`` or ``soup``.
+        folder: The run's checkpoints folder.
+
+    Returns:
+        None or one.
+    """
     if kind == "none":
         return []
     return [GatherSwa(folder) if kind == "swa" else GatherSoup(folder)]

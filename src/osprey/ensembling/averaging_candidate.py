@@ -1,4 +1,4 @@
-"""After training: the averaged network is tried on validation; if no worse, it becomes the best."""
+"""After training: the averaged network is validated, and becomes the best if it is no worse."""
 
 from __future__ import annotations
 
@@ -25,28 +25,40 @@ from osprey.tasks.classification.temperature import fit_temperature
 
 @dataclass(frozen=True)
 class Score:
-    """How good a network is on validation; the log loss, at its own temperature, breaks ties."""
+    """Validation macro-F1; the log loss, at the network's own temperature, breaks ties."""
 
     macro_f1: float
     log_loss: float
 
     def no_worse(self, other: Score) -> bool:
-        """Whether choosing this over ``other`` costs nothing."""
+        """Whether this is at least as good as ``other``."""
         return (self.macro_f1, -self.log_loss) >= (other.macro_f1, -other.log_loss)
 
 
 class CandidateEvaluator:
-    """One run's network and validation photos, to try weights on."""
+    """Evaluates weights of one run's network on validation.
+
+    Args:
+        run: The run.
+        config: Its settings.
+        manifest: Its samples.
+    """
 
     def __init__(self, run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
-        """Args: the run, its settings, its photos."""
         self.config = config
         self.manifest = manifest
         self.network, self.metadata = load_model(run.best, config.trainer.rewrites)
         self.best = self.score()
 
     def score(self, state: State | None = None) -> Score:
-        """Validation figures of ``state``, or of the network as it stands."""
+        """Validate weights.
+
+        Args:
+            state: State dict of the network; None for its current weights.
+
+        Returns:
+            The score.
+        """
         if state is not None:
             self.network.load_state_dict(state)
         outputs = ask_network(self.network, self.metadata, self.manifest, "val", self.config)
@@ -55,7 +67,15 @@ class CandidateEvaluator:
         return Score(values["macro_f1"], values["log_loss"])
 
     def blend(self, states: list[State], weights: list[float]) -> State:
-        """The mean of ``states`` with BatchNorm statistics of its own."""
+        """Average weights and re-estimate BatchNorm statistics.
+
+        Args:
+            states: State dicts of the network.
+            weights: One per state.
+
+        Returns:
+            State dict on the CPU.
+        """
         self.network.load_state_dict(mean_state(states, weights))
         estimate_batchnorm(self.network, self.metadata, self.manifest, self.config)
         return {key: value.cpu().clone() for key, value in self.network.state_dict().items()}
@@ -64,9 +84,14 @@ class CandidateEvaluator:
 def average_weights(
     run: RunFolder, config: TrainConfig, manifest: Manifest
 ) -> tuple[dict[str, Any], bool]:
-    """Average what was gathered, try it on validation, keep it as ``best.ckpt`` if no worse.
+    """Average the kept weights, validate, and write them to ``best.ckpt`` if no worse.
 
-    In a distributed run every process calls this, and the first one writes and speaks.
+    In a distributed run every process calls this; rank 0 writes and prints.
+
+    Args:
+        run: The run.
+        config: Its settings.
+        manifest: Its samples.
 
     Returns:
         Plain data for the summary: ``kind``, ``epochs``, ``val_macro_f1``, ``best_val_macro_f1``,
@@ -74,7 +99,7 @@ def average_weights(
     """
     kind = config.callbacks.averaging
     evaluator = CandidateEvaluator(run, config, manifest)
-    # A run that went on may hold the mean of an earlier time, and no later epoch was better.
+    # A resumed run may hold an earlier mean, if no later epoch was better.
     earlier: dict[str, Any] | None = read_checkpoint(run.best).get(AVERAGED)
     found = _swa(evaluator, run) if kind == "swa" else _soup(evaluator, run)
     metadata: dict[str, Any] = {"kind": kind, "epochs": found[1] if found else [], "kept": False}
@@ -128,7 +153,7 @@ def _soup(evaluator: CandidateEvaluator, run: RunFolder) -> tuple[State, list[in
 
 
 def _replace_best(run: RunFolder, state: State, metadata: dict[str, Any]) -> None:
-    """Put the averaged weights where they are looked for."""
+    """Write the averaged weights to best.ckpt."""
     content = read_checkpoint(run.best)
     averaged = any(key.startswith("ema.module.") for key in content["state_dict"])
     prefix = "ema.module." if averaged else "model."

@@ -1,6 +1,6 @@
 """BatchNorm statistics of averaged weights, which are neither epoch's own.
 
-They are computed anew on the training photos, prepared as in production: that is how the network
+They are re-estimated on the training photos, preprocessed as in production: that is how the network
 will be shown photos from then on (Touvron et al. 2019 gain by the same), and one pass without
 augmentation repeats itself.
 """
@@ -19,16 +19,22 @@ from osprey.models.checkpoint import CheckpointMetadata
 from osprey.models.registry import first_stages, head_prefixes
 from osprey.tasks.loading import run_device
 
-_ENOUGH = 100  # batches for BatchNorm statistics: thousands of photos say what all would say
+_ENOUGH = 100  # batches for BatchNorm statistics: thousands of photos are enough
 
 
 def estimate_batchnorm(
     network: nn.Module, metadata: CheckpointMetadata, manifest: Manifest, config: TrainConfig
 ) -> None:
-    """Set BatchNorm statistics to those of the training photos, in place; dropout is off.
+    """Re-estimate BatchNorm statistics on the training photos, in place, without dropout.
 
-    Layers whose statistics training held (``freeze_batchnorm``, ``freeze_stages``, a backbone at
-    rest) keep theirs.
+    Layers whose statistics were frozen in training (``freeze_batchnorm``, ``freeze_stages``, a
+    frozen backbone) keep theirs.
+
+    Args:
+        network: The network; moved to the run's device.
+        metadata: Of its checkpoint.
+        manifest: The run's samples.
+        config: The run's settings.
     """
     layers = _moving_batchnorm(network, config)
     if not layers:

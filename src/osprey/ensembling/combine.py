@@ -1,4 +1,4 @@
-"""How much each member of an ensemble has to say, learnt from validation."""
+"""Weights of an ensemble's members, fitted on validation."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _FOLDS = 5
 
 
 def mixture_weights(log_probabilities: Tensor, targets: Tensor) -> Tensor:
-    """The weights, none negative, summing to 1, of the mixture with the lowest log loss.
+    """Mixture weights with the lowest log loss, none negative, summing to 1.
 
-    Expectation-maximisation for the shares of a mixture: the loss is convex in them, every step
-    lowers it, and equal weights at the start make it repeat itself.
+    Expectation-maximisation for mixture proportions: the loss is convex in them, every step lowers
+    it, and equal initial weights make it reproducible.
 
     Args:
         log_probabilities: float [N, M, C] of the M members.
         targets: int64 [N].
 
     Returns:
-        float32 [M]; on these photos no worse than any one member alone.
+        float32 [M]; on these photos no worse than any single member.
     """
     index = targets[:, None, None].expand(-1, log_probabilities.shape[1], 1)
     likelihood = log_probabilities.double().gather(2, index)[:, :, 0].exp().clamp_min(1e-12)
@@ -47,9 +47,9 @@ def fit_stack(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Multinomial logistic regression on members' log-probabilities.
 
-    Its L2 strength is the one with the lowest log loss in cross-validation that keeps groups
-    together; the answers of that cross-validation are returned too, because those of the final
-    fit on the photos it was fitted on would flatter.
+    Its L2 penalty is the one with the lowest log loss in cross-validation that keeps groups
+    together; the predictions of that cross-validation are returned as well, since those on the
+    fitted photos would be optimistic.
 
     Args:
         log_probabilities: float [N, M, C] of the M members.

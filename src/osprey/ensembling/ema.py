@@ -18,15 +18,15 @@ State = dict[str, Tensor]
 
 
 class EMA(Callback):
-    """An exponential moving average of all weights and buffers, validated and kept.
+    """An exponential moving average of all weights and buffers (Polyak & Juditsky 1992).
 
-    It is taken after each optimiser step, the first time as a copy. Validation sees the averaged
-    weights; checkpoints hold them as ``state_dict``, and the trained ones beside them, from which a
-    resumed run goes on. Lightning's own callback once validated with weights that had never been
-    updated (its issue 21724): here nothing is exchanged before the first update.
+    It is updated after each optimiser step, the first time as a copy. Validation uses the averaged
+    weights; checkpoints hold them as ``state_dict``, and the trained ones beside them for resuming.
+    Lightning's own callback once validated with weights that had never been updated (its issue
+    21724): here nothing is exchanged before the first update.
 
     Args:
-        decay: Share of the average that each step keeps, 0 to 1.
+        decay: Fraction of the average that each step keeps, 0 to 1.
     """
 
     def __init__(self, decay: float) -> None:
@@ -37,19 +37,23 @@ class EMA(Callback):
         self.exchanged = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """From here on optimiser steps are counted."""
+        """Note the current optimiser step."""
         self.steps = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Follow, where the batch ended with an optimiser step."""
+        """Update, if the batch ended with an optimiser step."""
         if trainer.global_step != self.steps:
             self.steps = trainer.global_step
             self.update(pl_module.state_dict())
 
     def update(self, weights: Mapping[str, Tensor]) -> None:
-        """Move the average towards ``weights``; whole numbers, such as counters, are taken over."""
+        """Move the average towards the current weights.
+
+        Args:
+            weights: State dict; integer tensors, such as counters, are copied.
+        """
         if not self.average:
             self.average = {key: value.detach().clone() for key, value in weights.items()}
         else:
@@ -66,13 +70,13 @@ class EMA(Callback):
         self.updates += 1
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Let validation see the averaged weights."""
+        """Load the averaged weights for validation."""
         if self.updates and trainer.state.fn == TrainerFn.FITTING:
             self._exchange(pl_module)
             self.exchanged = True
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Let training go on from its own."""
+        """Load the trained weights again."""
         if self.exchanged:
             self._exchange(pl_module)
             self.exchanged = False
@@ -88,7 +92,7 @@ class EMA(Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """The averaged weights are the checkpoint's; the trained ones stand beside them."""
+        """Store the averaged weights as ``state_dict``, the trained ones beside them."""
         if self.updates:
             trained, averaged = dict(checkpoint["state_dict"]), self.average
             if self.exchanged:
@@ -99,23 +103,31 @@ class EMA(Callback):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Go on from the trained weights; the module holds the averaged ones by now."""
+        """Resume from the trained weights; the module holds the averaged ones at this point."""
         if RAW_WEIGHTS in checkpoint:
             self.average = {k: v.clone() for k, v in checkpoint["state_dict"].items()}
             self.updates = max(1, self.updates)
             pl_module.load_state_dict(checkpoint[RAW_WEIGHTS])
 
     def state_dict(self) -> dict[str, Any]:
-        """How often the average has moved."""
+        """Number of updates."""
         return {"updates": self.updates}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on counting."""
+        """Restore the number of updates."""
         self.updates = int(state_dict["updates"])
 
 
 def validated_weights(trainer: pl.Trainer, module: pl.LightningModule) -> Mapping[str, Tensor]:
-    """The weights that validation sees: averaged where `EMA` is at work, else the module's own."""
+    """The weights used in validation.
+
+    Args:
+        trainer: With `EMA` among its callbacks or not.
+        module: The module in training.
+
+    Returns:
+        The averaged state dict with `EMA`, else the module's own.
+    """
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     for callback in callbacks:
         if isinstance(callback, EMA) and callback.updates and not callback.exchanged:

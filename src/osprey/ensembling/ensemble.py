@@ -1,4 +1,4 @@
-"""Make one run of several finished ones. Nothing is trained but how they are combined."""
+"""Build an ensemble of finished runs. Only the combination is fitted."""
 
 from __future__ import annotations
 
@@ -26,13 +26,12 @@ from osprey.tasks.classification.evaluate import Outputs, ask_network, compute_m
 
 @dataclass(frozen=True)
 class Combined:
-    """What a new ensemble says of validation, and plain data for the summary.
+    """Outputs of a new ensemble on validation, and plain data for the summary.
 
     Attributes:
         val: Its log-probabilities; for a stack those of photos it was not fitted on.
-        metadata: ``combine`` and, for each of ``members``, ``run``, ``weight`` (None in a
-            stack) and
-            validation's ``macro_f1`` and ``log_loss``.
+        metadata: ``combine`` and, for each of ``members``, ``run``, ``weight`` (None in a stack)
+            and validation's ``macro_f1`` and ``log_loss``.
     """
 
     val: Outputs
@@ -40,10 +39,19 @@ class Combined:
 
 
 def combine_runs(run: RunFolder, config: TrainConfig, manifest: Manifest) -> Combined:
-    """Build the ensemble of ``model.runs``, learn its weights, write its ``best.ckpt``.
+    """Build the ensemble of ``model.runs``, fit its weights, write its ``best.ckpt``.
+
+    Args:
+        run: The ensemble's run folder.
+        config: Its settings.
+        manifest: Its samples.
+
+    Returns:
+        Its outputs on validation.
 
     Raises:
-        UserError: The members do not go together, or validation is too small to learn from.
+        ConfigError: The members do not fit together.
+        DataError: Validation is too small to fit a stack.
     """
     members = find_members(config)
     kind = config.model.combine
@@ -69,7 +77,7 @@ def combine_runs(run: RunFolder, config: TrainConfig, manifest: Manifest) -> Com
 
 
 def _alone(network: Ensemble, asked: Outputs, number: int, classes: list[str]) -> dict[str, Any]:
-    """One member's weight and its own validation figures."""
+    """One member's weight and its own validation metrics."""
     combine = network.combine
     weight = None if isinstance(combine, Stack) else round(float(combine.weights[number]), 6)
     values = compute_metrics(replace(asked, logits=asked.logits[:, number]), 1.0, classes)
@@ -79,13 +87,20 @@ def _alone(network: Ensemble, asked: Outputs, number: int, classes: list[str]) -
 def join(
     loaded: Sequence[tuple[nn.Module, CheckpointMetadata]], combine: str
 ) -> tuple[Ensemble, CheckpointMetadata]:
-    """An ensemble of trained networks, with equal weights, and what its checkpoint will say.
+    """An ensemble of trained networks, with equal weights.
 
-    Photos are prepared as for the first, at the largest size of all; classes stand in the first's
+    Photos are preprocessed as for the first, at the largest size of all; classes are in the first's
     order.
 
+    Args:
+        loaded: Networks with the metadata of their checkpoints.
+        combine: ``average``, ``weighted`` or ``stacked``.
+
+    Returns:
+        The ensemble and the metadata of its checkpoint.
+
     Raises:
-        ConfigError: The networks were shown different parts of a photo.
+        ConfigError: The networks were trained on different parts of a photo (resize mode or crop).
     """
     prepared = [Preprocess.from_dict(metadata.preprocess) for _, metadata in loaded]
     shared = replace(prepared[0], size=max(p.size for p in prepared))
@@ -135,7 +150,12 @@ def _learn(network: Ensemble, kind: str, asked: Outputs, manifest: Manifest, see
 
 
 def describe(combined: Combined, val: dict[str, Any]) -> None:
-    """Each member's validation figures beside the ensemble's, and whether it was worth it."""
+    """Print each member's validation metrics beside the ensemble's.
+
+    Args:
+        combined: From `combine_runs`.
+        val: The ensemble's metrics on validation.
+    """
     rows = combined.metadata["members"]
     say()
     say("val macro-F1  log loss  weight  member")

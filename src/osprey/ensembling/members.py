@@ -1,4 +1,4 @@
-"""Which runs an ensemble is made of, and whether they go together. No torch here."""
+"""The runs of an ensemble, and checks that they fit together. No torch here."""
 
 from __future__ import annotations
 
@@ -15,9 +15,15 @@ from osprey.tasks.registry import get_task
 def find_members(config: TrainConfig) -> list[RunFolder]:
     """The finished runs that ``model.runs`` names.
 
+    Args:
+        config: The ensemble's settings.
+
+    Returns:
+        Their folders, in order.
+
     Raises:
-        ConfigError: One is not there, not finished, named twice, of another task, or does not go
-            with the first.
+        ConfigError: One is missing, not finished, named twice, of another task, or does not fit the
+            first.
     """
     members: list[RunFolder] = []
     for word in config.model.runs:
@@ -44,7 +50,16 @@ def find_members(config: TrainConfig) -> list[RunFolder]:
 def inherit_members(
     config: TrainConfig, said: Collection[str], members: Sequence[RunFolder]
 ) -> None:
-    """Take over the first member's data, save what was ``said``, in place."""
+    """Copy the first member's data settings, except those set explicitly, in place.
+
+    Args:
+        config: The ensemble's.
+        said: Keys set on the command line or by a recipe.
+        members: The runs.
+
+    Raises:
+        ConfigError: Another data set is named without ``data.root``.
+    """
     inherit_data(config, said, members[0])
     if "name" not in said:  # composed before it was known whose data it is
         config.name = f"{config.data.name}-{config.model.name}"

@@ -34,7 +34,14 @@ class Detections:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a photo lies in a model's input: ``input = photo * scale + offset``, per axis."""
+    """Where a photo lies in a model's input: ``input = photo * scale + offset``, per axis.
+
+    Attributes:
+        scale_x: Input pixels per photo pixel, horizontally.
+        scale_y: Likewise, vertically.
+        left: Offset of the photo's left border in input pixels; negative where it is cropped.
+        top: Offset of the photo's top border, likewise.
+    """
 
     scale_x: float
     scale_y: float
@@ -42,11 +49,25 @@ class Placement:
     top: float
 
     def to_input(self, boxes: Boxes) -> Boxes:
-        """Boxes of the photo as boxes of the model's input."""
+        """Map boxes from the photo to the model's input; nothing is clipped.
+
+        Args:
+            boxes: float32 [N, 4], corners in pixels of the photo.
+
+        Returns:
+            float32 [N, 4], corners in pixels of the input.
+        """
         return self._affine(boxes, (self.scale_x, self.scale_y), (self.left, self.top))
 
     def to_photo(self, boxes: Boxes) -> Boxes:
-        """Boxes of the model's input as boxes of the photo."""
+        """Map boxes from the model's input to the photo; nothing is clipped.
+
+        Args:
+            boxes: float32 [N, 4], corners in pixels of the input.
+
+        Returns:
+            float32 [N, 4], corners in pixels of the photo.
+        """
         scales = 1 / self.scale_x, 1 / self.scale_y
         return self._affine(boxes, scales, (-self.left * scales[0], -self.top * scales[1]))
 
@@ -58,20 +79,44 @@ class Placement:
 
 
 def clip(boxes: Boxes, width: float, height: float) -> Boxes:
-    """Boxes cut off at a photo's borders; what lay outside becomes flat."""
+    """Clip boxes at a photo's borders; a box wholly outside gets zero area.
+
+    Args:
+        boxes: float32 [N, 4], corners in pixels.
+        width: Of the photo in pixels.
+        height: Of the photo in pixels.
+
+    Returns:
+        float32 [N, 4], a new array.
+    """
     limits = np.array([width, height, width, height], dtype=np.float32)
     return np.clip(boxes, 0, limits).astype(np.float32)
 
 
 def areas(boxes: Boxes) -> NDArray[np.float32]:
-    """Square pixels of each box, [N]; 0 where it is flat or inverted."""
+    """Area of each box.
+
+    Args:
+        boxes: float32 [N, 4], corners in pixels.
+
+    Returns:
+        float32 [N], square pixels; 0 where a side is 0 or negative.
+    """
     sides = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None)
     result: NDArray[np.float32] = sides[:, 0] * sides[:, 1]
     return result
 
 
 def iou(a: Boxes, b: Boxes) -> NDArray[np.float32]:
-    """Intersection over union of each of ``a`` [N, 4] with each of ``b`` [M, 4], as [N, M]."""
+    """Intersection over union of every pair of boxes.
+
+    Args:
+        a: float32 [N, 4], corners in pixels.
+        b: float32 [M, 4], likewise.
+
+    Returns:
+        float32 [N, M], 0 to 1; 0 where both boxes are empty.
+    """
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     sides = np.clip(high - low, 0, None)
@@ -82,12 +127,16 @@ def iou(a: Boxes, b: Boxes) -> NDArray[np.float32]:
 
 
 def match(found: Boxes, truth: Boxes, overlap: float = 0.5) -> NDArray[np.int64]:
-    """Which true box each found box is, [N]; -1 where it is none. A true box is found once.
+    """Match detections to true boxes greedily, each true box at most once.
 
     Args:
-        found: Boxes of one class on one photo, highest score first: each takes the best left.
-        truth: The true boxes of that class.
-        overlap: Least intersection over union.
+        found: float32 [N, 4], of one class on one photo, highest score first: each takes the true
+            box of highest IoU that is left.
+        truth: float32 [M, 4], the true boxes of that class.
+        overlap: Least intersection over union, 0 to 1.
+
+    Returns:
+        int64 [N]: index of the true box of each detection, -1 where there is none.
     """
     result = np.full(len(found), -1, dtype=np.int64)
     if not len(found) or not len(truth):

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 
 def cut(photo: NDArray[np.uint8], box: NDArray[np.float32], margin: float) -> NDArray[np.uint8]:
-    """The pixels of a box and of some room around it, a view on the photo.
+    """The pixels of a box and a margin around it, as a view of the photo.
 
     Args:
         photo: uint8 [H, W, 3].
-        box: Corners ``x, y, x2, y2`` in its pixels.
-        margin: Added on every side, as a share of the box's width or height; 0 or more.
+        box: float32 [4], corners ``x, y, x2, y2`` in its pixels.
+        margin: Added on every side, as a fraction of the box's width or height; 0 or more.
 
     Returns:
-        uint8 [h, w, 3], at least one pixel, cut off at the photo's borders.
+        uint8 [h, w, 3], at least one pixel, clipped at the photo's borders.
     """
     height, width = photo.shape[:2]
     x, y, right, bottom = (float(value) for value in box)

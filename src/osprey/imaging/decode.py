@@ -56,20 +56,21 @@ warnings.filterwarnings("ignore", module=r"PIL(\.|$)")
 def decode(data: bytes, *, min_side: int = 0, name: str = "image") -> NDArray[np.uint8]:
     """Decode a JPEG, PNG, WebP, BMP, TIFF, GIF (first frame), MPO or PNM picture.
 
-    EXIF orientation is applied, transparency laid over white, 16-bit samples keep their high byte.
-    CMYK is converted as Pillow does, Adobe's inverted kind included.
+    EXIF orientation is applied, transparency composited on white, 16-bit samples keep their high
+    byte. CMYK is converted as Pillow does, Adobe's inverted CMYK included.
 
     Args:
-        data: the whole file.
-        min_side: a JPEG may be decoded at a reduced scale as long as its short side stays at
-            least this many pixels; 0 decodes at full size. Other formats ignore it.
-        name: what to call the picture in an error.
+        data: The whole file.
+        min_side: A JPEG may be decoded at a reduced scale as long as its short side stays at least
+            this many pixels; 0 decodes at full size. Other formats ignore it.
+        name: Name of the picture in errors.
 
     Returns:
         Contiguous, writable uint8 [H, W, 3], RGB.
 
     Raises:
-        UnreadableImage: one line; the data is empty, truncated, damaged, too large or no picture.
+        UnreadableImage: The data is empty, truncated, damaged, no picture, or of more than
+            `MAX_PIXELS` pixels.
     """
     label = one_line(name)
     if not data:
@@ -84,10 +85,18 @@ def decode(data: bytes, *, min_side: int = 0, name: str = "image") -> NDArray[np
 
 
 def read_image(path: Path, *, min_side: int = 0) -> NDArray[np.uint8]:
-    """Read and decode one file; see `decode`.
+    """Read and decode one file.
+
+    Args:
+        path: The file, at most 1 GiB.
+        min_side: See `decode`.
+
+    Returns:
+        Contiguous, writable uint8 [H, W, 3], RGB.
 
     Raises:
-        UnreadableImage: also when the file is missing, forbidden or not a regular file.
+        UnreadableImage: As `decode`; also when the file is missing, too large, not permitted or not
+            a regular file.
     """
     label = one_line(str(path))
     try:
@@ -121,7 +130,7 @@ def _check_size(width: int, height: int, label: str) -> None:
 
 
 def _decode_jpeg(data: bytes, min_side: int, label: str) -> NDArray[np.uint8] | None:
-    """Decode an intact RGB or grey JPEG; None leaves the verdict to Pillow."""
+    """Decode an intact RGB or grey JPEG; None where Pillow has to try."""
     # Inside the compressed pixels an FF is always escaped, so this counts scans (and thumbnails').
     if data.count(b"\xff\xda") > _MAX_JPEG_SCANS:
         raise UnreadableImage(f"{label}: JPEG with over {_MAX_JPEG_SCANS} scans; save it again")

@@ -22,12 +22,27 @@ _BRANDS = {b"heic": "HEIC photo", b"heix": "HEIC photo", b"mif1": "HEIF photo"} 
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` safe to print on one line: file names may hold newlines or broken UTF-8."""
+    """Make a text safe to print on one line; file names may hold newlines or invalid UTF-8.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The text with ``?`` in place of unprintable characters.
+    """
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def reason(data: bytes, error: Exception) -> str:
-    """Put a decoder's complaint about ``data`` in plain words, on one line."""
+    """Say in plain words, on one line, why a file could not be decoded.
+
+    Args:
+        data: The whole file.
+        error: What the decoder raised.
+
+    Returns:
+        The end of a sentence, such as ``is not a picture but a PDF``.
+    """
     kind = _kind(data)
     if kind is None:
         head = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()

@@ -14,7 +14,7 @@ from osprey.imaging.boxes import Boxes
 
 Colour = tuple[int, int, int]
 
-# Apart in hue and in lightness, for eyes that do not tell all hues apart (Okabe and Ito 2008).
+# Distinct in hue and in lightness, safe for colour-blind readers (Okabe and Ito 2008).
 COLOURS: tuple[Colour, ...] = (
     *((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66)),
     *((0, 114, 178), (213, 94, 0), (204, 121, 167), (255, 255, 255)),
@@ -24,22 +24,23 @@ COLOURS: tuple[Colour, ...] = (
 def draw_boxes(
     photo: NDArray[np.uint8], boxes: Boxes, texts: Sequence[str], ids: Sequence[int]
 ) -> NDArray[np.uint8]:
-    """A copy of a photo with boxes and a name above each.
+    """Draw boxes and a label above each on a copy of a photo.
 
     Args:
         photo: uint8 [H, W, 3], RGB.
-        boxes: float32 [N, 4], corners in its pixels.
-        texts: What to write at each.
-        ids: A number each that chooses the colour, such as the class id.
+        boxes: float32 [N, 4], corners in its pixels, highest score first; the first is drawn on
+            top.
+        texts: N labels.
+        ids: N numbers that choose the colour, such as the class id.
 
     Returns:
-        uint8 [H, W, 3]; lines and letters grow with the photo.
+        uint8 [H, W, 3]; lines and letters scale with the photo.
     """
     picture = np.ascontiguousarray(photo).copy()
     side = min(photo.shape[:2])
     line, letters = max(1, round(side / 250)), max(10, round(side / 28))
     corners = np.round(boxes).astype(int).tolist()
-    # The first, which are the surest of what was found, come last and lie on top.
+    # The first have the highest scores; they are drawn last, on top.
     each = list(zip(corners, texts, ids, strict=True))[::-1]
     for (x, y, right, bottom), _, number in each:
         low, high = (x, y), (max(x, right - 1), max(y, bottom - 1))

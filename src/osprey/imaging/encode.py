@@ -12,10 +12,10 @@ from osprey.system.files import write_bytes
 
 
 def write_jpeg(path: Path, pixels: NDArray[np.uint8], quality: int = 95) -> None:
-    """Write a JPEG, whole or not at all; the folder is made if need be.
+    """Write a JPEG atomically; its folder is created if needed.
 
     Args:
-        path: Where to; a file there is replaced.
+        path: Destination; an existing file is replaced.
         pixels: uint8 [H, W, 3], RGB.
         quality: 1 to 100.
     """

@@ -14,7 +14,14 @@ _STANDALONE = frozenset([0x01, *range(0xD0, 0xD8)])
 
 
 def jpeg_orientation(data: bytes) -> int:
-    """Return the EXIF orientation of a JPEG, 1 to 8; 1 when absent, damaged or out of range."""
+    """Read the EXIF orientation of a JPEG.
+
+    Args:
+        data: The whole file.
+
+    Returns:
+        1 to 8, as EXIF defines them; 1 when absent, damaged or out of range.
+    """
     try:
         return exif_orientation(_exif_block(data))
     except (struct.error, IndexError):
@@ -22,7 +29,14 @@ def jpeg_orientation(data: bytes) -> int:
 
 
 def exif_orientation(block: bytes) -> int:
-    """Return the orientation in an EXIF block, which is a TIFF; 1 when absent or damaged."""
+    """Read the orientation tag of an EXIF block.
+
+    Args:
+        block: The block's TIFF structure, without the leading ``Exif``; may be empty.
+
+    Returns:
+        1 to 8; 1 when absent, damaged or out of range.
+    """
     try:
         return _orientation_in_tiff(block) if block else 1
     except (struct.error, IndexError):
@@ -70,11 +84,11 @@ def _orientation_in_tiff(block: bytes) -> int:
 
 
 def upright(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Turn stored pixels the way the photographer saw them.
+    """Apply an EXIF orientation to stored pixels.
 
     Args:
         image: uint8 [H, W, 3].
-        orientation: EXIF value; anything but 2 to 8 leaves the image as it is.
+        orientation: EXIF value; anything but 2 to 8 leaves the image unchanged.
 
     Returns:
         Contiguous uint8, [H, W, 3] for values up to 4 and [W, H, 3] from 5 on.

@@ -23,16 +23,16 @@ class Preprocess:
     """How one photo becomes a square model input, in training, validation and production alike.
 
     Attributes:
-        size: side of the input in pixels, 8 to 4096.
-        resize: ``squash`` scales both sides to ``size``; ``crop`` scales the short side to
-            ``size / crop_pct`` and keeps the centre; ``letterbox`` keeps everything and the aspect,
+        size: Side of the input in pixels, 8 to 4096.
+        resize: ``squash`` scales both sides to ``size``; ``crop`` scales the short side to ``size /
+            crop_pct`` and keeps the centre; ``letterbox`` keeps everything and the aspect ratio,
             and pads with grey.
-        mean: per RGB channel, of pixels scaled to 0..1.
-        std: per RGB channel, of pixels scaled to 0..1, 0.001 to 10.
-        crop_pct: share of the short side that ``crop`` keeps, above 0.1 and at most 1.
+        mean: Per RGB channel, of pixels scaled to 0..1.
+        std: Per RGB channel, of pixels scaled to 0..1, 0.001 to 10.
+        crop_pct: Fraction of the short side that ``crop`` keeps, 0.1 to 1.
 
     Raises:
-        UserError: on construction, when a value is of the wrong type or out of range.
+        UserError: On construction, when a value is of the wrong type or out of range.
     """
 
     size: int
@@ -55,7 +55,7 @@ class Preprocess:
 
     @property
     def decode_side(self) -> int:
-        """The ``min_side`` for `decode`: the least short side that loses no detail in use."""
+        """The ``min_side`` for `decode`: the smallest short side that loses no detail in use."""
         return self._crop_side if self.resize == "crop" else self.size
 
     @property
@@ -63,7 +63,7 @@ class Preprocess:
         return max(self.size, round(self.size / self.crop_pct))
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Bring one photo to size.
+        """Resize one photo to the model's input.
 
         Args:
             image: uint8 [H, W, 3], RGB, any H and W from 1 on.
@@ -82,8 +82,8 @@ class Preprocess:
     def place(self, height: int, width: int) -> Placement:
         """Where a photo of ``height`` x ``width`` pixels lies in the input.
 
-        With ``crop`` it reaches beyond the input. Of a photo that was decoded at a reduced scale
-        the pixels may lie up to one pixel of that smaller photo beside this.
+        With ``crop`` it extends beyond the input. For a photo decoded at a reduced scale this is
+        accurate to one pixel of the smaller photo.
         """
         if self.resize == "crop":
             top, left, keep_height, keep_width = self._kept(height, width)
@@ -116,10 +116,10 @@ class Preprocess:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Preprocess:
-        """Rebuild from `to_dict`'s output, which may come from a stranger.
+        """Rebuild from `to_dict`'s output, which may come from an untrusted file.
 
         Raises:
-            UserError: unless exactly the known keys are there, each of the right type and range.
+            UserError: Unless exactly the known keys are there, each of the right type and range.
         """
         if not isinstance(data, Mapping):
             raise UserError(f"preprocess: expected a mapping, not {type(data).__name__}")

@@ -14,8 +14,8 @@ def resized(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uin
 
     Args:
         image: uint8 [H, W, 3], any sides from 1 on.
-        width: of the result, 1 or more.
-        height: of the result, 1 or more.
+        width: Of the result in pixels, 1 or more.
+        height: Of the result in pixels, 1 or more.
 
     Returns:
         Contiguous uint8 [height, width, 3]; the input itself when it has that size already.

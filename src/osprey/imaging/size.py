@@ -1,4 +1,4 @@
-"""How large a photo is, without decoding its pixels."""
+"""The size of a photo, without decoding its pixels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ _taken = [0]
 
 @contextmanager
 def turn(width: int, height: int) -> Iterator[None]:
-    """Within it a photo of that size may be decoded whole; waits while others need the memory."""
+    """Hold memory for decoding a photo of this size; waits while other threads' photos need it.
+
+    Args:
+        width: Of the photo in pixels.
+        height: Of the photo in pixels.
+    """
     pixels = min(width * height, _AT_ONCE)
     with _room:
         _room.wait_for(lambda: _taken[0] + pixels <= _AT_ONCE)
@@ -36,10 +41,16 @@ def turn(width: int, height: int) -> Iterator[None]:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Width and height of a photo as shown, its EXIF orientation applied, from its header alone.
+    """Size of a photo with its EXIF orientation applied, from its header alone.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Width and height in pixels.
 
     Raises:
-        UnreadableImage: The file is missing, or no picture, as `read_image` finds it.
+        UnreadableImage: The file is missing, damaged or no picture; see `read_image`.
     """
     size = _size_in_header(path) if os.path.isfile(path) else None
     if size is None or size[0] * size[1] > MAX_PIXELS:

@@ -23,11 +23,11 @@ _USUAL_RATE = Fraction(25)
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame.
+    """One video frame.
 
     Attributes:
-        number: Counted from 0 in the order shown.
-        time: Seconds after the first frame.
+        number: Counted from 0 in display order.
+        time: Seconds since the first frame.
         pixels: uint8 [H, W, 3], RGB, upright.
     """
 
@@ -37,29 +37,33 @@ class Frame:
 
 
 def library() -> Any:
-    """PyAV, or one line about the extra that brings it."""
+    """Import PyAV, its logging silenced.
+
+    Raises:
+        UserError: PyAV is not installed.
+    """
     try:
         import av
     except ImportError:
         raise UserError("video needs PyAV: pip install 'osprey-vision[video]'") from None
-    av.logging.set_level(av.logging.PANIC)  # damage is counted, not told line by line
+    av.logging.set_level(av.logging.PANIC)  # damage is counted, not logged line by line
     return av
 
 
 class Video:
-    """A video file, or a camera, to read once from its beginning.
-
-    Args:
-        name: What to call it in errors.
-        container: PyAV's.
+    """A video file or a camera, to be read once from its beginning.
 
     Attributes:
-        said: Frames that the header tells of; 0 where it does not.
-        rate: Frames a second.
-        damaged: Packets that could not be decoded, so far.
+        said: Number of frames according to the header; 0 where it does not say.
+        rate: Frames per second.
+        damaged: Number of packets so far that could not be decoded.
+
+    Args:
+        name: Its name in errors.
+        container: The PyAV container.
 
     Raises:
-        UnreadableImage: There is no picture in it.
+        UnreadableImage: It has no video stream.
     """
 
     def __init__(self, name: str, container: Any) -> None:
@@ -73,7 +77,7 @@ class Video:
         self.damaged = 0
 
     def __iter__(self) -> Iterator[Frame]:
-        """Every frame that can be decoded."""
+        """Yield every frame that can be decoded."""
         av = library()
         number, first = 0, None
         packets = self.container.demux(self.stream)
@@ -98,7 +102,7 @@ class Video:
                 number += 1
 
     def close(self) -> None:
-        """Let go of the file or the camera."""
+        """Close the file or the camera."""
         self.container.close()
 
 
@@ -107,6 +111,7 @@ def open_video(path: Path) -> Video:
 
     Raises:
         UnreadableImage: It is missing, damaged at its start, or no video.
+        UserError: PyAV is not installed.
     """
     av, label = library(), one_line(str(path))
     if not path.is_file():
@@ -122,6 +127,7 @@ def open_camera(number: int) -> Video:
 
     Raises:
         UnreadableImage: There is no such camera.
+        UserError: PyAV is not installed.
     """
     av = library()
     form, pattern = _CAMERAS.get(sys.platform, ("dshow", "video={}"))
@@ -137,11 +143,11 @@ def _reason(error: Exception) -> str:
 
 
 class VideoWriter:
-    """An MP4 file, H.264 where FFmpeg can write that, whole or not there.
+    """Write an MP4 file atomically, H.264 where FFmpeg can write that, else MPEG-4.
 
     Args:
-        path: Where to; its folder is made.
-        rate: Frames a second.
+        path: Destination; its folder is created.
+        rate: Frames per second.
     """
 
     def __init__(self, path: Path, rate: Fraction) -> None:
@@ -156,9 +162,15 @@ class VideoWriter:
         self.size: tuple[int, int] | None = None
 
     def write(self, pixels: NDArray[np.uint8], number: int) -> None:
-        """Append a frame, uint8 [H, W, 3], shown from ``number / rate`` seconds on."""
+        """Append a frame.
+
+        Args:
+            pixels: uint8 [H, W, 3], RGB; cropped or padded to the first frame's size, its sides
+                made even.
+            number: The frame is shown from ``number / rate`` seconds on.
+        """
         av = library()
-        if self.size is None:  # colours are kept for two by two pixels, so sides are even
+        if self.size is None:  # 4:2:0 chroma subsampling needs even sides
             self.size = max(2, pixels.shape[1] // 2 * 2), max(2, pixels.shape[0] // 2 * 2)
             self.stream.width, self.stream.height = self.size
         width, height = self.size
@@ -171,7 +183,11 @@ class VideoWriter:
         self.container.mux(self.stream.encode(frame))
 
     def close(self, keep: bool) -> None:
-        """Finish the file, or leave none."""
+        """Finish the file, or discard it.
+
+        Args:
+            keep: Whether to keep it; a file without frames is always discarded.
+        """
         if keep and self.size is not None:
             self.container.mux(self.stream.encode(None))
             self.container.close()

@@ -18,23 +18,23 @@ from osprey.models.rewrites import NETWORK_REWRITES, rewrite
 from osprey.system.files import atomic_path
 from osprey.system.trust import refuse_untrusted, targets_in
 
-METADATA_KEY = "osprey"  # where our plain metadata stand beside Lightning's own entries
+METADATA_KEY = "osprey"  # key of Osprey's metadata beside Lightning's own entries
 FORMAT = 1
-_MOST_OUTPUTS = 1_000_000  # a stranger's file may ask for more than memory holds
+_MOST_OUTPUTS = 1_000_000  # an untrusted file may ask for more than memory holds
 
 
 @dataclass(frozen=True)
 class CheckpointMetadata:
-    """What a checkpoint says of itself besides its tensors.
+    """The metadata of a checkpoint.
 
     Attributes:
         task: Name of the task it was trained for.
         model: How to build the network.
         classes: Class names in the order of the outputs.
-        preprocess: Plain form of the preprocessing it was trained with.
+        preprocess: `Preprocess` as a dictionary.
         temperature: Divides the logits before softmax; 1 until fitted.
-        thresholds: Of a detector, each class's score from which a box counts; None until chosen.
-        outputs: How many numbers the network answers, where that is not one a class.
+        thresholds: A detector's score threshold per class, 0 to 1; None until chosen.
+        outputs: Number of outputs, if not one per class.
     """
 
     task: str
@@ -47,7 +47,7 @@ class CheckpointMetadata:
 
     @property
     def num_outputs(self) -> int:
-        """How many numbers the network answers for a photo."""
+        """Number of outputs of the network per photo."""
         return len(self.classes) if self.outputs is None else self.outputs
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class CheckpointMetadata:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Open a checkpoint's file; code inside it is refused, not run.
+    """Read a checkpoint by ``torch.load(weights_only=True)``; code inside it is refused, not run.
 
     Raises:
         CheckpointError: Missing, damaged, hostile, or not one of Osprey's.
@@ -92,10 +92,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def metadata_of(content: Mapping[str, Any], path: Path) -> CheckpointMetadata:
-    """The checkpoint's metadata, every one of them checked for its type.
+    """The checkpoint's metadata, with the type of every field checked.
 
     Raises:
-        CheckpointError: A fact is missing or not of its type: somebody else wrote this file.
+        CheckpointError: A field is missing or of the wrong type, so Osprey did not write this file.
     """
     raw = content[METADATA_KEY]
     try:
@@ -143,14 +143,14 @@ def load_model(
 ) -> tuple[nn.Module, CheckpointMetadata]:
     """Rebuild the trained network of a checkpoint, in evaluation mode on the CPU.
 
-    The averaged weights are taken where the run kept some.
-
     Args:
-        path: The checkpoint.
-        rewrites: What is done to a network of Osprey's own (`osprey.models.rewrites`).
+        path: The checkpoint; its EMA weights are used if it has any.
+        rewrites: Rewrites applied to a network of Osprey's own (`osprey.models.rewrites`).
 
     Raises:
-        CheckpointError: The file is refused, or its tensors do not fit the network it names.
+        CheckpointError: The file is refused, holds NaN or infinity, or does not fit the network it
+            names.
+        ConfigError: The user's own network cannot be imported or built.
     """
     content = read_checkpoint(path)
     metadata = metadata_of(content, path)
@@ -161,7 +161,7 @@ def load_model(
     if is_foreign(metadata.model):
         return _load_foreign(metadata, own, path), metadata
     try:
-        with torch.device("meta"):  # a stranger's file may name a network larger than memory
+        with torch.device("meta"):  # an untrusted file may name a network larger than memory
             shapes = _shapes(build(metadata.model, metadata.num_outputs).state_dict())
         fits = shapes == _shapes(own)
         model = build(metadata.model, metadata.num_outputs) if fits else None
@@ -177,10 +177,14 @@ def load_model(
 
 
 def refuse_not_numbers(state: Mapping[str, Tensor], path: Path) -> None:
-    """Refuse weights that have left the numbers, whose answers would be none.
+    """Check that all weights are finite.
+
+    Args:
+        state: State dict.
+        path: The checkpoint, for the message.
 
     Raises:
-        CheckpointError: One holds nan or infinity.
+        CheckpointError: One holds NaN or infinity.
     """
     for key, value in state.items():
         if not isinstance(value, Tensor) or not value.is_floating_point():
@@ -210,7 +214,7 @@ def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...] | None]:
 
 
 def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
-    """Write a checkpoint whole or not at all: to a temporary name, then renamed."""
+    """Write a checkpoint atomically: to a temporary name, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as partial:
         torch.save(dict(content), partial)

@@ -18,14 +18,14 @@ _SURE = 1e-6  # stacking sees no probability below this: a log has no floor of i
 
 
 class Member(nn.Module):
-    """A trained network, asked and answering in the ensemble's terms.
+    """A trained network with the ensemble's input and class order.
 
-    Everything that tells it from the others, besides its weights, is a tensor of its own: how the
-    ensemble's input becomes its own, its temperature, and where its classes stand.
+    All that differs between members besides their weights is stored as buffers: how the ensemble's
+    input is renormalised, the temperature, and the order of the classes.
 
     Args:
         network: Gives logits [B, C].
-        size: Side in pixels of the photos it was made for.
+        size: Side in pixels of its input.
         num_classes: C.
     """
 
@@ -50,13 +50,13 @@ class Member(nn.Module):
         temperature: float,
         order: Sequence[int],
     ) -> None:
-        """Say what the ensemble's input and classes are in this network's terms.
+        """Set how the ensemble's input and classes map to this network's.
 
         Args:
-            own: Mean and std this network's photos are normalised by.
-            shared: Mean and std the ensemble's photos are normalised by.
-            temperature: This network's own.
-            order: For each class of the ensemble its number in this network.
+            own: Mean and std that this network's input is normalised by.
+            shared: Mean and std that the ensemble's input is normalised by.
+            temperature: Divides this network's logits.
+            order: For each class of the ensemble its index in this network.
         """
         (mean, std), (their_mean, their_std) = (torch.tensor(pair) for pair in (own, shared))
         self.scale.copy_((their_std / std).view(1, 3, 1, 1))
@@ -65,13 +65,20 @@ class Member(nn.Module):
         self.order.copy_(torch.tensor(order))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Log-probabilities float32 [B, C] of the ensemble's images [B, 3, S, S]."""
+        """Log-probabilities in the ensemble's class order.
+
+        Args:
+            images: float [B, 3, S, S], normalised for the ensemble; resized to this member's size.
+
+        Returns:
+            float32 [B, C].
+        """
         if images.shape[-1] != self.size:
             images = nn.functional.interpolate(
                 images, size=(self.size, self.size), mode="bilinear", antialias=True
             )
         logits: Tensor = self.network(images * self.scale + self.shift).float()
-        order = self.order % logits.shape[1]  # whatever a stranger's file holds, a class
+        order = self.order % logits.shape[1]  # a valid class even if the file is malformed
         return (logits / self.temperature).log_softmax(dim=1)[:, order]
 
 
@@ -89,7 +96,6 @@ class Mixture(nn.Module):
     weights: Tensor
 
     def __init__(self, members: int) -> None:
-        """Args: how many members; their weights start equal."""
         super().__init__()
         self.register_buffer("weights", torch.full((members,), 1 / members))
 
@@ -99,10 +105,14 @@ class Mixture(nn.Module):
 
 
 class Stack(nn.Module):
-    """Multinomial logistic regression on the members' log-probabilities (Wolpert 1992)."""
+    """Multinomial logistic regression on the members' log-probabilities (stacking, Wolpert 1992).
+
+    Args:
+        members: Number of members.
+        num_classes: Number of classes.
+    """
 
     def __init__(self, members: int, num_classes: int) -> None:
-        """Args: how many members, how many classes."""
         super().__init__()
         self.linear = nn.Linear(members * num_classes, num_classes)
 
@@ -113,7 +123,7 @@ class Stack(nn.Module):
 
 
 def stack_inputs(log_probabilities: Tensor) -> Tensor:
-    """What stacking sees, [B, members * C], of members' log-probabilities [B, members, C]."""
+    """Inputs [B, members * C] of stacking from log-probabilities [B, members, C], floored."""
     return log_probabilities.clamp_min(math.log(_SURE)).flatten(1)
 
 
@@ -121,7 +131,7 @@ class Ensemble(nn.Module):
     """Trained networks and how their answers are combined.
 
     Args:
-        networks: Each network with the side in pixels of its photos.
+        networks: Each network with the side in pixels of its input.
         combine: ``average``, ``weighted`` or ``stacked``.
         num_classes: C, the same for all.
     """
@@ -136,16 +146,29 @@ class Ensemble(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Log-probabilities float32 [B, C], usable as logits, of images [B, 3, S, S]."""
+        """Log-probabilities, usable as logits.
+
+        Args:
+            images: float [B, 3, S, S], normalised.
+
+        Returns:
+            float32 [B, C].
+        """
         answer: Tensor = self.combine(self.members(images))
         return answer
 
 
 def member_specs(spec: ModelSpec) -> list[tuple[ModelSpec, int]]:
-    """What an ensemble's members are built from, each with the side in pixels of its photos.
+    """Descriptions of an ensemble's members, each with the side in pixels of its input.
+
+    Args:
+        spec: Description of the ensemble, which may come from an untrusted checkpoint.
+
+    Returns:
+        One pair per member.
 
     Raises:
-        ConfigError: The description, which may be a stranger's, is not one Osprey writes.
+        ConfigError: The description is not one that Osprey writes.
     """
     wrong = ConfigError("an ensemble's description must name its members as Osprey writes them")
     members = spec.options.get("members")

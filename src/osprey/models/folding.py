@@ -1,6 +1,6 @@
-"""BatchNorm with held statistics costs no pass of its own: it is folded into the convolution.
+"""Fold BatchNorm in evaluation mode into the convolution before it, which saves its pass.
 
-While its statistics rest, BatchNorm is a scale and a shift of each channel, and a convolution's
+With fixed statistics, BatchNorm is a scale and a shift of each channel, and a convolution's
 output is linear in its weights: scaling those few weights instead of all pixels gives the same
 numbers and the same gradients. A third of MobileNetV2's time on a CPU went into those passes.
 """
@@ -25,15 +25,15 @@ _TOLERANCE = 1e-3  # of the largest output: far above rounding, far below a pair
 def fold_batchnorm(model: nn.Module) -> int:
     """Fold each BatchNorm that follows a convolution, whenever it is in evaluation mode.
 
-    Parameters, their names and the state dict stay as they are; in training mode (statistics
-    moving) nothing changes. Pairs are found by watching one photo pass through; should the folded
-    network then answer otherwise than before, or not take a photo of 96 px, it is left unfolded.
+    Parameters, their names and the state dict are unchanged; in training mode (statistics updated)
+    nothing changes. Pairs are found with hooks while one photo of 96 px is run; if the folded
+    network then gives other outputs, or cannot take that photo, folding is undone.
 
     Args:
         model: Any network on the CPU, changed in place.
 
     Returns:
-        How many pairs were folded.
+        How many pairs were folded; 0 also where folding was undone.
     """
     if not any(_is_plain_norm(module) for module in model.modules()):
         return 0
@@ -60,7 +60,11 @@ def fold_batchnorm(model: nn.Module) -> int:
 
 
 def unfold_batchnorm(model: nn.Module) -> None:
-    """Take the folding away again."""
+    """Undo `fold_batchnorm`.
+
+    Args:
+        model: Changed in place; networks that were not folded are left alone.
+    """
     for module in model.modules():
         if "folded_with" in module.__dict__:
             del module.__dict__["folded_with"], module.__dict__["forward"]

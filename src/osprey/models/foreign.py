@@ -1,4 +1,4 @@
-"""Networks of the user's own: any torch.nn.Module that a dotted name leads to."""
+"""Networks of the user's own: any torch.nn.Module by its dotted import path."""
 
 from __future__ import annotations
 
@@ -14,20 +14,28 @@ from osprey.system.instantiate import instantiate
 from osprey.system.plugins import one_line
 from osprey.system.trust import refuse_untrusted, targets_in
 
-_SIZE = 224  # pixels a side, where data.size says nothing
+_SIZE = 224  # pixels a side, unless data.size is set
 
 
 def is_foreign(spec: ModelSpec) -> bool:
-    """Whether a network is made by a dotted name, and not by one of Osprey's factories."""
+    """Whether a network is built from a dotted import path, not by one of Osprey's factories."""
     return "." in spec.factory
 
 
 def build_foreign(spec: ModelSpec, num_classes: int) -> nn.Module:
-    """Make the network; ``num_classes`` is given where its signature takes it.
+    """Build the user's own network; ``num_classes`` is passed if its signature accepts it.
+
+    Args:
+        spec: Its ``factory`` is a dotted import path, its ``options`` keyword arguments.
+        num_classes: Number of outputs.
+
+    Returns:
+        The network, untrained.
 
     Raises:
-        CheckpointError: It is not Osprey's, and nothing on this command line trusts it.
-        ConfigError: It cannot be imported or made, or is no torch.nn.Module.
+        CheckpointError: The import path is neither Osprey's nor trusted by the command line or an
+            installed plugin.
+        ConfigError: It cannot be imported or built, or is not a torch.nn.Module.
     """
     refuse_untrusted("the model", [spec.factory, *targets_in(dict(spec.options))])
     node: dict[str, Any] = {"_target_": spec.factory, **spec.options}
@@ -36,12 +44,12 @@ def build_foreign(spec: ModelSpec, num_classes: int) -> nn.Module:
 
 
 def is_foreign_detector(model: nn.Module) -> bool:
-    """Whether a network has what task=detection trains: a method ``losses(images, targets)``."""
+    """Whether a network can be trained by task=detection: it has ``losses(images, targets)``."""
     return inspect.ismethod(getattr(model, "losses", None))
 
 
 def _check_boxes(spec: ModelSpec, answer: Any) -> None:
-    """Refuse a detector whose answer is not one dictionary a photo."""
+    """Check that a detector's output is one dictionary per photo."""
     keys = ("boxes", "scores", "labels")
     one = isinstance(answer, list) and len(answer) == 1 and isinstance(answer[0], dict)
     if not one or not all(isinstance(answer[0].get(key), Tensor) for key in keys):
@@ -52,15 +60,29 @@ def _check_boxes(spec: ModelSpec, answer: Any) -> None:
 
 
 def foreign_input(spec: ModelSpec) -> InputSettings:
-    """224 px and ImageNet's mean and std: what most networks are made for."""
+    """The input most networks are made for.
+
+    Args:
+        spec: Not used: the user's own networks do not say.
+
+    Returns:
+        224 px, ImageNet's mean and std, a crop of 0.875.
+    """
     return InputSettings(_SIZE, *IMAGENET, 0.875)
 
 
 def check_foreign(spec: ModelSpec, num_classes: int, size: int) -> None:
-    """Ask the network about one grey photo; random numbers drawn later are as without it.
+    """Run the network on one grey photo (all zeros, normalised); the random state is unchanged.
+
+    Args:
+        spec: Description of the network.
+        num_classes: Number of outputs it must have.
+        size: Side of the photo in pixels.
 
     Raises:
-        ConfigError: It fails, or its answer is not one number a class, or of a detector not boxes.
+        CheckpointError: The import path is not trusted.
+        ConfigError: It fails, or its output is not a tensor [1, num_classes], or for a detector not
+            a list with ``boxes``, ``scores`` and ``labels``.
     """
     with torch.random.fork_rng(devices=[]):
         model = build_foreign(spec, num_classes).eval()

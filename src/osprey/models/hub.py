@@ -1,4 +1,4 @@
-"""The hub that pretrained weights come from: asked once, and not at all for what is kept."""
+"""The Hugging Face hub: one request before a download, none for files in the cache."""
 
 from __future__ import annotations
 
@@ -6,22 +6,30 @@ from collections.abc import Sequence
 
 
 def is_kept(repository: str, files: Sequence[str]) -> bool:
-    """Whether one of ``files`` of a repository has been downloaded before."""
+    """Whether one of a repository's files is in the local cache.
+
+    Args:
+        repository: Hugging Face repository, ``owner/name``.
+        files: Names of files in it.
+
+    Returns:
+        True if at least one is cached.
+    """
     from huggingface_hub import try_to_load_from_cache
 
     return any(isinstance(try_to_load_from_cache(repository, file), str) for file in files)
 
 
 def check_hub() -> None:
-    """Ask once whether the hub answers: its own client tries for a minute before it gives up.
+    """Check once that the hub answers; its own client retries for a minute before it gives up.
 
     Raises:
-        ConnectionError: It does not.
+        ConnectionError: It does not answer within 10 seconds.
     """
     from huggingface_hub import constants, get_session
 
     if constants.HF_HUB_OFFLINE:
-        return  # its client says so at once
+        return  # its client fails at once
     try:
         get_session().head(constants.ENDPOINT, timeout=10)
     except Exception as error:

@@ -15,7 +15,7 @@ from osprey.models.traits import traits_of
 
 @dataclass(frozen=True)
 class Cost:
-    """Parameters, multiply-accumulates of one image, and the side in pixels they hold for."""
+    """Parameters, multiply-accumulates of one image, and the side in pixels they apply to."""
 
     parameters: int
     macs: int
@@ -23,7 +23,14 @@ class Cost:
 
 
 def list_models(pattern: str) -> list[str]:
-    """Names matching a shell pattern; without a pattern, those with a config file of their own."""
+    """Names of the models that match a shell pattern.
+
+    Args:
+        pattern: Such as ``resnet*``; empty for the models with a config file of their own.
+
+    Returns:
+        Names, those of Osprey and torchvision before timm's.
+    """
     import timm
 
     names = ["simple_cnn", *WHOLE, *timm.list_models()]
@@ -39,9 +46,18 @@ def list_models(pattern: str) -> list[str]:
 
 
 def measure(name: str) -> Cost:
-    """Count on the meta device: shapes only, no memory and no arithmetic.
+    """Count parameters and operations on the meta device: no memory and no arithmetic.
 
-    With as many classes as the weights in common use have: 1,000, and 80 for detectors.
+    The head has as many classes as common pretrained weights: 1,000, and 80 for detectors.
+
+    Args:
+        name: A name that `list_models` gives.
+
+    Returns:
+        The cost of one image at the model's own input size.
+
+    Raises:
+        ConfigError: There is no model of this name.
     """
     num_classes = 80 if name in WHOLE else 1000
     factory = "simple_cnn" if name == "simple_cnn" else "timm"

@@ -26,11 +26,18 @@ class Normalise(nn.Module):
             self.register_buffer(name, scaled, persistent=False)
 
     def forward(self, images: Tensor, channels_last: bool = True) -> Tensor:
-        """uint8 [B, H, W, 3] to float32 [B, 3, H, W], in the channels_last order it came in or not.
+        """Normalise a batch on its device.
 
         All arithmetic is in place, over long rows: a tenth of the time of the plain formula.
+
+        Args:
+            images: uint8 [B, H, W, 3].
+            channels_last: Keep the memory format channels_last, else make the result contiguous.
+
+        Returns:
+            float32 [B, 3, H, W].
         """
-        if not channels_last:  # bytes are turned, not floats
+        if not channels_last:  # permute bytes, not floats
             pixels = images.permute(0, 3, 1, 2).contiguous().to(torch.float32, copy=True)
             return pixels.sub_(self.mean).div_(self.std)
         # Three values at a time would be slow, so mean and std are laid out for a whole row.

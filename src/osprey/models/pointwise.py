@@ -1,4 +1,4 @@
-"""Strided 1x1 convolutions of few channels, written so that a CPU can learn them.
+"""Strided 1x1 convolutions of few channels, rewritten so that a CPU can train them.
 
 oneDNN's backward pass of such a layer writes past its buffer where pixels lie channels last and
 the input channels do not fill a block, of eight with AVX2 and sixteen with AVX-512: the process
@@ -16,7 +16,7 @@ _BLOCK = 16  # input channels from which on oneDNN is right
 
 
 def dense_strides(model: nn.Module) -> int:
-    """Let every such layer pick its pixels first and then take all of them: the same numbers.
+    """Let every such layer subsample its input first and run with stride 1: the same numbers.
 
     Args:
         model: Changed in place; parameters and their names stay as they are.

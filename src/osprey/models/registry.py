@@ -1,8 +1,8 @@
 """The registry of factories: what a configuration or a checkpoint may name to be built.
 
-A checkpoint from a stranger names a factory, a model and plain options. What is not listed here is
+An untrusted checkpoint names a factory, a model and plain options. What is not listed here is
 a dotted name of the user's own code: it is followed only where the command line or an installed
-plugin vouches for it (`osprey.system.plugins`), so no checkpoint makes Osprey import other code.
+plugin trusts it (`osprey.system.plugins`), so no checkpoint makes Osprey import other code.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ _CNN_OPTIONS = ("width", "drop_rate")
 
 
 class Classifier(Protocol):
-    """What Osprey asks of a network, as all of timm's image models answer it."""
+    """The methods that Osprey calls on a classifier, as timm's image models have them."""
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Images [B, 3, H, W] to feature maps or tokens."""
         ...
 
     def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:
-        """Feature maps to [B, C] vectors (``pre_logits``) or [B, classes] logits."""
+        """Feature maps to vectors [B, C] (``pre_logits``) or logits [B, classes]."""
         ...
 
     def get_classifier(self) -> nn.Module:
-        """The layers that name classes."""
+        """The classification layers."""
         ...
 
 
@@ -88,7 +88,7 @@ def _check_ensemble(spec: ModelSpec) -> None:
 
 @dataclass(frozen=True)
 class Factory:
-    """How the networks of one factory are built, what they take, and what may be set of them."""
+    """Functions that build a factory's networks, give their input settings and check options."""
 
     build: Callable[[ModelSpec, int], nn.Module]
     input_settings: Callable[[ModelSpec], InputSettings]
@@ -104,7 +104,7 @@ _FACTORIES = {
 
 
 def check_spec(spec: ModelSpec) -> None:
-    """Refuse what the registry does not know, before anything is built.
+    """Check a description before anything is built.
 
     Raises:
         ConfigError: Unknown factory or option, or an option that is not a plain value.
@@ -124,6 +124,7 @@ def build(spec: ModelSpec, num_classes: int) -> nn.Module:
     """Build an untrained network with a head of ``num_classes`` outputs.
 
     Raises:
+        CheckpointError: It is the user's own and its import path is not trusted.
         ConfigError: The registry does not know what ``spec`` names, or its options do not fit.
     """
     if is_foreign(spec):
@@ -141,7 +142,7 @@ def build(spec: ModelSpec, num_classes: int) -> nn.Module:
 
 
 def input_settings(spec: ModelSpec) -> InputSettings:
-    """The input a network was made for; photos are prepared like this unless told otherwise."""
+    """The input a network was made for, used unless the configuration says otherwise."""
     if is_foreign(spec):
         return foreign_input(spec)
     check_spec(spec)

@@ -1,7 +1,7 @@
 """Named rewrites: the same answers from Osprey's own networks, faster or safer on a CPU.
 
 A run applies those of ``trainer.rewrites`` and prints which; a network of the user's own is never
-touched. ``keep_memory`` is of the process, not of a network: `osprey.system.devices` does it.
+changed. ``keep_memory`` concerns the process, not a network: see `osprey.system.devices`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from osprey.models.foreign import is_foreign
 from osprey.models.pointwise import dense_strides
 from osprey.models.spec import ModelSpec
 
-# What is done to a network, and what is counted.
+# The rewrite, and the unit of the count it returns.
 _REWRITES: dict[str, tuple[Callable[[nn.Module], int], str]] = {
     "fold_batchnorm": (fold_batchnorm, "pair"),
     "dense_strides": (dense_strides, "layer"),
@@ -30,11 +30,12 @@ def rewrite(
 
     Args:
         model: On the CPU, its weights loaded.
-        spec: What it was built from; of the user's own network nothing is rewritten.
-        names: Which rewrites; those that are not of a network are passed over.
+        spec: Description it was built from; a network of the user's own is left alone.
+        names: Which rewrites; names of other rewrites are ignored.
 
     Returns:
-        What was done, such as ``fold_batchnorm (52 pairs)``; what found nothing to do is left out.
+        What was done, such as ``fold_batchnorm (52 pairs)``; rewrites that changed nothing are left
+        out.
     """
     done = []
     for name, (apply, unit) in _REWRITES.items():

@@ -1,4 +1,4 @@
-"""The baseline: a small plain convolutional network, trained from nothing in a minute."""
+"""The baseline: a small plain convolutional network, trained from scratch in a minute."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ def _stage(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class SimpleCNN(nn.Module):
-    """Four stages of convolution, batch norm, ReLU and pooling; then average and classify."""
+    """Four stages of convolution, batch norm, ReLU and max pooling; then average and classify.
+
+    Args:
+        num_classes: Outputs.
+        width: Channels of the first stage; each further stage doubles them.
+        drop_rate: Dropout before the head, 0 to 1.
+    """
 
     def __init__(self, num_classes: int, *, width: int = 24, drop_rate: float = 0.1) -> None:
-        """Args: classes to tell apart, channels of the first stage, dropout before the head."""
         super().__init__()
         channels = [3, width, 2 * width, 4 * width, 8 * width]
         self.stages = nn.Sequential(
@@ -32,17 +37,39 @@ class SimpleCNN(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward_features(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] normalised images to [B, C, H/16, W/16]."""
+        """Compute feature maps.
+
+        Args:
+            images: float [B, 3, H, W], normalised.
+
+        Returns:
+            float [B, 8 * width, H / 16, W / 16].
+        """
         features: Tensor = self.stages(images)
         return features
 
     def forward_head(self, features: Tensor, pre_logits: bool = False) -> Tensor:
-        """Feature maps to [B, C] vectors (``pre_logits``) or [B, classes] logits."""
+        """Pool and classify feature maps.
+
+        Args:
+            features: float [B, 8 * width, h, w].
+            pre_logits: Return the pooled vectors, without the linear layer.
+
+        Returns:
+            Logits [B, classes], or vectors [B, 8 * width].
+        """
         vectors: Tensor = self.drop(self.pool(features).flatten(1))
         return vectors if pre_logits else self.head(vectors)
 
     def forward(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] normalised images to [B, classes] logits."""
+        """Classify images.
+
+        Args:
+            images: float [B, 3, H, W], normalised.
+
+        Returns:
+            Logits [B, classes].
+        """
         return self.forward_head(self.forward_features(images))
 
     def get_classifier(self) -> nn.Linear:
@@ -50,5 +77,5 @@ class SimpleCNN(nn.Module):
         return self.head
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
-        """How layers are numbered for layer-wise decay, as timm's models tell it."""
+        """Regular expressions that number the layers for layer-wise decay, as in timm."""
         return {"stem": r"^stages\.0", "blocks": r"^stages\.(\d+)"}

@@ -11,7 +11,13 @@ IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and std of its p
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Plain data that says how to build a network; stored in checkpoints."""
+    """Plain data that says how to build a network; stored in checkpoints.
+
+    Attributes:
+        factory: ``timm``, ``simple_cnn``, ``detector``, ``ensemble``, or a dotted import path.
+        name: Name of the model within its factory.
+        options: Keyword arguments, plain values.
+    """
 
     factory: str
     name: str
@@ -24,7 +30,14 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class InputSettings:
-    """What a network was made for: side in pixels, mean and std of RGB in 0..1, crop share."""
+    """The input a network was made for.
+
+    Attributes:
+        size: Side in pixels.
+        mean: Of RGB in 0..1.
+        std: Of RGB in 0..1.
+        crop_pct: Share of the short side that a centre crop keeps, 0 to 1.
+    """
 
     size: int
     mean: tuple[float, float, float]

@@ -26,10 +26,10 @@ def create_timm(
     pad_type: str | None = None,
     patch_size: int | None = None,
 ) -> nn.Module:
-    """An untrained model of timm's.
+    """Build an untrained model of timm's.
 
-    Others of ``timm.create_model``'s arguments read files or reach the network. What is None is as
-    the model has it.
+    Only arguments of ``timm.create_model`` that neither read files nor use the network are
+    accepted. None keeps the model's default.
 
     Args:
         name: timm's name for it.
@@ -44,6 +44,9 @@ def create_timm(
         global_pool: Kind of pooling.
         pad_type: Padding of convolutions: ``same`` as TensorFlow's.
         patch_size: Pixels a side of a patch.
+
+    Returns:
+        The model.
 
     Raises:
         ConfigError: timm has no model of this name.
@@ -65,6 +68,13 @@ OPTIONS = tuple(
 def build_timm(spec: ModelSpec, num_classes: int) -> nn.Module:
     """Build an untrained model of timm's from its description.
 
+    Args:
+        spec: ``name`` is timm's; ``options`` are arguments of `create_timm`.
+        num_classes: Outputs; 0 leaves the classifier out.
+
+    Returns:
+        The model.
+
     Raises:
         ConfigError: timm has no model of this name.
     """
@@ -72,7 +82,14 @@ def build_timm(spec: ModelSpec, num_classes: int) -> nn.Module:
 
 
 def check_timm_name(name: str) -> None:
-    """Only plain names of timm's own list: a prefix such as ``hf-hub:`` would fetch things."""
+    """Accept only plain names from timm's list: a prefix such as ``hf-hub:`` would download files.
+
+    Args:
+        name: timm's name of a model.
+
+    Raises:
+        ConfigError: timm has no model of this name.
+    """
     import timm
 
     if ":" in name or "/" in name or not timm.is_model(name):
@@ -81,7 +98,17 @@ def check_timm_name(name: str) -> None:
 
 
 def timm_input(spec: ModelSpec) -> InputSettings:
-    """The input that timm's weights of this model were trained on."""
+    """The input that timm's weights of a model were trained on.
+
+    Args:
+        spec: Description of the model; its option ``img_size`` takes precedence.
+
+    Returns:
+        Side, mean, std and crop; 224 px and ImageNet's where timm has no weights.
+
+    Raises:
+        ConfigError: timm has no model of this name.
+    """
     import timm
 
     check_timm_name(spec.name)
@@ -94,7 +121,14 @@ def timm_input(spec: ModelSpec) -> InputSettings:
 
 
 def fixed_size(name: str) -> bool:
-    """Transformers learn positions for one size and must be told another as an option."""
+    """Whether a model accepts one input size only, because of its position embeddings.
+
+    Args:
+        name: timm's name of a model.
+
+    Returns:
+        True if another size needs the option ``img_size``.
+    """
     import timm
 
     cfg = timm.get_pretrained_cfg(name)

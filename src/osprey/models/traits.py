@@ -1,6 +1,6 @@
-"""How a network is tried, measured, filled and taken over, where that is not every network's way.
+"""How a network is checked, measured, filled with weights and reused for other classes.
 
-Most networks answer one number a class: `NetworkTraits` are theirs. A network that answers
+Most networks output one number per class: `NetworkTraits` are theirs. A network that outputs
 something else, such as a detector, subclasses `CustomNetwork` and brings traits of its own.
 """
 
@@ -16,13 +16,13 @@ from osprey.models.spec import ModelSpec
 
 @dataclass(frozen=True)
 class SharedClasses:
-    """The K classes that two networks know.
+    """The K classes that two networks have in common.
 
     Attributes:
-        here: Their places in the one, int64 [K].
-        there: Their places in the other, int64 [K].
-        num_here: How many classes the one knows.
-        num_there: How many the other knows.
+        here: Their indices in this network, int64 [K].
+        there: Their indices in the other, int64 [K].
+        num_here: Number of classes of this network.
+        num_there: Number of classes of the other.
     """
 
     here: Tensor
@@ -32,7 +32,7 @@ class SharedClasses:
 
 
 class NetworkTraits:
-    """Those of a network that answers [B, classes].
+    """Traits of a network that outputs [B, classes].
 
     Args:
         model: The network.
@@ -42,19 +42,32 @@ class NetworkTraits:
         self.model = model
 
     def raw(self, images: Tensor) -> Tensor:
-        """All numbers [B, N] that the answer is read from, for float [B, 3, H, W]."""
+        """All numbers that the prediction is read from.
+
+        Args:
+            images: float [B, 3, H, W], normalised.
+
+        Returns:
+            Float [B, N]; the logits by default.
+        """
         answer: Tensor = self.model(images)
         return answer
 
     def check_side(self, size: int) -> None:
-        """Refuse photos of ``size`` pixels a side for a reason that can be given.
+        """Check the input's side where a precise reason can be given.
+
+        Args:
+            size: Side in pixels.
 
         Raises:
-            ConfigError: One line that says what sizes there may be.
+            ConfigError: The size is not possible; the message names sizes that are.
         """
 
     def try_photo(self, photo: Tensor) -> None:
-        """Ask about a photo [1, 3, S, S] on the meta device.
+        """Run a photo on the meta device.
+
+        Args:
+            photo: float [1, 3, S, S].
 
         Raises:
             RuntimeError, AssertionError, ValueError: The network cannot take it.
@@ -62,58 +75,73 @@ class NetworkTraits:
         self.model(photo)
 
     def run_layers(self, images: Tensor) -> None:
-        """Run every layer as often as one answer does, to count operations."""
+        """Run every layer as often as one prediction does, to count operations.
+
+        Args:
+            images: float [B, 3, S, S], on the meta device.
+        """
         self.model(images)
 
     def class_layers(self) -> tuple[str, ...]:
-        """What the names of the parameters begin with that are learnt class by class."""
+        """Name prefixes of the parameters that are learnt per class."""
         return head_prefixes(self.model)
 
     def copy_classes(self, key: str, own: Tensor, theirs: Tensor, shared: SharedClasses) -> None:
-        """Take over the weights of classes that another network of this kind knows as well.
+        """Copy the weights of shared classes from another network of the same architecture.
 
         Args:
-            key: Name of the weights, which begins with one of `class_layers`.
-            own: The network's, changed in place where the other's fit.
-            theirs: The other's.
-            shared: The classes.
+            key: Parameter name, which begins with one of `class_layers`.
+            own: This network's parameter, changed in place where the shapes fit.
+            theirs: The other network's.
+            shared: Indices of the shared classes.
         """
         if len(shared.here) and own.shape[1:] == theirs.shape[1:]:
             own[shared.here] = theirs[shared.there]
 
     def load_own_weights(self, spec: ModelSpec, pretrained: bool | str) -> str | None:
-        """Fill the network with pretrained weights in a way of its own.
+        """Load pretrained weights in a way particular to this network.
 
         Args:
-            spec: What it was built from.
+            spec: Description it was built from.
             pretrained: True to download them, or a file's path.
 
         Returns:
-            One line that says what was loaded; None: such weights are loaded as timm's are.
+            One line that says what was loaded; None to load them as timm's.
 
         Raises:
-            CheckpointError: The weights cannot be had, or do not belong to this network.
+            CheckpointError: The weights cannot be obtained, or do not fit this network.
         """
         return None
 
 
 class CustomNetwork(nn.Module):
-    """A network that answers something else than one number a class."""
+    """A network whose output is not one number per class."""
 
     def traits(self) -> NetworkTraits:
-        """How it is tried, measured, filled and taken over."""
+        """How it is checked, measured, filled with weights and reused for other classes."""
         raise NotImplementedError
 
 
 def traits_of(model: nn.Module) -> NetworkTraits:
-    """The traits of any network."""
+    """The traits of a network.
+
+    Args:
+        model: Any network.
+
+    Returns:
+        Its own for a `CustomNetwork`, else those of a classifier.
+    """
     return model.traits() if isinstance(model, CustomNetwork) else NetworkTraits(model)
 
 
 def head_prefixes(model: nn.Module) -> tuple[str, ...]:
-    """What the parameter names of the classifying layers start with; the rest is the backbone.
+    """Name prefixes of the classification layers' parameters; the rest is the backbone.
 
-    None of a network of the user's own that has no ``get_classifier()``.
+    Args:
+        model: Any network; distilled transformers have two classification layers.
+
+    Returns:
+        Prefixes that end with a dot; empty for a network without ``get_classifier()``.
     """
     if not hasattr(model, "get_classifier"):
         return ()

@@ -1,4 +1,4 @@
-"""Start a network from another run's: its backbone whole, its head class by class."""
+"""Start a network from another run's: the whole backbone, and the head class by class."""
 
 from __future__ import annotations
 
@@ -19,12 +19,17 @@ _SHOWN = 10  # class names in one line
 def build_from_run(
     spec: ModelSpec, classes: Sequence[str], checkpoint: Path
 ) -> tuple[nn.Module, str]:
-    """Build ``spec`` with the weights of a run's checkpoint.
+    """Build a network with the weights of a run's checkpoint.
 
-    A class that both know keeps what the head learnt of it; a new one starts from random weights.
+    A class that both know keeps its weights in the head; a new one starts from random weights.
+
+    Args:
+        spec: Description of the network; factory and name must be the checkpoint's.
+        classes: Class names in the order of the outputs.
+        checkpoint: The run's checkpoint.
 
     Returns:
-        The network, and one line that says what was taken over and what was not.
+        The network, and one line that says which weights were copied and which were not.
 
     Raises:
         CheckpointError: The checkpoint cannot be read, or is of another network.

@@ -16,22 +16,22 @@ from osprey.models.hub import check_hub, is_kept
 from osprey.models.registry import ModelSpec, build, head_prefixes
 from osprey.models.traits import traits_of
 
-_NAMED = 3  # layers left out are told by name up to this many
+_NAMED = 3  # layers left out are named up to this many
 
 
 def load_pretrained(model: nn.Module, spec: ModelSpec, pretrained: bool | str) -> str:
     """Fill ``model`` with pretrained weights, the head left as it is.
 
     Args:
-        model: Network to fill, in place.
-        spec: What ``model`` was built from.
+        spec: Description ``model`` was built from.
         pretrained: True to download timm's, False for none, or a file's path.
+        model: Network to fill, in place.
 
     Returns:
         One line that says what was loaded.
 
     Raises:
-        CheckpointError: The weights cannot be had, or do not belong to this network.
+        CheckpointError: The weights cannot be obtained, or do not fit this network.
     """
     if pretrained is False:
         return "weights: random"
@@ -55,7 +55,15 @@ def load_pretrained(model: nn.Module, spec: ModelSpec, pretrained: bool | str) -
 
 
 def describe_weights(source: str, left: list[str]) -> str:
-    """The line that says where weights came from and what of them was not taken."""
+    """One line about loaded weights.
+
+    Args:
+        source: Their name.
+        left: Keys of the head that were not loaded; the first 3 are named.
+
+    Returns:
+        The line.
+    """
     names = ", ".join(
         left if len(left) <= _NAMED else [*left[:_NAMED], f"{len(left) - _NAMED} more"]
     )
@@ -63,10 +71,10 @@ def describe_weights(source: str, left: list[str]) -> str:
 
 
 def download(spec: ModelSpec) -> Mapping[str, Tensor]:
-    """Weights from timm for the model it calls so, classifier included.
+    """Download the weights of a timm model, classifier included.
 
     Raises:
-        CheckpointError: There are none, or they cannot be had from here.
+        CheckpointError: There are none, or the download failed.
     """
     if spec.factory != "timm":
         raise CheckpointError(
@@ -93,6 +101,12 @@ def download(spec: ModelSpec) -> Mapping[str, Tensor]:
 
 def read_weights(path: Path) -> Mapping[str, Tensor]:
     """Read a state dict from ``.safetensors``, or a tensors-only ``.pth``, ``.pt`` or ``.ckpt``.
+
+    Args:
+        path: The file; a ``state_dict`` or ``model`` entry inside it is looked into.
+
+    Returns:
+        Tensors by name, without the prefixes of Osprey, EMA and DataParallel.
 
     Raises:
         CheckpointError: The file is missing, damaged, or holds more than tensors.
@@ -133,7 +147,13 @@ def read_weights(path: Path) -> Mapping[str, Tensor]:
 def load_strictly(
     model: nn.Module, state: Mapping[str, Tensor], source: str, is_head: Callable[[str], bool]
 ) -> list[str]:
-    """Load everything but the head; refuse any other difference.
+    """Load every key except the head's; any other difference is an error.
+
+    Args:
+        model: Network to fill, in place.
+        state: The weights.
+        source: Name of the weights in errors.
+        is_head: Whether a key belongs to the head.
 
     Returns:
         The head's keys in ``state``.
@@ -171,6 +191,10 @@ def load_strictly(
 def build_pretrained(
     spec: ModelSpec, num_classes: int, pretrained: bool | str
 ) -> tuple[nn.Module, str]:
-    """Build a network, load its weights, and say in one line which."""
+    """Build a network and load its weights; see `build` and `load_pretrained`.
+
+    Returns:
+        The network, and one line that says which weights were loaded.
+    """
     model = build(spec, num_classes)
     return model, load_pretrained(model, spec, pretrained)

@@ -1,4 +1,4 @@
-"""The shared page filled in: one file, no network, the same bytes every time."""
+"""Rendering of the shared page: one file without external resources, byte-identical."""
 
 from __future__ import annotations
 
@@ -16,23 +16,26 @@ _PAGE = Path(__file__).with_name("page")
 
 
 def render(folder: Path, values: Mapping[str, Any]) -> str:
-    """The page of a task.
+    """Render the page of a task.
 
     Args:
         folder: Holds ``report.html``, which extends the shared ``page.html``, and the task's own
-            templates and scripts; one of a shared template's name takes its place.
-        values: All that the templates ask for.
+            templates and scripts; a template with a shared one's name replaces it.
+        values: All values for the templates.
+
+    Returns:
+        HTML without external resources.
     """
     return _environment(folder).get_template("report.html").render(values)
 
 
 def write_page(text: str, target: Path) -> None:
-    """Write a page, whole or not at all."""
+    """Write a page, atomically."""
     write_text(target, text, errors="replace")
 
 
 def style_sheet() -> Markup:
-    """The style of every page."""
+    """The CSS of every page."""
     return _files(_PAGE, "*.css")
 
 

@@ -1,4 +1,4 @@
-"""The charts every report has: curves over the epochs, scores of right and of wrong answers."""
+"""Charts of every report: learning curves, score histograms of right and wrong predictions."""
 
 from __future__ import annotations
 
@@ -25,14 +25,17 @@ from osprey.reports.svg import (
 def curve(
     metrics: pd.DataFrame, columns: dict[str, str], name: str, best: int, top: float | None = None
 ) -> Markup | None:
-    """Columns of metrics.csv over the epochs, the best epoch marked; None where there are none.
+    """Columns of metrics.csv over the epochs, with the best epoch marked.
 
     Args:
-        metrics: One row an epoch.
-        columns: ``{column: class of its line}``; absent ones are left out.
-        name: What the chart shows.
-        best: The best epoch.
-        top: Upper end of the scale; the highest value unless given.
+        metrics: One row per epoch.
+        columns: ``{column: CSS class of its line}``; missing ones are left out.
+        name: Label of the chart.
+        best: Number of the best epoch.
+        top: Upper end of the scale; default the highest value.
+
+    Returns:
+        An SVG element; None where no column has values.
     """
     lines = {}
     for column, class_ in columns.items():
@@ -58,13 +61,16 @@ def curve(
 
 
 def score_histogram(right: Floats, wrong: Floats, names: tuple[str, str], label: str) -> Markup:
-    """Scores of the right upwards, of the wrong downwards, as shares of each kind.
+    """Histogram of scores, right ones upwards and wrong ones downwards, each normalised.
 
     Args:
-        right: Scores [N], 0 to 1.
-        wrong: Scores [M], 0 to 1.
-        names: What to call the two.
-        label: What the chart shows.
+        right: Scores float64 [N], 0 to 1.
+        wrong: Scores float64 [M], 0 to 1.
+        names: Names of the two groups.
+        label: Label of the chart.
+
+    Returns:
+        An SVG element.
     """
     edges = np.linspace(0, 1, 21)
     sides = (("right", names[0], right, -1.0), ("wrong", names[1], wrong, 1.0))

@@ -1,4 +1,4 @@
-"""The confusion matrix as a picture: counts and row rates, readable from 2 to 100 classes."""
+"""The confusion matrix as SVG: counts and row rates, readable from 2 to 100 classes."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from numpy.typing import NDArray
 
 from osprey.reports.svg import join, svg, tag
 
-_TEXT_CELL, _SMALL_CELL = 46.0, 14.0  # pixels; classes beyond _WITH_TEXT get cells without figures
+_TEXT_CELL, _SMALL_CELL = 46.0, 14.0  # pixels; beyond _WITH_TEXT classes cells have no text
 _WITH_TEXT = 24
 _LETTERS = 16  # of a class name on the axes
 
 
 def confusion_picture(matrix: NDArray[np.int64], classes: Sequence[str]) -> Markup:
-    """A heat map in its natural size; rows are the truth, columns the answers.
+    """A heat map in its natural size; rows are true classes, columns predictions.
 
-    Every cell that holds a photo carries its count and its share of the row, as figures where
-    there is room, and always as a title and as data for a script.
+    Every cell with photos carries its count and its fraction of the row, as text if it fits, and
+    always as a title and as data for a script.
 
     Args:
         matrix: int64 [C, C].
         classes: C names.
+
+    Returns:
+        An SVG element.
     """
     n = len(classes)
     cell = _TEXT_CELL if n <= _WITH_TEXT else _SMALL_CELL

@@ -1,4 +1,4 @@
-"""What every report computes: intervals, slices by the manifest's columns."""
+"""Statistics of every report: intervals, slices by the manifest's columns."""
 
 from __future__ import annotations
 
@@ -10,14 +10,22 @@ import pandas as pd
 
 from osprey.reports.run_record import Ints
 
-FEW = 30  # photos below which a slice's figure says little
+FEW = 30  # photos below which a slice's metrics are unreliable
 _MOST_SLICES = 50  # values of a column that are shown one by one
-_OWN = 0.8  # values a photo from which a column names photos and tells nothing of kinds of them
+_OWN = 0.8  # distinct values per photo from which a column only identifies photos
 _NO_SLICE = {"path", "split", "label", "weight"}
 
 
 def wilson(right: int, n: int) -> tuple[float, float]:
-    """95 % interval of a share of ``right`` among ``n`` (Wilson 1927); 0..1 without photos."""
+    """95% interval of a proportion (Wilson 1927).
+
+    Args:
+        right: Number of successes.
+        n: Number of trials.
+
+    Returns:
+        Lower and upper bound; 0 and 1 for ``n`` 0.
+    """
     if n == 0:
         return 0.0, 1.0
     z = 1.959964
@@ -29,9 +37,15 @@ def wilson(right: int, n: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Slicing:
-    """One column of the manifest: its values in the split shown, and each photo's code.
+    """One column of the manifest, for the split shown.
 
-    Of many values the largest 50 are kept, and the last one stands for all ``others``.
+    Of many values the 50 most frequent are kept, and the last one stands for all ``others``.
+
+    Attributes:
+        name: The column.
+        values: Its values.
+        codes: int64 [N], each photo's index into ``values``.
+        others: How many values the last one stands for; 0 if none.
     """
 
     name: str
@@ -49,10 +63,10 @@ def slicings(
         manifest: Every sample, all columns as text.
         split: The split shown.
         paths: Its N photos.
-        own: Columns that tell no kinds of photos apart, beside those of every manifest.
+        own: Further columns that are not slices.
 
     Returns:
-        The slicings, and names of columns left out as nearly every photo has its own value there.
+        The slicings, and names of columns left out because nearly every photo has its own value.
     """
     if manifest.empty:
         return [], []

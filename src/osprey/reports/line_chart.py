@@ -1,4 +1,4 @@
-"""One line over one axis, as a PNG drawn with OpenCV: quick, and without a plotting library.
+"""A line chart as a PNG drawn with OpenCV: quick, and without a plotting library.
 
 matplotlib would bring six packages of 57 MB, and four seconds before the first chart, for the one
 curve that ``osprey find lr`` draws; the report's charts are SVG.
@@ -35,14 +35,14 @@ def line_chart(
     """Draw ``y`` over ``x`` and write it to ``path``.
 
     Args:
-        path: A ``.png``; its folder is there.
-        x: Rising numbers, above 0 where ``x_log``.
+        path: A ``.png``; its folder exists.
+        x: Rising numbers, above 0 if ``x_log``.
         y: As many finite numbers.
-        title: ASCII, as all texts here.
+        title: ASCII, like all texts here.
         x_label: Below the axis.
         y_label: Above the axis.
-        x_log: A logarithmic axis.
-        mark: A place on the x axis to mark by a vertical line.
+        x_log: Whether the x axis is logarithmic.
+        mark: Position on the x axis of a vertical line.
     """
     picture = np.full((_HEIGHT, _WIDTH, 3), 255, np.uint8)
     across = [math.log10(v) for v in x] if x_log else list(x)

@@ -1,4 +1,4 @@
-"""The pictures of a run folder, made part of the page."""
+"""The pictures of a run folder, embedded in the page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from osprey.reports.run_record import RunRecord
 
 
 def batch(run: RunRecord) -> dict[str, Any] | None:
-    """The mosaic of training photos and where on it each tile lies, in CSS percentages."""
+    """The mosaic of training photos and the position of each tile, in CSS percentages.
+
+    Args:
+        run: The run.
+
+    Returns:
+        ``picture`` (data URI), ``width`` and ``tiles``; None if there is no mosaic.
+    """
     layout, picture = run.plot("batch.json"), run.picture("plots/batch.jpg")
     if not layout or picture is None:
         return None
@@ -29,15 +36,15 @@ def batch(run: RunRecord) -> dict[str, Any] | None:
 
 
 def gallery(run: RunRecord, kinds: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The photos worth a look, each with its picture; those without are left out.
+    """The gallery's photos with their pictures; those without are left out.
 
     Args:
         run: The run.
-        kinds: Titles of the groups, by what the entries of gallery.json are of.
+        kinds: Titles of the groups, by ``kind`` of the entries in gallery.json.
 
     Returns:
-        ``{"kind", "title", "photos"}`` of each group that has photos, in the order of ``kinds``;
-        a photo is its entry with ``picture`` and ``cam`` (or None) as data URIs.
+        ``{"kind", "title", "photos"}`` of each group that has photos, in the order of ``kinds``; a
+        photo is its entry with ``picture`` and ``cam`` (or None) as data URIs.
     """
     found = run.plot("gallery.json")
     if not found or found["split"] != run.split:

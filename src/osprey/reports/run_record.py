@@ -1,4 +1,4 @@
-"""Read a run folder: everything a report is made of, and nothing else."""
+"""Read the files of a run folder that a report needs."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _SHOWN |= {"temperature", "thresholds", "val", "test", "other_split"}
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What the run folder of every task holds, read.
+    """The content of a run folder, for any task.
 
     Attributes:
         config: Every setting.
-        overrides: What was typed.
+        overrides: Overrides of the command line.
         environment: Versions and machine.
-        summary: Every figure.
-        split: The split the report is about: ``test``, without one ``val``.
+        summary: Content of summary.json.
+        split: The split of the report: ``test``, or ``val`` without one.
         manifest: Every sample with its split, all columns as text.
-        metrics: One row an epoch; empty where no epoch was trained.
+        metrics: One row per epoch; empty if no epoch was trained.
         unreadable: ``path, reason`` of the files left out.
-        extras: What else the summary and autotune.json tell, by name.
+        extras: Other entries of the summary and autotune.json, by name.
     """
 
     folder: Path
@@ -60,15 +60,29 @@ class RunRecord:
 
     @property
     def figures(self) -> dict[str, Any]:
-        """The summary's figures of the split that is shown."""
+        """The summary's metrics of the split shown."""
         return cast("dict[str, Any]", self.summary[self.split])
 
     def plot(self, name: str) -> Any:
-        """A JSON file of the folder ``plots``, or None."""
+        """Read a JSON file of the folder ``plots``.
+
+        Args:
+            name: Its name.
+
+        Returns:
+            Its content; None if it is missing.
+        """
         return _json(self.folder / "plots" / name)
 
     def picture(self, name: str) -> str | None:
-        """A JPEG of the run folder as a data URI, or None; names lead nowhere else."""
+        """Read a JPEG of the run folder.
+
+        Args:
+            name: Its path in the folder.
+
+        Returns:
+            A data URI; None if it is missing or outside of the folder.
+        """
         file = self.folder / name
         if not file.resolve().is_relative_to(self.folder.resolve()) or not file.is_file():
             return None
@@ -76,23 +90,32 @@ class RunRecord:
 
 
 def task_of(folder: Path) -> str:
-    """The task of a finished run; empty where its summary, of the first release, names none.
+    """The task of a finished run.
+
+    Args:
+        folder: The run folder.
+
+    Returns:
+        Name of the task; empty for runs of the first release.
 
     Raises:
-        UserError: The run is not tested yet.
+        UserError: The run is not finished.
     """
     return str(_summary(folder).get("task", ""))
 
 
 def read_run(folder: Path, *, predictions: bool = True) -> RunRecord:
-    """Read what the run folder of every task holds.
+    """Read the content of a run folder.
 
     Args:
         folder: ``runs/<name>/<stamp>``.
-        predictions: The split shown is one with a table of predictions.
+        predictions: Whether the split shown must have a table of predictions.
+
+    Returns:
+        The record.
 
     Raises:
-        UserError: The run is not tested yet, or a file it needs is missing.
+        UserError: The run is not finished, or a table of predictions is missing.
     """
     summary = _summary(folder)
     config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
@@ -115,7 +138,14 @@ def read_run(folder: Path, *, predictions: bool = True) -> RunRecord:
 
 @contextmanager
 def damage_in_one_line(folder: Path) -> Iterator[None]:
-    """Whatever goes wrong in reading a run folder means one thing: a file of it is damaged."""
+    """Turn any error while reading a run folder into one line.
+
+    Args:
+        folder: The run folder, for the message.
+
+    Raises:
+        UserError: A file of the folder cannot be read.
+    """
     try:
         yield
     except UserError:
@@ -152,7 +182,14 @@ def _lines(path: Path) -> list[str]:
 
 
 def table(path: Path) -> pd.DataFrame:
-    """A CSV file, all columns as text; an empty table where there is none."""
+    """Read a CSV file, all columns as text.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The table; empty if there is no file.
+    """
     if not path.is_file() or not path.stat().st_size:
         return pd.DataFrame()
     return pd.read_csv(path, dtype=str, keep_default_na=False)

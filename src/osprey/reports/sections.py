@@ -1,4 +1,4 @@
-"""What the sections of every report show, as plain values for their templates."""
+"""Values for the templates that every report has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SPLITS = ("train", "val", "test")
 
 
 def shared_sections(run: RunRecord) -> dict[str, Any]:
-    """What the templates ask for of a run of any task."""
+    """Values of the templates that are the same for every task."""
     return {
         "name": str(run.summary["name"]),
         "stamp": str(run.summary["run"]),
@@ -52,11 +52,14 @@ def _trained(run: RunRecord) -> str:
 
 
 def commands(run: RunRecord, use: Mapping[str, list[str]]) -> list[dict[str, str]]:
-    """The commands to copy; the run is named as it was, wherever its folder lies now.
+    """Commands to copy; the run is named by its original folder.
 
     Args:
         run: The run.
-        use: Of what is done with it: in words, and as words of a command, RUN for the run.
+        use: Further commands: a description, and the words of the command, with RUN for the run.
+
+    Returns:
+        ``{"what", "line"}`` of each command.
     """
     folder = f"{run.config['paths']['runs']}/{run.summary['name']}/{run.summary['run']}"
     lines = {
@@ -75,12 +78,15 @@ def commands(run: RunRecord, use: Mapping[str, list[str]]) -> list[dict[str, str
 def curves(
     run: RunRecord, loss: dict[str, tuple[str, str]], scores: dict[str, tuple[str, str]]
 ) -> list[dict[str, Any]]:
-    """Loss, validation score and learning rate over the epochs, as far as they were noted.
+    """Charts of loss, validation score and learning rate over the epochs, where logged.
 
     Args:
         run: The run.
-        loss: ``{column of metrics.csv: (class of its line, legend)}``.
-        scores: The same of what validation said; 0 to 1.
+        loss: ``{column of metrics.csv: (CSS class of its line, legend)}``.
+        scores: The same for validation scores, 0 to 1.
+
+    Returns:
+        ``{"title", "chart", "legend"}`` of each chart.
     """
     best = int(run.summary["epochs"].get("best") or 0)
     wanted: list[tuple[str, str, dict[str, tuple[str, str]], float | None]] = [

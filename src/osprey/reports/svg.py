@@ -1,4 +1,4 @@
-"""Plain SVG, drawn here so that a picture shows without a script, in the page's own colours."""
+"""Static SVG in the page's own colours, without scripts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from markupsafe import Markup, escape
 
 
 def tag(name: str, *children: str | Markup, **attributes: str | float | None) -> Markup:
-    """One element; text and attributes are escaped, an underscore in a name means a hyphen."""
+    """An SVG or HTML element; text and attributes are escaped.
+
+    Args:
+        name: Tag name.
+        *children: Text or elements.
+        **attributes: ``_`` in names becomes ``-``, a trailing one is dropped; None leaves it out.
+
+    Returns:
+        The element.
+    """
     parts = []
     for key, value in attributes.items():
         if value is not None:
@@ -21,20 +30,38 @@ def tag(name: str, *children: str | Markup, **attributes: str | float | None) ->
 
 
 def num(value: float) -> str:
-    """A coordinate with at most one decimal, the same on every machine."""
+    """Format a coordinate, the same on every machine.
+
+    Args:
+        value: In pixels.
+
+    Returns:
+        At most one decimal.
+    """
     text = f"{value:.1f}"
     return text.removesuffix(".0") if text != "-0.0" else "0"
 
 
 def join(parts: Iterable[Markup]) -> Markup:
-    """Elements one after another."""
+    """Concatenate elements."""
     return Markup("").join(parts)
 
 
 def svg(
     width: float, height: float, label: str, *children: Markup, natural: bool = False
 ) -> Markup:
-    """A picture with a name for those who cannot see it; ``natural`` fixes its size in pixels."""
+    """An SVG picture with an accessible label.
+
+    Args:
+        width: Of the view box.
+        height: Of the view box.
+        label: Text for screen readers.
+        *children: Elements.
+        natural: Fix the size in pixels, else it scales with the page.
+
+    Returns:
+        The element.
+    """
     size: dict[str, str | float | None] = {"width": width, "height": height} if natural else {}
     box = f"0 0 {num(width)} {num(height)}"
     return tag("svg", *children, viewBox=box, role="img", aria_label=label, **size)
@@ -42,7 +69,7 @@ def svg(
 
 @dataclass(frozen=True)
 class Axis:
-    """From values to pixels.
+    """Maps values to pixels.
 
     Attributes:
         low: Value at ``start``.
@@ -63,7 +90,14 @@ class Axis:
         return self.start + share * (self.end - self.start)
 
     def ticks(self, count: int = 5) -> list[float]:
-        """Round values inside, about ``count`` of them."""
+        """Round values on the axis.
+
+        Args:
+            count: About so many.
+
+        Returns:
+            Rising values between ``low`` and ``high``.
+        """
         span = self.high - self.low
         if span <= 0:
             return [self.low]
@@ -80,7 +114,15 @@ LEFT, RIGHT, TOP, BOTTOM = 66.0, 22.0, 12.0, 42.0
 
 
 def chart_axes(x: tuple[float, float], y: tuple[float, float]) -> tuple[Axis, Axis]:
-    """The two axes of a chart of the usual size."""
+    """The axes of a chart of the default size.
+
+    Args:
+        x: Lowest and highest value.
+        y: Lowest and highest value.
+
+    Returns:
+        The x and y axes.
+    """
     return Axis(*x, LEFT, WIDTH - RIGHT), Axis(*y, HEIGHT - BOTTOM, TOP)
 
 
@@ -92,7 +134,18 @@ def frame(
     percent: tuple[bool, bool] = (False, False),
     whole_x: bool = False,
 ) -> Markup:
-    """Grid, ticks and the axes' names."""
+    """Grid, ticks and axis labels.
+
+    Args:
+        x: The x axis.
+        y: The y axis; no ticks if it has no extent.
+        names: Labels of the axes.
+        percent: Whether the ticks of each axis are percentages.
+        whole_x: Only whole numbers on the x axis.
+
+    Returns:
+        SVG elements.
+    """
     parts = []
     for value in y.ticks() if y.start != y.end else []:
         at = y(value)
@@ -117,7 +170,17 @@ def _tick(value: float, percent: bool) -> str:
 
 
 def line(x: Axis, y: Axis, points: Sequence[tuple[float, float]], class_: str) -> Markup:
-    """A line through the points; a single one is a dot."""
+    """A line through points; a single point is a dot.
+
+    Args:
+        x: The x axis.
+        y: The y axis.
+        points: Pairs of values.
+        class_: CSS class.
+
+    Returns:
+        An SVG element.
+    """
     if len(points) == 1:
         return tag("circle", cx=x(points[0][0]), cy=y(points[0][1]), r=4.0, class_=f"{class_} dot")
     path = " ".join(f"{num(x(a))},{num(y(b))}" for a, b in points)

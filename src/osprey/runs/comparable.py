@@ -1,4 +1,4 @@
-"""The same model on the same data, split the other way: what a random split hides."""
+"""Comparison of runs of one model and data set, split by group or at random."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from osprey.runs.folder import RunFolder
 
 
 def comparable_key(config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
-    """What two runs must share to be compared, and whether groups were kept together."""
+    """What two comparable runs have in common, and whether groups were kept together.
+
+    Args:
+        config: The run's settings.
+        manifest: Its samples.
+
+    Returns:
+        ``data``, ``model`` and ``grouped``.
+    """
     table = manifest.table
     whole = manifest.has_groups and int(table.groupby("group")["split"].nunique().max()) == 1
     return {"data": config.data.root, "model": config.model.name, "grouped": whole}
@@ -22,13 +30,16 @@ def comparable_key(config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
 def other_split(
     run: RunFolder, runs: Path, summary: dict[str, Any], keys: Sequence[str]
 ) -> dict[str, Any] | None:
-    """Test figures of the newest finished run that differs in being split by group or not.
+    """Test metrics of the newest comparable run that was split the other way (by group or not).
 
     Args:
         run: This run.
-        runs: Where runs are kept.
+        runs: Folder of all runs.
         summary: This run's summary, with ``kin`` and ``classes``.
-        keys: Of the figures wanted.
+        keys: Keys of the metrics to return.
+
+    Returns:
+        ``by`` (``group`` or ``random``), ``run`` and ``test``; None if there is no such run.
     """
     mine = summary["kin"]
     wanted = {**mine, "grouped": not mine["grouped"]}
@@ -47,7 +58,7 @@ def other_split(
             ):
                 continue
             test = {name: _number(other["test"][name]) for name in keys}
-        except Exception:  # whatever another run's file says, it must not end this one
+        except Exception:  # another run's file must not make this one fail
             continue
         by = "group" if wanted["grouped"] else "random"
         return {"by": by, "run": str(file.parent.relative_to(runs)), "test": test}

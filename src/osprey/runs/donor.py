@@ -1,4 +1,4 @@
-"""A new run that starts from another: what it takes over, and what that forbids. No torch."""
+"""A new run that starts from another: inherited settings, and checks for leakage. No torch."""
 
 from __future__ import annotations
 
@@ -24,9 +24,15 @@ _NOT_OF_THE_SPLIT = (
 
 
 def with_runs_named(argv: Sequence[str]) -> list[str]:
-    """``from=`` written as its setting, and ``latest`` as the run it means now.
+    """Replace ``from=`` by its setting ``from_run=``, and ``latest`` by the path of that run.
 
-    Later it would mean another one: the previous trial of a sweep, or whatever ran since.
+    Later ``latest`` would mean another run, such as the previous trial of a sweep.
+
+    Args:
+        argv: Words of the command line.
+
+    Returns:
+        The words, changed.
 
     Raises:
         UserError: There is no finished run yet.
@@ -46,7 +52,7 @@ def _newest(runs: str) -> str:
 
 
 def inherit_data(config: TrainConfig, said: Collection[str], donor: RunFolder) -> None:
-    """Take over the donor's data settings, save those ``said``, in place.
+    """Copy the donor's data settings, except those set explicitly, in place.
 
     Args:
         config: The new run's.
@@ -54,7 +60,7 @@ def inherit_data(config: TrainConfig, said: Collection[str], donor: RunFolder) -
         donor: The earlier run.
 
     Raises:
-        ConfigError: Another data set is asked for without saying where it lies.
+        ConfigError: Another data set is named without ``data.root``.
     """
     if "data" not in said:
         theirs = donor.load_config().data
@@ -67,10 +73,16 @@ def inherit_data(config: TrainConfig, said: Collection[str], donor: RunFolder) -
 
 
 def inherit(config: TrainConfig, said: Collection[str], donor: RunFolder) -> None:
-    """Take over the donor's network and data, save what was ``said``, in place.
+    """Copy the donor's network and data settings, except those set explicitly, in place.
+
+    Args:
+        config: The new run's.
+        said: Keys set on the command line or by a recipe.
+        donor: The earlier run.
 
     Raises:
-        UserError: The donor has no checkpoint, or another network is asked for as well.
+        UserError: The donor has no checkpoint.
+        ConfigError: Another network is set as well, or the donor is an ensemble.
     """
     if not donor.best.is_file():
         raise UserError(f"from: run '{donor.path}' has no best.ckpt yet: train it first")
@@ -91,10 +103,18 @@ def inherit(config: TrainConfig, said: Collection[str], donor: RunFolder) -> Non
 
 
 def keep_split(manifest: Manifest, donor: RunFolder, said: Collection[str]) -> Manifest:
-    """Photos the donor knows stay in its splits; new ones join their group's, or were split anew.
+    """Keep photos the donor knows in its splits; new ones join their group's split.
 
-    A photo added since would otherwise shift the others from split to split. Where the command
-    says anything that decides the split, it is left as it came out.
+    Otherwise an added photo would move others from split to split. Nothing is changed where the
+    command sets anything that determines the split.
+
+    Args:
+        manifest: The new run's samples, split.
+        donor: The earlier run.
+        said: Keys set on the command line or by a recipe.
+
+    Returns:
+        The samples with the donor's splits.
     """
     splits = {key for key in said if key.startswith("data")}
     if splits - {f"data.{name}" for name in _NOT_OF_THE_SPLIT}:
@@ -113,24 +133,24 @@ def keep_split(manifest: Manifest, donor: RunFolder, said: Collection[str]) -> M
 
 
 def knows_all(donor: RunFolder, classes: Sequence[str]) -> bool:
-    """Whether the donor's head has learnt every one of ``classes``."""
+    """Whether the donor was trained on every one of ``classes``."""
     return set(classes) <= set(_load(donor).classes)
 
 
 def check_donor(donor: RunFolder, manifest: Manifest, *, allowed: bool, what: str) -> list[str]:
-    """Refuse to validate or test on photos that an earlier run, or its own donors, learnt from.
+    """Check that val and test have no photo that the donor, or its own donors, trained on.
 
     Args:
         donor: The earlier run.
         manifest: The new run's samples.
-        allowed: ``data.allow_leakage``: say it instead.
+        allowed: ``data.allow_leakage``: return a warning instead.
         what: The setting that names the donor, for the message.
 
     Returns:
-        Lines worth telling the user.
+        Warnings for the user.
 
     Raises:
-        DataError: Some are, and that is not allowed.
+        DataError: There are such photos, and ``allowed`` is false.
     """
     root = manifest.root.resolve()
     held = manifest.table[manifest.table["split"].isin(["val", "test"])]

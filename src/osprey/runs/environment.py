@@ -1,4 +1,4 @@
-"""What a run was made with, so that it can be made again."""
+"""Versions, machine and code state of a run, for reproducibility."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def _version(package: str) -> str | None:
 
 
 def describe_environment(data_hash: str | None) -> dict[str, Any]:
-    """What a run was made with, as plain data.
+    """Versions, machine and code state, as plain data.
 
     Args:
-        data_hash: Of the photos' names, labels and splits; None where Osprey did not read them.
+        data_hash: `Manifest.digest`; None where Osprey did not read the data.
 
     Returns:
         Versions, machine, command, commit and uncommitted changes of Osprey's own code, and under

@@ -1,4 +1,4 @@
-"""The run folder: where a run's settings, checkpoints and figures live. No torch here."""
+"""The run folder with a run's settings, checkpoints and metrics. No torch here."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """``runs/<name>/<stamp>``: everything about one run, and nothing of any other."""
+    """``runs/<name>/<stamp>``: everything about one run."""
 
     path: Path
 
     @classmethod
     def create(cls, runs: Path, name: str) -> RunFolder:
-        """Make a folder that no other run has."""
+        """Create a new folder; UserError if ``name`` is invalid or ``runs`` not writable."""
         if "/" in name or name in ("", ".", "..", "latest", "sweeps", "debug"):
             raise UserError(f"name: '{name}' cannot be a folder's name")
         try:
@@ -48,12 +48,12 @@ class RunFolder:
 
     @property
     def best(self) -> Path:
-        """Checkpoint of the epoch that validation liked best."""
+        """Checkpoint of the best epoch by validation."""
         return self.path / "checkpoints" / "best.ckpt"
 
     @property
     def last(self) -> Path:
-        """Checkpoint to go on from."""
+        """Checkpoint to resume from."""
         return self.path / "checkpoints" / "last.ckpt"
 
     @property
@@ -63,20 +63,20 @@ class RunFolder:
 
     @property
     def task(self) -> str:
-        """What was trained: ``classification``, ``detection``; empty where nothing says so."""
+        """``classification``, ``detection``, ...; empty where config.yaml does not say."""
         try:
             stored = OmegaConf.load(self.path / "config.yaml")
             return str(OmegaConf.select(stored, "task.name") or "")
-        except Exception:  # as in `load_config`; the checkpoint says it too
+        except Exception:  # as in `load_config`; the checkpoint names it too
             return ""
 
     @property
     def full_name(self) -> str:
-        """``name/stamp``: which run it is, wherever it lies."""
+        """``name/stamp``, independent of the runs folder."""
         return "/".join(self.path.resolve().parts[-2:])
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a file of this run, whole or not at all."""
+        """Write a file of this run, atomically."""
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         write_text(target, text)
@@ -94,13 +94,11 @@ class RunFolder:
         self.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.create(tree_of(config))))
 
     def load_config(self, changes: list[tuple[str, Any]] | None = None) -> TrainConfig:
-        """The run's configuration, with some values changed.
-
-        Nothing that it names is imported.
+        """The run's configuration, with some values changed; nothing it names is imported.
 
         Raises:
-            UserError: The file is missing, was damaged, or names classes that are neither
-                Osprey's, a plugin's, nor trusted by this command.
+            UserError: The file is missing, was damaged, or names classes that are neither Osprey's,
+                a plugin's, nor trusted by this command.
         """
         try:
             stored = OmegaConf.load(self.path / "config.yaml")
@@ -133,7 +131,7 @@ class RunFolder:
         return complete(table, Path(root), str(self.path / "manifest.csv"))
 
     def held(self) -> FolderLock:
-        """Hold the run for this process alone; the system lets go when the process ends.
+        """Lock the run for this process; the lock is released when the process ends.
 
         Raises:
             UserError: Another process is training it.
@@ -141,17 +139,17 @@ class RunFolder:
         return FolderLock(self.path, f"run '{self.path}' is being trained by another process")
 
     def discard_if_empty(self) -> None:
-        """Remove the folder of a run that was refused before it had learnt anything."""
+        """Remove the folder of a run that failed before it trained anything."""
         learnt = (self.last, self.best, self.path / "metrics.csv")
         if not any(file.exists() for file in learnt):
             shutil.rmtree(self.path)
 
     def reopen(self) -> None:
-        """A run that goes on is not finished until it is tested again."""
+        """Mark a resumed run as unfinished until it is tested again."""
         (self.path / "summary.json").unlink(missing_ok=True)
 
     def publish(self, runs: Path) -> None:
-        """Let ``runs/latest`` point here."""
+        """Point the link ``runs/latest`` here."""
         # File systems without links, or somebody's own folder called latest.
         with suppress(OSError), atomic_path(runs / "latest") as partial:
             partial.symlink_to(os.path.relpath(self.path, runs))
@@ -165,14 +163,17 @@ def _all_runs(runs: Path) -> list[RunFolder]:
 def find_run(
     word: str, runs: Path, *, resumable: bool = False, task: str | None = None
 ) -> RunFolder:
-    """The run that ``word`` names: a folder, or ``latest``.
+    """Find a run by its folder or as ``latest``.
 
     Args:
         word: ``latest``, a run folder, or its path below ``runs``.
-        runs: Where runs are kept.
-        resumable: ``latest`` is the newest with a checkpoint to go on from, finished or not;
+        runs: Folder of all runs.
+        resumable: ``latest`` is the newest run with a checkpoint to resume from, finished or not;
             otherwise the newest finished one.
-        task: ``latest`` is of a run that was trained for this.
+        task: Consider only runs of this task for ``latest``.
+
+    Returns:
+        The run.
 
     Raises:
         UserError: There is no such run.

@@ -1,1 +1,1 @@
-"""One LightningModule a task, on one small base class."""
+"""One LightningModule per task, on one small base class."""

@@ -1,4 +1,4 @@
-"""What a network answers about a whole split, gathered while Lightning goes through it."""
+"""A callback that collects a network's outputs for a whole split."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def _refuse_not_numbers(answers: Tensor) -> None:
 
 
 class AnswerWriter(BasePredictionWriter, Generic[T]):
-    """Gathers what the step answers of each sample, over all processes, each sample once.
+    """Collects what the step returns for each sample, over all processes, each sample once.
 
-    A step of validation, test or prediction returns one answer a sample of its batch: a tensor
-    [B, ...] or a list. When the split is done, every process gets all of them in ``finish``.
+    A step of validation, test or prediction returns one answer per sample of its batch: a tensor
+    [B, ...] or a list. At the end of the split every process gets all of them in ``finish``.
     """
 
     def __init__(self) -> None:
@@ -38,19 +38,19 @@ class AnswerWriter(BasePredictionWriter, Generic[T]):
         self._answers: list[Any] = []
 
     def finish(self, module: T, answers: Any) -> None:
-        """Use the answers; what is written, the first process writes.
+        """Use the answers; files are to be written by rank 0 only.
 
         Args:
-            module: Whose answers they are.
-            answers: One a sample in the manifest's order: a tensor [N, ...] on the CPU, float32
-                where it was of less, or a list.
+            module: The module that was run.
+            answers: One per sample in the manifest's order: a tensor [N, ...] on the CPU, half
+                precision converted to float32, or a list.
         """
         raise NotImplementedError
 
     def on_validation_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, *_: Any, **__: Any
     ) -> None:
-        """Keep the answers about one batch."""
+        """Keep the answers of one batch, padding left out."""
         numbers = batch["index"].tolist()
         real = [row for row, number in enumerate(numbers) if number >= 0]  # others fill it up
         self._numbers += [numbers[row] for row in real]
@@ -63,10 +63,10 @@ class AnswerWriter(BasePredictionWriter, Generic[T]):
     on_predict_batch_end = on_validation_batch_end
 
     def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Hand on the answers about the whole split.
+        """Gather the answers of the whole split from all processes and sort them.
 
         Raises:
-            UserError: Some are not numbers.
+            UserError: Some are NaN or infinite.
         """
         parts = in_all_processes((self._numbers, self._answers))
         self._numbers, self._answers = [], []

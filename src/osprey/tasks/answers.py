@@ -30,12 +30,12 @@ def answer_photos(
 
     Args:
         arguments: The command line.
-        photos: What is asked about.
-        predictor: What answers.
-        columns: Of a CSV.
+        photos: The photos to predict.
+        predictor: The task's predictor.
+        columns: Columns of a CSV table.
 
     Returns:
-        The exit code.
+        The exit code: 1 with ``--strict`` if a photo could not be read, else 0.
 
     Raises:
         UnreadableImage: The one photo cannot be read.
@@ -69,19 +69,22 @@ def write_answers(
     *,
     force: bool = False,
 ) -> int:
-    """Write a table whole or not at all.
+    """Write a table atomically.
 
     Args:
-        predictor: What answers.
-        photos: What is asked about.
+        predictor: The task's predictor.
+        photos: The photos to predict.
         output: The file; ``-`` is standard output.
-        form: One of ``writers``; None: JSON or CSV by the file's ending.
-        writers: Each writes the answers it is given to an open file.
-        lacking: What a photo that cannot be read is left without.
-        force: A file that Osprey did not write may be replaced.
+        form: One of ``writers``; None: JSON or CSV by the file's suffix.
+        writers: Functions that write answers to an open file, by format.
+        lacking: What a photo that cannot be read has none of, for the message.
+        force: Replace a file that Osprey did not write.
 
     Returns:
         How many photos could not be read.
+
+    Raises:
+        UserError: The file exists and Osprey did not write it, or it cannot be written.
     """
     kind = form or ("json" if Path(output).suffix.lower() == ".json" else "csv")
     failures: list[str] = []
@@ -107,7 +110,14 @@ def write_answers(
 
 
 def record_writers(columns: Sequence[str]) -> dict[str, Writer]:
-    """Writers of records: ``csv`` with these columns, ``json`` with all that they hold."""
+    """Writers of records for `write_answers`.
+
+    Args:
+        columns: Columns of ``csv``; ``json`` has every field.
+
+    Returns:
+        Writers by format.
+    """
 
     def write_csv(file: TextIO, answers: Iterable[Answer], classes: list[str]) -> None:
         writer = csv.writer(file)
@@ -120,7 +130,7 @@ def record_writers(columns: Sequence[str]) -> dict[str, Writer]:
 
 
 def _write_json(file: TextIO, answers: Iterable[Answer], classes: list[str]) -> None:
-    """A JSON array written record by record, so that a million photos need no memory."""
+    """A JSON array written record by record, so that memory does not grow with their number."""
     file.write("[")
     for number, answer in enumerate(answers):
         record = json.dumps(answer.record(classes), ensure_ascii=False)

@@ -28,10 +28,10 @@ class Assembly:
     """Everything training needs.
 
     Attributes:
-        task: The module with its network.
-        data: The photos.
+        task: The LightningModule with its network.
+        data: The DataModule.
         weights: One line that says which weights it starts from.
-        rewrites: What was done of ``trainer.rewrites``.
+        rewrites: Which of ``trainer.rewrites`` were applied.
     """
 
     task: Task
@@ -41,16 +41,21 @@ class Assembly:
 
 
 def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Assembly:
-    """Build network, task and data.
+    """Build network, LightningModule and DataModule.
 
     Args:
         config: The run's configuration.
         manifest: Its samples, each with its split.
-        resuming: A checkpoint will fill the network: pretrained weights are not read again.
+        resuming: A checkpoint will be loaded, so pretrained weights are not read again.
+
+    Returns:
+        The parts.
 
     Raises:
-        UserError: An unknown model, weights that do not fit or cannot be had, a policy that
-            cannot be built.
+        ConfigError: An unknown model or option, a size the model cannot take, or an augmentation
+            step that cannot be built.
+        CheckpointError: Weights cannot be obtained or do not fit.
+        UserError: A preprocessing value is out of range.
     """
     memory = memory_rewrite(config.trainer)  # before anything large is allocated
     spec = model_spec(config.model)

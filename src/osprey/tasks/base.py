@@ -34,7 +34,7 @@ def module_class(settings: TaskConfig, own: type[T]) -> type[T]:
     """The class of a task's module: Osprey's, or a subclass of it that ``task._target_`` names.
 
     Raises:
-        ConfigError: What is named is no subclass.
+        ConfigError: The target cannot be imported or is not a subclass.
     """
     if settings.target == f"{own.__module__}.{own.__name__}":
         return own
@@ -45,12 +45,16 @@ def module_class(settings: TaskConfig, own: type[T]) -> type[T]:
 
 
 class Task(pl.LightningModule):
-    """A network in training. Subclasses add their loss, their metrics and their steps.
+    """A network in training. Subclasses add their loss, metrics and steps.
 
     Args:
         model: The network.
-        metadata: What its checkpoints will say of it.
+        metadata: Stored in its checkpoints.
         config: The whole configuration.
+
+    Raises:
+        ConfigError: ``model.freeze`` or ``freeze_batchnorm`` needs ``get_classifier()``, or
+            ``freeze_stages`` is too large.
     """
 
     def __init__(self, model: nn.Module, metadata: CheckpointMetadata, config: TrainConfig) -> None:
@@ -83,7 +87,7 @@ class Task(pl.LightningModule):
         return self(batch["image"])
 
     def test_step(self, batch: Any, batch_idx: int) -> Any:
-        """The same: what is made of the answers is decided when all of them are there."""
+        """The same as `predict_step`: metrics are computed from all answers at the end."""
         return self.predict_step(batch, batch_idx)
 
     def example_batch(self, count: int, size: int, device: torch.device) -> Any:
@@ -91,15 +95,19 @@ class Task(pl.LightningModule):
         raise NotImplementedError
 
     def normalise(self, images: Tensor) -> Tensor:
-        """uint8 [B, S, S, 3] to float [B, 3, S, S] of the distribution the model expects."""
+        """Normalise uint8 [B, S, S, 3] to float32 [B, 3, S, S] by the model's mean and std."""
         pixels: Tensor = self.pixels(images, channels_last=bool(self.config.trainer.channels_last))
         return pixels
 
     def configure_optimizers(self) -> Any:
-        """Optimiser and schedule, one schedule step an optimiser step."""
+        """Optimiser and learning-rate schedule, as Lightning expects them.
+
+        Raises:
+            ConfigError: One of them cannot be built.
+        """
         optimizer = make_optimizer(self.model, self.config.optimizer, self._undecayed)
         # Not trainer.estimated_stepping_batches: it would start the loader's workers now, before
-        # a checkpoint has told which epoch and batch they are to start from.
+        # the epoch and batch to start from are known from a checkpoint.
         settings = self.config.trainer
         batches = cast(Any, self.trainer).datamodule.train_batches()
         batches = min(batches, settings.limit_train_batches or batches)
@@ -112,11 +120,11 @@ class Task(pl.LightningModule):
         }
 
     def on_train_start(self) -> None:
-        """A run that goes on in mid-epoch is told of no epoch's start: apply freezing here too."""
+        """Apply freezing: a run resumed within an epoch gets no ``on_train_epoch_start``."""
         self._apply_freezing()
 
     def on_train_epoch_start(self) -> None:
-        """Set what may move in this epoch."""
+        """Apply freezing for this epoch."""
         self._apply_freezing()
 
     def _apply_freezing(self) -> None:
@@ -136,7 +144,7 @@ class Task(pl.LightningModule):
                 module.eval()
 
     def _move_backbone(self, moves: bool) -> None:
-        """Let the backbone learn or rest; what a network froze by itself is left alone."""
+        """Train or freeze the backbone; parameters that the network froze itself are left alone."""
         for name, parameter in self.model.named_parameters():
             if plain_name(name) in self._stages:
                 parameter.requires_grad_(False)
@@ -144,19 +152,19 @@ class Task(pl.LightningModule):
                 parameter.requires_grad_(moves)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Seed dropout and batch mixes by position, so that a resumed run repeats itself."""
+        """Seed dropout and batch mixes by position, so that a resumed run is reproducible."""
         place = (self.config.seed, self.current_epoch, batch_idx, self.global_rank)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
 
     def log_loss(self, loss: Tensor, count: int) -> None:
-        """Publish the epoch's mean training loss."""
+        """Log the epoch's mean training loss as ``train/loss``."""
         self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=count)
 
     def on_train_epoch_end(self) -> None:
-        """Stop at once where loss or weights have left the numbers.
+        """Stop if the training loss or a weight is not finite.
 
         Raises:
-            UserError: They have.
+            UserError: It is NaN or infinite.
         """
         loss = self.trainer.callback_metrics.get("train/loss")
         if loss is not None and not torch.isfinite(loss):
@@ -166,11 +174,7 @@ class Task(pl.LightningModule):
             raise self.not_numbers("weights became nan or inf")
 
     def not_numbers(self, what: str) -> UserError:
-        """The one line that says what left the numbers in this epoch, and the remedy.
-
-        Args:
-            what: The beginning of the sentence, such as "the training loss became nan".
-        """
+        """The error for values that became NaN or infinite, with a remedy."""
         return UserError(
             f"{what} in epoch {self.current_epoch + 1}: "
             f"lower optimizer.lr (it is {self.config.optimizer.lr:g}), "
@@ -178,11 +182,11 @@ class Task(pl.LightningModule):
         )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add our metadata; everything else in the file is tensors and plain data already."""
+        """Add Osprey's metadata; everything else in the file is tensors and plain data already."""
         checkpoint[METADATA_KEY] = self.metadata.to_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Checkpoints once held averaged weights under names of their own."""
+        """Convert checkpoints of older releases, which stored EMA weights as ``ema.module.*``."""
         state: dict[str, Any] = checkpoint["state_dict"]
         old = "ema.module."
         if any(key.startswith(old) for key in state):

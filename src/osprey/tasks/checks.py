@@ -18,7 +18,10 @@ from osprey.tasks.registry import all_tasks, get_task, task_names
 
 
 def validate_run(config: TrainConfig) -> None:
-    """Refuse settings that are out of range, contradict each other or belong to another task.
+    """Check that settings are in range, consistent, and belong to the task.
+
+    Args:
+        config: The run's settings.
 
     Raises:
         ConfigError: One line that names the setting and what it may be.
@@ -30,7 +33,10 @@ def validate_run(config: TrainConfig) -> None:
 
 
 def check_task_settings(config: TrainConfig) -> None:
-    """Refuse a model or a setting that belongs to another task.
+    """Check that the model and all settings belong to the task.
+
+    Args:
+        config: The run's settings.
 
     Raises:
         ConfigError: One line that names the setting and what it may be.
@@ -68,10 +74,13 @@ def _check_own_arguments(config: TrainConfig, others: Sequence[TaskPlugin]) -> N
 
 
 def check_own_classes(config: TrainConfig) -> None:
-    """Refuse a class of another kind where a module or DataModule of the user's own should stand.
+    """Check the type of a module or DataModule of the user's own.
+
+    Args:
+        config: The run's settings.
 
     Raises:
-        ConfigError: One line that names the class and what it should be.
+        ConfigError: It cannot be imported, or is not a LightningModule or LightningDataModule.
     """
     if config.task.name != LIGHTNING:
         return

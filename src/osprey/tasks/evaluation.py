@@ -1,4 +1,4 @@
-"""The one loop over a split of photos: Lightning validates or tests, in one process or in many."""
+"""Validation and test of a split by Lightning's Trainer, in one process or in several."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ from osprey.tasks.registry import get_task
 
 @dataclass(frozen=True)
 class Watchers:
-    """What follows a run through its test, as it did through training.
+    """Callbacks and loggers that a run's test uses as well as its training.
 
     Attributes:
-        callbacks: Those that the ``callbacks`` group names.
+        callbacks: Those of the ``callbacks`` group.
         loggers: Those of the ``logger`` group.
     """
 
@@ -51,7 +51,11 @@ _watchers: ContextVar[Watchers] = ContextVar("watchers", default=_NOBODY)
 
 @contextmanager
 def watched_by(watchers: Watchers) -> Iterator[None]:
-    """Whatever is tested in this block is also seen by these."""
+    """Trainers made by `evaluation_trainer` in this block also get these callbacks and loggers.
+
+    Args:
+        watchers: The callbacks and loggers.
+    """
     token = _watchers.set(watchers)
     try:
         yield
@@ -74,12 +78,15 @@ class _KeepSignals(Callback):
 
 
 def testing_module(model: nn.Module, metadata: CheckpointMetadata, config: TrainConfig) -> Task:
-    """The task's module around a trained network, to be validated and tested, not trained.
+    """The task's module around a trained network, for validation and test only.
 
     Args:
         model: The network, in evaluation mode.
-        metadata: What its checkpoint says of it.
+        metadata: Of its checkpoint.
         config: The run's settings.
+
+    Returns:
+        The module, without a loss.
     """
     settings = copy.deepcopy(config)
     settings.trainer.channels_last = True  # as prediction has it
@@ -91,19 +98,19 @@ def testing_module(model: nn.Module, metadata: CheckpointMetadata, config: Train
 def evaluate(
     module: Task, manifest: Manifest, split: str, *callbacks: Callback, validate: bool = False
 ) -> None:
-    """Ask a module about every sample of a split, once, in float32 as prediction does.
+    """Run a module on every sample of a split once, in float32 as in prediction.
 
-    In a distributed run every process calls this, and each is asked about its share.
+    In a distributed run every process calls this and gets its part of the samples.
 
     Args:
         module: Made by `testing_module`.
         manifest: The samples.
-        split: Which of them.
-        callbacks: What looks on, such as an `AnswerWriter`.
-        validate: By ``trainer.validate``, which also logs the figures of an epoch; of ``val``.
+        split: ``train``, ``val`` or ``test``.
+        callbacks: Such as an `AnswerWriter`.
+        validate: Use ``trainer.validate``, which also logs the epoch's metrics; only for ``val``.
 
     Raises:
-        DataError: The split holds nothing.
+        DataError: The split is empty.
     """
     if manifest.split(split).table.empty:
         raise DataError(f"the '{split}' split is empty: nothing to test on")
@@ -116,7 +123,16 @@ def evaluate(
 
 
 def run_loop(loop: Any, *what: Any, **more: Any) -> None:
-    """Call a Trainer's ``validate`` or ``test``; a Ctrl-C stays a KeyboardInterrupt."""
+    """Call a Trainer's ``validate`` or ``test``.
+
+    Args:
+        loop: The Trainer's bound method.
+        *what: Its arguments.
+        **more: Its keyword arguments.
+
+    Raises:
+        KeyboardInterrupt: On Ctrl-C, which Lightning turns into SystemExit.
+    """
     before = signal.getsignal(signal.SIGINT)
     try:
         loop(*what, **more, verbose=False)
@@ -129,11 +145,17 @@ def run_loop(loop: Any, *what: Any, **more: Any) -> None:
 
 
 def evaluation_trainer(config: TrainerConfig, *callbacks: Callback) -> pl.Trainer:
-    """A Trainer that validates and tests and writes nothing by itself; `Watchers` see it.
+    """A Trainer for validation and test without checkpoints, progress bar and other output.
 
     Args:
         config: The run's ``trainer`` settings.
-        callbacks: What looks on.
+        callbacks: Added to those of `watched_by`.
+
+    Returns:
+        The Trainer, on one device unless processes are distributed.
+
+    Raises:
+        ConfigError: The device does not exist.
     """
     device, watchers = run_device(config), _watchers.get()
     one: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Photos as the configuration and the task want them, for training and for pictures."""
+"""Device, model description, preprocessing and DataModule from the configuration."""
 
 from __future__ import annotations
 
@@ -23,23 +23,48 @@ if TYPE_CHECKING:
 
 
 def run_device(trainer: TrainerConfig) -> torch.device:
-    """The device a run computes on, freed memory kept there if ``trainer.rewrites`` says so.
+    """The device a run computes on.
+
+    ``keep_memory`` of ``trainer.rewrites`` is applied to this process if it is the CPU.
+
+    Args:
+        trainer: The trainer settings.
+
+    Returns:
+        The device.
 
     Raises:
-        ConfigError: It is asked for by name and not there.
+        ConfigError: It is named explicitly and does not exist.
     """
     return pick_device(trainer.accelerator, keep_memory="keep_memory" in trainer.rewrites)
 
 
 def memory_rewrite(trainer: TrainerConfig) -> list[str]:
-    """``["keep_memory"]`` where the run's process keeps freed memory from here on, or nothing."""
+    """Apply the rewrite ``keep_memory`` to this process, on the CPU only.
+
+    Args:
+        trainer: The trainer settings.
+
+    Returns:
+        ``["keep_memory"]`` if it was applied, else empty.
+    """
     on_cpu = run_device(trainer).type == "cpu"
     kept = on_cpu and "keep_memory" in trainer.rewrites and keep_freed_memory()
     return ["keep_memory"] if kept else []
 
 
 def model_spec(model: ModelConfig) -> ModelSpec:
-    """The plain description of a network that checkpoints keep."""
+    """The description of a network that checkpoints store.
+
+    Args:
+        model: The model section of the configuration.
+
+    Returns:
+        The description.
+
+    Raises:
+        ConfigError: ``model.backbone`` is set for a model that is not a detector.
+    """
     if model.is_foreign:
         return ModelSpec(model.target, model.name, {**(model.options or {}), **model.args})
     spec = ModelSpec(model.factory, model.name, dict(model.options or {}))
@@ -47,7 +72,18 @@ def model_spec(model: ModelConfig) -> ModelSpec:
 
 
 def make_preprocess(data: DataConfig, settings: InputSettings) -> Preprocess:
-    """The network's own input settings, changed where the configuration says so."""
+    """The network's own input settings, overridden by the configuration.
+
+    Args:
+        data: The data section of the configuration.
+        settings: The network's.
+
+    Returns:
+        The preprocessing.
+
+    Raises:
+        UserError: A value is out of range.
+    """
     mean = tuple(data.mean) if data.mean else settings.mean
     std = tuple(data.std) if data.std else settings.std
     return Preprocess.from_dict(
@@ -62,7 +98,19 @@ def make_preprocess(data: DataConfig, settings: InputSettings) -> Preprocess:
 
 
 def make_data(config: TrainConfig, manifest: Manifest, preprocess: Preprocess) -> DataModule:
-    """Loaders with the configured augmentation."""
+    """The DataModule with the configured augmentation.
+
+    Args:
+        config: The run's settings.
+        manifest: Its samples.
+        preprocess: How a photo becomes model input outside training.
+
+    Returns:
+        The DataModule.
+
+    Raises:
+        ConfigError: An augmentation step cannot be built.
+    """
     train_size = config.data.train_size or preprocess.size
     task = get_task(config.task.name)
     return DataModule(

@@ -20,14 +20,14 @@ Groups = list[dict[str, Any]]
 
 
 def plain_name(name: str) -> str:
-    """The name of a module or parameter without what FSDP puts between its parts."""
+    """The name of a module or parameter without FSDP's ``_fsdp_wrapped_module.``."""
     return name.replace("_fsdp_wrapped_module.", "")
 
 
 def undecayed(model: nn.Module) -> frozenset[str]:
     """Names of the parameters without weight decay: biases and norms, which have one dimension.
 
-    Asked of a network before FSDP cuts all its parameters into pieces of one dimension.
+    To be called before FSDP flattens all parameters to one dimension.
     """
     return frozenset(name for name, p in model.named_parameters() if p.ndim <= 1)
 
@@ -35,12 +35,15 @@ def undecayed(model: nn.Module) -> frozenset[str]:
 def parameter_groups(
     model: nn.Module, config: OptimizerConfig, spared: Collection[str] | None = None
 ) -> Groups:
-    """Parameters with their rates: no decay on biases and norms, less rate for earlier layers.
+    """Parameter groups: no decay on biases and norms, lower rates for earlier layers.
 
     Args:
         model: The network.
-        config: The rates.
-        spared: Names of the parameters without weight decay; unless given, ``undecayed``.
+        config: Learning rate, weight decay and layer decay.
+        spared: Names of the parameters without weight decay; None for `undecayed`.
+
+    Returns:
+        Groups for an optimiser; frozen parameters are left out.
     """
     if config.layer_decay < 1.0:
         from timm.optim._param_groups import param_groups_layer_decay
@@ -62,16 +65,19 @@ def parameter_groups(
 def make_optimizer(
     model: nn.Module, config: OptimizerConfig, spared: Collection[str] | None = None
 ) -> Optimizer:
-    """The optimiser over every parameter of ``model`` that may move.
+    """Build the optimiser over every trainable parameter of ``model``.
 
     Args:
         model: The network.
-        config: Which one, and its rates. A target of the user's own gets the parameter groups, and
-            ``lr`` and ``weight_decay`` where it takes them.
-        spared: As for ``parameter_groups``.
+        config: Its settings. A target of the user's own gets the parameter groups, and ``lr`` and
+            ``weight_decay`` where it accepts them.
+        spared: See `parameter_groups`.
+
+    Returns:
+        The optimiser.
 
     Raises:
-        ConfigError: There is none of this name, or it does not take an argument.
+        ConfigError: There is none of this name, or it does not accept an argument.
     """
     groups = [group for group in parameter_groups(model, config, spared) if group["params"]]
     if config.target == _OWN:
@@ -96,17 +102,20 @@ _OWN = "osprey.tasks.optim.create_optimizer"
 def create_optimizer(
     params: Groups, name: str, lr: float, *, momentum: float = 0.9, **more: Any
 ) -> Optimizer:
-    """Any of torch's and timm's optimisers, by timm's name.
+    """Build any of torch's and timm's optimisers, by timm's name.
 
     Args:
         params: Parameter groups, each with its ``weight_decay``.
         name: Such as ``adamw``, ``sgd`` (with Nesterov momentum), ``lion``.
-        lr: Peak rate.
+        lr: Peak learning rate.
         momentum: Momentum, or Adam's beta 1.
         more: Further arguments of the optimiser.
 
+    Returns:
+        The optimiser.
+
     Raises:
-        ConfigError: timm has none of this name, or it does not take an argument.
+        ConfigError: timm has none of this name, or it does not accept an argument.
     """
     if name == "sgd" and not more:
         return torch.optim.SGD(params, lr=lr, momentum=momentum, nesterov=momentum > 0)
@@ -132,7 +141,15 @@ def create_optimizer(
 
 
 def rate_at(config: SchedulerConfig, total: int) -> Callable[[int], float]:
-    """Share of the peak rate at each of ``total`` steps: linear warm-up, then cosine or flat."""
+    """Linear warm-up, then half a cosine or a constant rate.
+
+    Args:
+        config: ``warmup`` is a fraction of all steps, ``final_ratio`` of the peak rate.
+        total: Number of optimiser steps.
+
+    Returns:
+        From a step, counted from 0, to the fraction of the peak rate.
+    """
     warm = round(config.warmup * total)
 
     def share(step: int) -> float:
@@ -149,17 +166,20 @@ def rate_at(config: SchedulerConfig, total: int) -> Callable[[int], float]:
 def make_scheduler(
     optimizer: Optimizer, config: SchedulerConfig, total: int, epochs: int = 1
 ) -> LRScheduler | ReduceLROnPlateau:
-    """The schedule.
+    """Build the learning-rate schedule.
 
     Args:
-        optimizer: Whose rates move.
-        config: Which one. A target of torch's or the user's own is told, where it takes them,
+        optimizer: The optimiser whose learning rates change.
+        config: Its settings. A target of torch's or the user's own gets, where it accepts them,
             ``total_steps`` (or ``T_max``, ``total_iters``) and ``epochs``.
         total: Optimiser steps of the whole run.
         epochs: Epochs of the whole run.
 
+    Returns:
+        The schedule.
+
     Raises:
-        ConfigError: An argument is missing or does not fit.
+        ConfigError: An argument is missing or not accepted.
     """
     if config.target == "osprey.tasks.optim.create_scheduler":
         if config.name not in ("cosine", "constant"):
@@ -181,20 +201,23 @@ def make_scheduler(
 
 
 def create_scheduler(optimizer: Optimizer, config: SchedulerConfig, total: int) -> LambdaLR:
-    """Linear warm-up, then half a cosine or the same rate to the end."""
+    """Linear warm-up, then half a cosine or a constant rate (`rate_at`)."""
     return LambdaLR(optimizer, rate_at(config, total))
 
 
 def create_timm_scheduler(
     optimizer: Optimizer, sched: str, total_steps: int, **more: Any
 ) -> LambdaLR:
-    """One of timm's schedules, stepped once an optimiser step.
+    """One of timm's schedules, stepped once per optimiser step.
 
     Args:
-        optimizer: Whose rates move.
+        optimizer: The optimiser whose learning rates change.
         sched: timm's name for it.
         total_steps: Optimiser steps of the whole run.
         more: Further arguments of ``timm.scheduler.create_scheduler_v2``.
+
+    Returns:
+        The schedule.
     """
     import timm.scheduler as library
 
@@ -216,7 +239,16 @@ def create_timm_scheduler(
 
 
 def lightning_schedule(scheduler: Any, interval: str, monitor: str | None) -> Mapping[str, Any]:
-    """What Lightning wants to know of a schedule."""
+    """Lightning's ``lr_scheduler`` dictionary.
+
+    Args:
+        scheduler: The schedule.
+        interval: ``step`` or ``epoch``; always ``epoch`` for ReduceLROnPlateau.
+        monitor: Metric that ReduceLROnPlateau watches.
+
+    Returns:
+        The dictionary.
+    """
     entry = {"scheduler": scheduler, "interval": interval, "frequency": 1}
     if isinstance(scheduler, ReduceLROnPlateau):
         entry |= {"monitor": monitor, "interval": "epoch"}

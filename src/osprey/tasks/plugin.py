@@ -1,4 +1,4 @@
-"""The seam of a task: everything that differs between tasks is a method or attribute here.
+"""The interface of a task: everything that differs between tasks is a method or attribute here.
 
 A task is one package with one subclass of `TaskPlugin`; `osprey.tasks.registry` finds it by name.
 Importing a plugin imports no torch: its methods import what they need.
@@ -31,25 +31,25 @@ if TYPE_CHECKING:
 
 
 class TaskPlugin:
-    """What Osprey asks of a task. The defaults are those of a task that has no such part.
+    """Base class of tasks. The defaults are those of a task that lacks the feature.
 
     Attributes:
         name: Value of ``task.name``.
-        noun: What a model trained for it is: "a classifier".
-        metrics: The figures it is judged by; the first one is monitored unless ``monitor`` is set.
-        compared: Further keys of a split's figures that a comparison of two runs shows.
+        noun: What a model trained for it is called: "a classifier".
+        metrics: Main metrics; the first one is monitored unless ``monitor`` is set.
+        compared: Further keys of a split's metrics that a comparison of two runs shows.
         target: Name of the manifest's target that it learns; None: any.
-        min_classes: A data set or checkpoint with fewer is refused.
-        own_settings: Settings that no other task knows, and the value that leaves them out.
+        min_classes: Fewest classes of a data set or checkpoint.
+        own_settings: Settings of this task only, with the value that disables each.
         own_factories: Model factories whose networks no other task can train.
         writes_predictions: A tested run has a table of predictions.
         supports_from_run: A new run may start from one of its runs (``from=RUN``).
         supports_tta: Test-time augmentation, in ``eval`` and ``predict``.
         supports_video: ``predict --video`` and ``--camera``.
         supports_boxes: ``predict`` takes ``--min-score`` and ``--save-dir``.
-        formats: What ``predict --format`` may be.
-        columns: Of a prediction's record, what ``predict --format csv`` writes.
-        lacks: What the task has no part for, as the end of a sentence about a run; empty: nothing.
+        formats: Values of ``predict --format``.
+        columns: Fields of a prediction's record that ``predict --format csv`` writes.
+        lacks: What the task does not support, as the end of a sentence about a run; empty: nothing.
     """
 
     name: ClassVar[str]
@@ -72,18 +72,18 @@ class TaskPlugin:
     # ------------------------------------------------------------ before training
 
     def check_config(self, config: TrainConfig) -> None:
-        """Refuse settings that the task cannot use. No torch.
+        """Check settings for this task. Without torch.
 
         Raises:
             ConfigError: One line that names the setting and what it may be.
         """
 
     def refuse_factory(self, config: TrainConfig) -> str:
-        """What another task says when asked to train one of ``own_factories``."""
+        """The error of another task that is to train one of ``own_factories``."""
         return f"model={config.model.name} is for task={self.name}: add task={self.name}"
 
     def check_data(self, config: TrainConfig, manifest: Manifest) -> None:
-        """Refuse samples that the task cannot learn. No torch.
+        """Check that the task can learn from the samples. Without torch.
 
         Raises:
             DataError: One line that names the data and what to do.
@@ -93,11 +93,11 @@ class TaskPlugin:
             raise DataError(f"data={config.data.name} has {has.name}: {has.remedy}")
 
     def describe_data(self, manifest: Manifest) -> list[str]:
-        """Lines on the terminal beside the counts of photos and classes."""
+        """Lines for the terminal besides the counts of photos and classes."""
         return []
 
     def check_augmentation(self, config: TrainConfig) -> None:
-        """Refuse augmentation steps that cannot be built. No torch.
+        """Check that all augmentation steps can be built. Without torch.
 
         Raises:
             ConfigError: One line that names the step.
@@ -107,15 +107,18 @@ class TaskPlugin:
         check_policy(config.augmentation.steps)
 
     def augmentation(self, config: TrainConfig, preprocess: Preprocess) -> tuple[Any, int]:
-        """What makes model inputs of training photos.
+        """The augmentation of training photos.
 
         Args:
             config: The run's settings.
-            preprocess: How photos become inputs of the size trained with.
+            preprocess: Preprocessing at the size of training.
 
         Returns:
-            The transform that the dataset of the task's target takes, and the short side in pixels
-            that decoding must not go below.
+            The transform for the dataset of the task's target, and the short side in pixels that
+            decoding must not go below.
+
+        Raises:
+            ConfigError: A step cannot be built.
         """
         from osprey.augmentation import Policy
 
@@ -123,7 +126,7 @@ class TaskPlugin:
         return policy, policy.decode_side()
 
     def num_outputs(self, manifest: Manifest) -> int:
-        """How many numbers the network answers for a photo: one a class."""
+        """Number of outputs of the network per photo, by default one per class."""
         return len(manifest.classes)
 
     # ------------------------------------------------------------ training and testing
@@ -139,9 +142,12 @@ class TaskPlugin:
 
         Args:
             model: The network, with its pretrained weights.
-            metadata: What its checkpoints will say of it.
+            metadata: Stored in its checkpoints.
             config: The run's settings.
-            manifest: Its samples; None where the network is only validated and tested.
+            manifest: Its samples; None if the network is only validated and tested.
+
+        Returns:
+            The module.
         """
         raise NotImplementedError
 
@@ -154,14 +160,14 @@ class TaskPlugin:
         *,
         verbose: bool = True,
     ) -> None:
-        """Give the head its first weights before a new run's first step, where that is asked for.
+        """Initialise the head before a new run's first step, if configured.
 
         Args:
-            module: What `build_module` made; changed in place.
+            module: From `build_module`; changed in place.
             data: The run's data.
             config: Its settings.
-            device: Where to compute.
-            verbose: Say on the terminal what came out.
+            device: Device to compute on.
+            verbose: Print the result.
         """
 
     def finalize(
@@ -171,16 +177,16 @@ class TaskPlugin:
         manifest: Any,
         combined: Any = None,
     ) -> dict[str, Any]:
-        """Finish best.ckpt by what validation says; called in every process of a run.
+        """Complete best.ckpt by validation; called in every process of a run.
 
         Args:
             run: The trained run.
             config: Its settings.
-            manifest: Its samples, a `Manifest`; None where a DataModule of the user's own has them.
-            combined: What an ensemble said of validation.
+            manifest: Its samples, a `Manifest`; None with a DataModule of the user's own.
+            combined: An ensemble's outputs on validation.
 
         Returns:
-            Plain data for summary.json: ``val``, and what else was decided.
+            Plain data for summary.json: ``val``, and what was chosen on validation.
         """
         raise NotImplementedError
 
@@ -193,22 +199,25 @@ class TaskPlugin:
         predictions: Path,
         tta: str = "none",
     ) -> dict[str, Any]:
-        """Figures of a checkpoint on a split, as plain data; called in every process of a run.
+        """Metrics of a checkpoint on a split; called in every process of a run.
 
-        `osprey.tasks.evaluation` has the loop, which shares the samples out.
+        `osprey.tasks.evaluation` has the loop, which distributes the samples.
 
         Args:
-            checkpoint: One of the task's.
+            checkpoint: A checkpoint of the task.
             config: Settings of its run.
             manifest: The samples.
             split: Which of them to test on.
-            predictions: CSV to write what was answered to.
+            predictions: CSV file for the predictions.
             tta: Test-time augmentation.
+
+        Returns:
+            The metrics as plain data.
         """
         raise NotImplementedError
 
     def check_checkpoint(self, metadata: CheckpointMetadata, path: Path) -> None:
-        """Refuse a checkpoint that describes itself as the task never does.
+        """Check a checkpoint's description.
 
         Raises:
             CheckpointError: It has too few classes.
@@ -221,23 +230,23 @@ class TaskPlugin:
     # ------------------------------------------------------------ what is shown
 
     def metrics_line(self, figures: Mapping[str, Any]) -> str:
-        """The headline figures of one split."""
+        """The main metrics of one split."""
         return ", ".join(
             f"{m.name} {figures[m.key]:{m.format}}" for m in self.metrics if m.key in figures
         )
 
     def per_class_table(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Print a line a class."""
+        """Print one line per class."""
 
     def settings_line(self, summary: Mapping[str, Any]) -> str:
-        """What was chosen on validation and goes with the weights; empty: nothing."""
+        """What was chosen on validation and belongs to the weights; empty: nothing."""
         return ""
 
     def draw_pictures(self, run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
-        """Write what the report shows of photos into the folder ``plots``."""
+        """Write the report's pictures of photos to the folder ``plots``."""
 
     def report(self, record: RunRecord) -> ReportPage:
-        """The report's page of a finished run, from its folder's files alone. No torch."""
+        """The report's page of a finished run, from its folder's files alone. Without torch."""
         raise NotImplementedError
 
     # ------------------------------------------------------------ prediction
@@ -251,15 +260,18 @@ class TaskPlugin:
     def predictor(
         self, checkpoint: Path, device: torch.device | None = None, **options: Any
     ) -> Any:
-        """What answers about photos with a trained model: ``predictor.predict(files)``.
+        """The predictor of a trained model: ``predictor.predict(files)``.
 
-        `osprey.tasks.predictor.PhotoPredictor` is a base for it: what it says of a photo has a
+        `osprey.tasks.predictor.PhotoPredictor` is a base class: each answer has
         ``record(classes)``, plain data, and ``failure``, why a file cannot be read.
 
         Args:
-            checkpoint: One of the task's.
-            device: Where to compute; the CPU unless told otherwise.
+            checkpoint: A checkpoint of the task.
+            device: Device to compute on; default the CPU.
             **options: The predictor's own.
+
+        Returns:
+            The predictor.
 
         Raises:
             UserError: The task has none.
@@ -270,15 +282,18 @@ class TaskPlugin:
         )
 
     def predict(self, arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
-        """Answer about photos as ``osprey predict`` says; returns the exit code.
+        """Predict photos as ``osprey predict`` does.
 
-        One photo's record is printed as JSON, those of a folder become a table. A task that
-        overrides this prints and writes in its own way.
+        One photo's record is printed as JSON, those of a folder become a table. A task may override
+        this with output of its own.
 
         Args:
             arguments: The command line.
-            run: Whose best checkpoint answers.
+            run: Its best checkpoint is used.
             photos: One, or those of a folder.
+
+        Returns:
+            The exit code.
 
         Raises:
             UserError: The task has no predictor.
@@ -296,5 +311,5 @@ class TaskPlugin:
         return answer_photos(arguments, photos, predictor, self.columns)
 
     def predict_video(self, arguments: argparse.Namespace, run: RunFolder) -> int:
-        """Answer about the frames of ``--video`` or ``--camera``; returns the exit code."""
+        """Predict the frames of ``--video`` or ``--camera``; returns the exit code."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""What predictors share: a trained network, its preprocessing, and photos in batches."""
+"""Base class of predictors: a trained network, its preprocessing, and photos in batches."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from osprey.models.checkpoint import load_model
 from osprey.tasks.plugin import TaskPlugin
 from osprey.tasks.registry import check_task
 
-# The failure of a photo that the network gives no answer about.
+# The failure of a photo whose outputs are NaN or infinite.
 NO_NUMBER = "the network's answer is not a number: train again with a lower optimizer.lr"
 
 
 class Answer(Protocol):
-    """What a predictor says of one file."""
+    """The prediction for one file."""
 
     @property
     def failure(self) -> str | None:
@@ -34,7 +34,7 @@ class Answer(Protocol):
         ...
 
     def record(self, classes: Sequence[str]) -> dict[str, Any]:
-        """The answer as plain data: ``{"file", ...}``, or ``{"file", "failure"}``."""
+        """The prediction as plain data: ``{"file", ...}``, or ``{"file", "failure"}``."""
         ...
 
 
@@ -42,12 +42,12 @@ A = TypeVar("A", bound=Answer)
 
 
 class PhotoPredictor(ABC, Generic[A]):
-    """A trained network, asked about photos prepared as in validation.
+    """A trained network with the preprocessing of validation.
 
     Args:
-        checkpoint: One of Osprey's checkpoints.
+        checkpoint: A checkpoint of Osprey's.
         task: The task that it must be of.
-        device: Where to compute; the CPU unless told otherwise.
+        device: Device to compute on; default the CPU.
 
     Raises:
         CheckpointError: The checkpoint is refused, or is another task's.
@@ -68,23 +68,34 @@ class PhotoPredictor(ABC, Generic[A]):
 
     @abstractmethod
     def answers(self, files: Sequence[Path], inputs: NDArray[np.uint8]) -> Iterable[A]:
-        """One answer a photo.
+        """One answer per photo.
 
         Args:
             files: The N photos.
-            inputs: The same, prepared: uint8 [N, S, S, 3].
+            inputs: The photos preprocessed, uint8 [N, S, S, 3].
+
+        Returns:
+            N answers, in order.
         """
 
     @abstractmethod
     def unreadable(self, file: Path, failure: str) -> A:
-        """The answer about a file that cannot be read."""
+        """The answer for a file that cannot be read."""
 
     def images(self, inputs: NDArray[np.uint8]) -> Tensor:
-        """What the network takes: prepared photos uint8 [N, S, S, 3] as float [N, 3, S, S]."""
+        """Normalise photos, uint8 [N, S, S, 3] to float32 [N, 3, S, S], on the device."""
         return torch.from_numpy(self.preprocess.normalise(inputs)).to(self.device)
 
     def predict(self, files: Iterable[Path], batch_size: int = 32) -> Iterator[A]:
-        """Yield one answer a file, in order, in memory that does not grow with their number."""
+        """Yield one answer per file, in order, with constant memory.
+
+        Args:
+            files: The photos.
+            batch_size: Photos per batch.
+
+        Yields:
+            One answer per file; `unreadable` for those that cannot be decoded.
+        """
         remaining = iter(files)
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             while chunk := list(islice(remaining, batch_size)):

@@ -1,4 +1,4 @@
-"""What the processes of a distributed run tell each other."""
+"""Communication between the processes of a distributed run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ import torch.distributed as dist
 
 
 def in_all_processes(value: Any) -> list[Any]:
-    """``value`` of every process of a distributed run, the first one's first."""
+    """Gather a value from every process of a distributed run.
+
+    Args:
+        value: Can be pickled.
+
+    Returns:
+        The values ordered by rank; only its own in a single process.
+    """
     if not is_shared():
         return [value]
     values: list[Any] = [None] * dist.get_world_size()
@@ -17,17 +24,17 @@ def in_all_processes(value: Any) -> list[Any]:
 
 
 def wait_for_all() -> None:
-    """Go on when every process of a distributed run has come here."""
+    """Barrier of all processes in a distributed run."""
     if is_shared():
         dist.barrier()
 
 
 def leave_group() -> None:
-    """From here on this process works by itself."""
+    """Destroy the process group: from here on this process works alone."""
     if is_shared():
         dist.destroy_process_group()
 
 
 def is_shared() -> bool:
-    """Whether this is one of several processes that have met."""
+    """Whether a process group is initialised."""
     return dist.is_available() and dist.is_initialized()

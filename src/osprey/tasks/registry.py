@@ -43,8 +43,14 @@ def _known() -> dict[str, str]:
 def get_task(name: str) -> TaskPlugin:
     """The plugin of a task.
 
+    Args:
+        name: Value of ``task.name``.
+
+    Returns:
+        The plugin.
+
     Raises:
-        UserError: There is no such task, or its class cannot be had.
+        UserError: There is no such task, or its class cannot be imported.
     """
     known = _known()
     if name not in known:
@@ -73,11 +79,11 @@ def _load(name: str, target: str) -> TaskPlugin:
 
 
 def check_task(found: str, wanted: TaskPlugin, checkpoint: object) -> None:
-    """Refuse a checkpoint of another task.
+    """Check that a checkpoint belongs to a task.
 
     Args:
         found: The task that it names.
-        wanted: The task of whoever opens it.
+        wanted: The task it must be of.
         checkpoint: Its file.
 
     Raises:
@@ -93,9 +99,15 @@ def check_task(found: str, wanted: TaskPlugin, checkpoint: object) -> None:
 
 
 def shown_metrics(config: TrainConfig) -> tuple[MetricSpec, ...]:
-    """The figures that a run is told by; the first one chooses its best epoch.
+    """The main metrics of a run; the first one chooses its best epoch.
 
     That is the one that ``monitor`` and ``mode`` name, or the first of the task's own.
+
+    Args:
+        config: The run's settings.
+
+    Returns:
+        The metrics, the monitored one first.
     """
     known = get_task(config.task.name).metrics
     if config.monitor is None:

@@ -11,14 +11,13 @@ from osprey.tasks.registry import DEFAULT_TASK, get_task
 
 
 def build_report(run_folder: Path, output: Path | None = None) -> Path:
-    """Write the report of a finished run, whole or not at all.
+    """Write the report of a finished run, atomically.
 
-    It is made of the run folder's files alone: neither the photos, the network nor the clock
-    have a say in it, so the same folder gives the same bytes.
+    It depends on the run folder's files alone, so the same folder gives the same bytes.
 
     Args:
         run_folder: ``runs/<name>/<stamp>``.
-        output: Where to write; ``report.html`` in the run folder unless said.
+        output: The file; default ``report.html`` in the run folder.
 
     Returns:
         The file written.
@@ -33,10 +32,10 @@ def build_report(run_folder: Path, output: Path | None = None) -> Path:
 
 
 def confusion_page(run_folder: Path) -> str | None:
-    """A page of a finished run's confusion matrix alone, rows the truth; None without one.
+    """An HTML page of a finished run's confusion matrix alone; None without one.
 
     Raises:
-        UserError: As `build_report`.
+        UserError: See `build_report`.
     """
     matrix = _page(run_folder).values.get("confusion")
     if matrix is None:

@@ -1,4 +1,4 @@
-"""What the pictures of every task need: the first training batches, a mosaic, a file."""
+"""Shared by the pictures of every task: the first training batches, a mosaic, a file."""
 
 from __future__ import annotations
 
@@ -26,8 +26,17 @@ Pixels = NDArray[np.uint8]
 def first_batches(
     config: TrainConfig, manifest: Manifest, preprocess: Preprocess
 ) -> Iterator[dict[str, Any]]:
-    """Batches as the first epoch dealt and augmented them."""
-    # A batch or two are not worth a cache or a worker.
+    """Training batches of the first epoch, augmented.
+
+    Args:
+        config: The run's settings.
+        manifest: Its samples.
+        preprocess: How a photo becomes model input outside training.
+
+    Yields:
+        The batches, images uint8 [B, S, S, 3].
+    """
+    # One or two batches do not need a cache or workers.
     few = replace(config, data=replace(config.data, num_workers=0, cache="none"))
     if config.trainer.max_epochs == 0 and config.model.probe_views == 1:
         few.augmentation = replace(config.augmentation, steps=[])  # it saw them as they are
@@ -37,13 +46,13 @@ def first_batches(
 def write_mosaic(
     run: RunFolder, tiles: Sequence[tuple[Pixels, str]], side: int, columns: int
 ) -> None:
-    """Write batch.jpg, tiles in rows, each with its label on a strip below it; and its layout.
+    """Write batch.jpg, tiles in rows with a label below each; and its layout as batch.json.
 
     Args:
         run: The run.
         tiles: Photos uint8 [H, W, 3] and their labels.
-        side: Pixels of a tile's sides.
-        columns: Tiles in a row.
+        side: Side of a tile in pixels.
+        columns: Tiles per row.
     """
     rows = -(-len(tiles) // columns)
     sheet = Image.new("RGB", (columns * side, rows * (side + _STRIP)), "white")
@@ -62,7 +71,13 @@ def write_mosaic(
 
 
 def write_jpeg(run: RunFolder, name: str, pixels: Pixels) -> None:
-    """Write a picture into the run folder, whole or not at all."""
+    """Write a picture to the run folder, atomically.
+
+    Args:
+        run: The run.
+        name: Path in the run folder.
+        pixels: uint8 [H, W, 3], RGB.
+    """
     encoded = BytesIO()
     Image.fromarray(pixels).save(encoded, "JPEG", quality=82)
     target = run.path / name

@@ -1,4 +1,4 @@
-"""What a task says of its figures and of its report's page, as plain values."""
+"""Descriptions of a task's metrics and of its report's page, as plain values."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class MetricSpec:
-    """A figure by which a task is judged; logs, console, report, sweep and W&B all read it.
+    """A main metric of a task, for logs, console, report, sweep and W&B.
 
     Attributes:
         key: In summary.json, and after ``val/`` in what the module logs.
-        name: For people.
+        name: Display name.
         higher_is_better: Otherwise lower is.
         format: Format specification of its value.
-        logged_as: What the module logs it as, where that is not ``val/`` and the key.
+        logged_as: Name under which the module logs it, if not ``val/`` and the key.
     """
 
     key: str
@@ -27,27 +27,34 @@ class MetricSpec:
 
     @property
     def logged(self) -> str:
-        """What Lightning knows its validation value as."""
+        """Name of its validation value in Lightning."""
         return self.logged_as or f"val/{self.key}"
 
     @property
     def mode(self) -> str:
-        """``max`` or ``min``, as Lightning's callbacks call it."""
+        """``max`` or ``min``, for Lightning's callbacks."""
         return "max" if self.higher_is_better else "min"
 
     def rank(self, value: float) -> float:
-        """A number that is higher for a better value."""
+        """A number that is higher for a better value.
+
+        Args:
+            value: Value of the metric.
+
+        Returns:
+            The value, negated where lower is better.
+        """
         return value if self.higher_is_better else -value
 
 
 @dataclass(frozen=True)
 class ReportPage:
-    """What `TaskPlugin.report` hands to the renderer.
+    """What `TaskPlugin.report` passes to the renderer.
 
     Attributes:
         folder: Holds ``report.html``, which extends ``page.html``, and the task's own scripts; a
-            template of a shared one's name takes its place.
-        values: All that the templates ask for.
+            template with a shared one's name replaces it.
+        values: All values for the templates.
     """
 
     folder: Path

@@ -1,7 +1,7 @@
-"""What ``auto`` means for memory format, precision and compilation: what is fastest here.
+"""Resolves ``auto`` for memory format, precision and compilation by timing the training step.
 
-Each way to compute is timed on the run's own network, batch and device, by the real training step.
-It is admitted only where its losses over the first steps are those of the plain way.
+Each candidate is timed on the run's own network, batch size and device, by the real training step.
+It is admitted only if its losses over the first steps are those of the plain one.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ TOLERANCE = {"32-true": (1e-4, 3e-2), "bf16-mixed": (2e-2, 1e-1), "16-mixed": (2
 
 @dataclass
 class Candidate:
-    """One way to compute, and how it did.
+    """One candidate setting and its measurements.
 
     Attributes:
-        setting: The way.
-        rate: Images a second; 0 where it was given up or failed.
+        setting: Precision, memory format and compilation.
+        rate: Images per second; 0 if it was stopped early or failed.
         losses: Of the first steps, on one batch.
         verdict: ``admitted``, or why not.
     """
@@ -48,7 +48,7 @@ class Candidate:
 
 
 def defaults(trainer: TrainerConfig) -> Setting:
-    """What ``auto`` means where nothing is timed."""
+    """The meaning of ``auto`` without timing."""
     return Setting(
         "32-true" if trainer.precision == "auto" else trainer.precision,
         trainer.channels_last is not False,  # auto is yes
@@ -57,7 +57,7 @@ def defaults(trainer: TrainerConfig) -> Setting:
 
 
 def resolve_auto(config: TrainConfig, choice: Setting | None = None) -> None:
-    """Replace what is still ``auto`` by ``choice``, or by the defaults, in place."""
+    """Replace settings that are ``auto`` by ``choice``, or by the defaults, in place."""
     trainer = config.trainer
     choice = choice or defaults(trainer)
     trainer.precision = choice.precision
@@ -66,7 +66,15 @@ def resolve_auto(config: TrainConfig, choice: Setting | None = None) -> None:
 
 
 def candidates(trainer: TrainerConfig, device: torch.device) -> list[Setting]:
-    """Every way that is left to choose, the simplest first; compilation comes after."""
+    """Settings to be timed, the simplest first; compilation is tried later.
+
+    Args:
+        trainer: The trainer settings.
+        device: Device to compute on.
+
+    Returns:
+        All combinations of precision and memory format that are open.
+    """
     formats = [False, True] if trainer.channels_last == "auto" else [bool(trainer.channels_last)]
     precisions = [trainer.precision]
     if trainer.precision == "auto":
@@ -85,7 +93,7 @@ def _sixteen_bits(device: torch.device) -> list[str]:
 
 
 def pays(count: int, steps: int) -> bool:
-    """Whether trying ``count`` ways is a small share of a run of ``steps`` steps."""
+    """Whether timing ``count`` candidates is at most 5% of a run of ``steps`` steps."""
     return count * STEPS <= _SHARE * steps
 
 
@@ -98,18 +106,18 @@ def compare(
     *,
     jit: bool,
 ) -> tuple[list[Candidate], Setting]:
-    """Time ``settings`` and choose.
+    """Time ``settings`` and choose the fastest.
 
     Args:
-        task: What is to be trained; left as it is.
-        settings: The simplest first; the losses of the others are held against its.
-        batch: Photos and labels on the device.
-        device: Where to compute.
+        task: The module; a copy is trained.
+        settings: The simplest first; the losses of the others are compared with its.
+        batch: A batch on the device.
+        device: Device to compute on.
         steps: Optimiser steps of the whole run.
-        jit: Try torch.compile on the winner, if the run is long enough.
+        jit: Try torch.compile on the fastest, if the run is long enough.
 
     Returns:
-        What was found of each, and the fastest one admitted, a simpler one where it is as good.
+        All measurements, and the fastest setting admitted; a simpler one if it is within 5%.
     """
     found: list[Candidate] = []
     for setting in settings:
@@ -179,7 +187,7 @@ def _judge(candidate: Candidate, plain: Candidate) -> str:
 
 
 def describe(found: list[Candidate], choice: Setting, remembered: bool) -> str:
-    """One line: the choice, its images a second, and the others'."""
+    """One line: the choice, its images per second, and those of the others."""
     rates = {c.setting: c for c in found}
     others = [
         f"{'plain' if c is found[0] else c.setting} "

@@ -1,4 +1,4 @@
-"""What autotune found, remembered: for one network, step, machine and version."""
+"""Cache of autotune's measurements per network, step, machine and version."""
 
 from __future__ import annotations
 
@@ -23,7 +23,18 @@ from osprey.tuning.trial import Setting
 def what_matters(
     task: Task, config: TrainConfig, size: int, share: int, device: torch.device
 ) -> dict[str, Any]:
-    """What the speed of a step depends on: figures are remembered for just this."""
+    """The cache key: everything that the speed of a step depends on.
+
+    Args:
+        task: The module.
+        config: The run's settings.
+        size: Side of training images in pixels.
+        share: Batch size per process.
+        device: Device to compute on.
+
+    Returns:
+        Plain data.
+    """
     cuda = device.type == "cuda"
     name = torch.cuda.get_device_name(device) if cuda else platform.processor() or device.type
     return {
@@ -52,25 +63,47 @@ def what_matters(
 
 
 def file_for(facts: dict[str, Any], cache: Path) -> Path:
-    """Where the figures for ``facts`` are kept."""
+    """The cache file of a key.
+
+    Args:
+        facts: From `what_matters`.
+        cache: ``paths.cache``.
+
+    Returns:
+        Its path.
+    """
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
     return cache / "autotune" / f"{key}.json"
 
 
 def as_plain(found: list[Candidate], choice: Setting) -> dict[str, Any]:
-    """The figures as plain data."""
+    """The measurements as plain data."""
     return {"choice": asdict(choice), "candidates": [asdict(c) for c in found]}
 
 
 def remember(file: Path, found: list[Candidate], choice: Setting) -> None:
-    """Remember; where the cache cannot be written to, the next run measures again."""
+    """Write the measurements; a cache that is not writable is ignored.
+
+    Args:
+        file: From `file_for`.
+        found: The measurements.
+        choice: The chosen setting.
+    """
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         write_json(file, as_plain(found, choice))
 
 
 def recall(file: Path, ways: list[Setting]) -> tuple[list[Candidate], Setting] | None:
-    """What was found before; None where there is nothing, or nothing that makes sense."""
+    """Read measurements.
+
+    Args:
+        file: From `file_for`.
+        ways: Settings that may be chosen now.
+
+    Returns:
+        Measurements and choice; None if there are none, or they are invalid.
+    """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         found = [
@@ -85,6 +118,6 @@ def recall(file: Path, ways: list[Setting]) -> tuple[list[Candidate], Setting] |
 
 
 def open_settings(config: TrainConfig) -> tuple[str, bool | str, bool | str]:
-    """The settings that may be ``auto``."""
+    """The settings that may be ``auto``: precision, channels_last, compile."""
     trainer = config.trainer
     return trainer.precision, trainer.channels_last, trainer.compile

@@ -1,4 +1,4 @@
-"""Which batch size a device is fastest with, and what memory each takes."""
+"""Finds the batch size at which a device is fastest, and the memory each size takes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ _TIMED = 2  # steps; the faster counts
 
 @dataclass(frozen=True)
 class BatchFigure:
-    """One batch size: images a second, and the most memory held with it, in MB."""
+    """Measurement of one batch size.
+
+    Attributes:
+        batch: Images per step.
+        rate: Images per second.
+        memory: Peak memory in MB; NaN if unknown.
+    """
 
     batch: int
     rate: float
@@ -31,13 +37,18 @@ class BatchFigure:
 def measure_batches(
     assembly: Assembly, config: TrainConfig, device: torch.device
 ) -> tuple[list[BatchFigure], str]:
-    """Time the training step with batches of 4, 8, 16, ...
+    """Time the training step with batches of 4, 8, 16, ... images.
+
+    Args:
+        assembly: Network, task and data.
+        config: The run's settings.
+        device: Device to compute on.
 
     Returns:
-        A figure for each size, and why no larger one was tried.
+        A measurement of each size, and why no larger one was tried.
 
     Raises:
-        UserError: Not even the first fits in memory.
+        UserError: Not even the smallest fits in memory.
     """
     size = config.data.train_size or assembly.data.preprocess.size
     most = len(assembly.data.dataset("train"))
@@ -87,6 +98,13 @@ def _memory(device: torch.device) -> float:
 
 
 def suggest_batch(found: list[BatchFigure]) -> int:
-    """The smallest size within 5% of the fastest."""
+    """Choose a batch size.
+
+    Args:
+        found: Measurements by rising batch size.
+
+    Returns:
+        The smallest one within 5% of the fastest.
+    """
     best = max(figure.rate for figure in found)
     return next(f.batch for f in found if f.rate * _WORTH >= best)

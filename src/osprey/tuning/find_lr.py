@@ -18,14 +18,20 @@ from osprey.tuning.trial import Trial
 
 LOW, HIGH, STEPS = 1e-6, 1.0, 100
 _LEAST_STEPS = 30
-_EPOCHS = 5  # small data is not gone through more often than this
+_EPOCHS = 5  # at most this many passes over small data
 _REACH = 5  # steps to either side over which a slope is taken
 _MEMORY = 0.9  # of the running mean that smooths the loss
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A range test: each step's rate, loss, and running mean of the losses so far."""
+    """A range test.
+
+    Attributes:
+        rates: Learning rate of each step.
+        losses: Loss of each step.
+        smooth: Bias-corrected running mean of the losses.
+    """
 
     rates: list[float]
     losses: list[float]
@@ -35,8 +41,16 @@ class Sweep:
 def sweep_rates(assembly: Assembly, config: TrainConfig, device: torch.device) -> Sweep:
     """Train a copy while the rate rises exponentially from 1e-6 to 1, until the loss diverges.
 
-    Divergence is a running mean half the first loss above its lowest, or a loss that is no number.
-    Rates of single layers (``optimizer.layer_decay``) keep their proportions.
+    That is when its running mean is half the first loss above its minimum, or a loss is not finite.
+    Layer-wise rates (``optimizer.layer_decay``) keep their ratios.
+
+    Args:
+        assembly: Network, task and data.
+        config: The run's settings.
+        device: Device to compute on.
+
+    Returns:
+        The rates and losses.
     """
     batches = assembly.data.train_batches()
     steps = max(_LEAST_STEPS, min(STEPS, _EPOCHS * batches))
@@ -74,14 +88,20 @@ def _batches(assembly: Assembly, device: torch.device) -> Iterator[Any]:
 
 
 def suggest(rates: Sequence[float], smooth: Sequence[float]) -> float:
-    """The rate at which the smoothed loss falls fastest on its way down.
+    """The rate at which the smoothed loss falls fastest.
 
-    Its way down ends where nine tenths of the fall are done: what wobbles after that is noise. The
-    slope is taken over the logarithm of the rate, five steps to either side; the answer is at most
-    a tenth of the last rate tried, in two digits.
+    Only the first nine tenths of the fall are considered: what follows is noise. The slope is taken
+    over the logarithm of the rate, five steps to either side.
+
+    Args:
+        rates: Rising learning rates.
+        smooth: Smoothed loss at each.
+
+    Returns:
+        At most a tenth of the last rate tried, rounded to two digits.
 
     Raises:
-        UserError: The loss fell by less than 2% at any learning rate.
+        UserError: The loss fell by less than 2%.
     """
     lowest = min(smooth, default=math.nan)
     fall = smooth[0] - lowest if smooth else 0.0

@@ -13,12 +13,12 @@ from osprey.system.memory import total_memory
 from osprey.tasks.base import Task
 from osprey.tuning.trial import Setting, Trial
 
-# What allocators other than CUDA's say; theirs has an error of its own.
+# Messages of allocators other than CUDA's, which has its own error class.
 _OUT_OF_MEMORY_MESSAGES = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether ``error`` is an allocator's, of any device."""
+    """Whether ``error`` means out of memory, on any device."""
     if isinstance(error, torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(
@@ -27,14 +27,21 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def free_memory() -> None:
-    """Give back what a failed trial held."""
+    """Release the memory of a failed trial."""
     if torch.cuda.is_available():
         gc.collect()
         torch.cuda.empty_cache()
 
 
 def fits(action: Callable[[], object]) -> bool:
-    """Whether ``action`` runs without running out of memory."""
+    """Try an action.
+
+    Args:
+        action: Any errors other than out of memory propagate.
+
+    Returns:
+        False if it ran out of memory.
+    """
     try:
         action()
     except RuntimeError as error:
@@ -54,15 +61,15 @@ def fit_batch(
     sizes: tuple[int, int],
     world: int = 1,
 ) -> list[str]:
-    """Halve the batches in ``config`` until one step and one validation batch fit, in place.
+    """Halve the batch sizes in ``config`` until a training step and a validation batch fit.
 
     Args:
-        task: What is to be trained; left as it is.
-        config: The run's configuration.
-        setting: How the step is computed.
-        device: Where it must fit.
-        sizes: Pixels a side in training and in validation.
-        world: Processes that share a batch.
+        task: The module; a copy is trained.
+        config: The run's configuration, changed in place.
+        setting: Precision, memory format and compilation.
+        device: Device to compute on.
+        sizes: Side in pixels in training and in validation.
+        world: Number of processes that share a batch.
 
     Returns:
         A line for each number that was changed.

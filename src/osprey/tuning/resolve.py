@@ -1,4 +1,4 @@
-"""Before training: a batch that fits, and every ``auto`` decided, written down and remembered."""
+"""Before training: a batch size that fits, and every ``auto`` resolved, stored and cached."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ from osprey.tuning.trial import Setting, Trial
 def resolve_settings(
     assembly: Assembly, config: TrainConfig, run: RunFolder, *, world: int = 1
 ) -> list[str]:
-    """Decide what was left open in ``config`` and write it to the run folder.
+    """Resolve ``auto`` settings in ``config`` and write it to the run folder.
 
-    Weights, statistics and random numbers are afterwards as they were before.
+    Weights, statistics and random states are left unchanged.
 
     Args:
-        assembly: Network, task and data; left as they are.
+        assembly: Network, task and data.
         config: The run's configuration, changed in place.
         run: Where it is written, with ``autotune.json``.
-        world: Processes that share a batch.
+        world: Number of processes that share a batch.
 
     Returns:
-        Lines that say what was decided.
+        Lines that say what was chosen.
 
     Raises:
         ConfigError: Not even one photo fits in memory.
@@ -64,7 +64,7 @@ def resolve_settings(
 
 
 def may_try(config: TrainConfig) -> bool:
-    """Whether anything is left to try out before training."""
+    """Whether a trial step is needed before training."""
     undecided = config.trainer.autotune and "auto" in map(str, open_settings(config))
     on_gpu = run_device(config.trainer).type == "cuda"
     return undecided or on_gpu or config.trainer.compile is True
@@ -139,7 +139,7 @@ def _tune(
 def _check_compiler(
     task: Task, config: TrainConfig, device: torch.device, size: int, world: int
 ) -> list[str]:
-    """Where torch.compile was asked for and fails, go on without, and say so."""
+    """If torch.compile was requested and fails, disable it and return a line about it."""
     if config.trainer.compile is not True:
         return []
     share = max(1, config.data.batch_size // world)

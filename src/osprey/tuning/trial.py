@@ -1,4 +1,4 @@
-"""The real training step without a Trainer, on a copy of the task: to be timed, and thrown away."""
+"""The real training step without a Trainer, on a copy of the task, for measuring."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ _SIXTEEN = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 @dataclass(frozen=True)
 class Setting:
-    """How a step is computed: what autotune chooses among."""
+    """How a step is computed.
+
+    Attributes:
+        precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
+        channels_last: Memory format of the network and its input.
+        compile: Whether torch.compile is used.
+    """
 
     precision: str
     channels_last: bool
@@ -31,7 +37,12 @@ class Setting:
 
 
 def lay_out(task: Task, setting: Setting) -> None:
-    """Give the task's networks the setting's memory format and compilation, in place."""
+    """Apply memory format and compilation to a task's network, in place.
+
+    Args:
+        task: The task.
+        setting: Precision is not applied here.
+    """
     layout = torch.channels_last if setting.channels_last else torch.contiguous_format
     task.model.to(memory_format=layout)
     task.config.trainer.channels_last = setting.channels_last
@@ -40,20 +51,20 @@ def lay_out(task: Task, setting: Setting) -> None:
 
 
 class Trial:
-    """A copy of a task that trains step by step; the original, and what it holds, never moves.
+    """A copy of a task that trains step by step.
 
     Args:
-        task: What is to be trained; copied.
-        setting: How to compute.
-        device: Where to.
-        steps: Optimiser steps of the whole run, for the schedule's first rates.
+        task: The module; copied.
+        setting: Precision, memory format and compilation.
+        device: Device to compute on.
+        steps: Optimiser steps of the whole run, for the learning-rate schedule.
     """
 
     def __init__(self, task: Task, setting: Setting, device: torch.device, steps: int) -> None:
         self.task = copy.deepcopy(task)
         config = self.task.config
         if isinstance(config.model.freeze, int):
-            config.model.freeze = 0  # most of the run, and the most memory, comes after the rest
+            config.model.freeze = 0  # unfrozen, as for most of the run, and with the most memory
         self.task.to(device)
         lay_out(self.task, setting)
         self.task.on_train_epoch_start()
@@ -66,9 +77,15 @@ class Trial:
         self.done = 0
 
     def step(self, batch: Any) -> float:
-        """Forward, backward and optimiser step as in training; the loss.
+        """Forward, backward and optimiser step as in training.
 
-        The n-th call of every trial draws the same dropout and the same batch mix.
+        The n-th step of every trial has the same dropout and the same batch mix.
+
+        Args:
+            batch: On the device.
+
+        Returns:
+            The loss.
         """
         torch.manual_seed(self.done)
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
@@ -85,7 +102,14 @@ class Trial:
         return float(loss.detach())
 
     def timed_step(self, batch: Any) -> tuple[float, float]:
-        """The loss of one more step, and its seconds until the device is done."""
+        """One step, timed including synchronisation.
+
+        Args:
+            batch: On the device.
+
+        Returns:
+            The loss, and the duration in seconds.
+        """
         self.wait()
         started = time.perf_counter()
         loss = self.step(batch)
@@ -93,12 +117,16 @@ class Trial:
         return loss, time.perf_counter() - started
 
     def wait(self) -> None:
-        """Until the device has done all it was asked."""
+        """Synchronise with the device."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
     def answer(self, batch: Any) -> None:
-        """One forward pass as in validation."""
+        """One forward pass as in validation.
+
+        Args:
+            batch: With ``image`` on the device.
+        """
         self.task.eval()
         with torch.no_grad():
             self.task(batch["image"])

@@ -1,4 +1,4 @@
-"""Boxes in the forms people keep them in: read, mended, written, turned into a manifest."""
+"""Annotation formats of boxes: read, repaired, written, turned into a manifest."""
 
 from osprey.data.formats.registry import FORMS, read_annotations, write_annotations
 from osprey.data.formats.table import Annotations

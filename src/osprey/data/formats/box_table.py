@@ -20,13 +20,16 @@ _OF_A_BOX = ("label", "x", "y", "w", "h", "score", "classifications")
 
 
 def read(path: Path, root: Path, columns: Mapping[str, str] | None = None) -> Annotations:
-    """Read a CSV or Parquet table; a row without label and box is a photo of nothing.
+    """Read a CSV or Parquet table; a row without label and box is a photo without objects.
 
     Args:
         path: The table. Besides `NEEDED` it may have ``score``, ``classifications`` (JSON),
-            ``width``, ``height`` and anything said of the photo, which counts where first said.
-        root: Of the photos.
-        columns: What this table calls a column: ``{ours: theirs}``.
+            ``width``, ``height`` and any columns about the photo, whose first row counts.
+        root: Folder of the photos.
+        columns: Renaming, ``{our name: the table's name}``.
+
+    Returns:
+        The annotations.
 
     Raises:
         DataError: One line with file and line number.
@@ -94,13 +97,22 @@ def _take(found: Collector, row: int, record: Mapping[Any, Any], where: str) -> 
         try:
             names = json.loads(names or "null")
         except (ValueError, RecursionError):
-            names = 0  # told as no pairs
+            names = 0  # reported as no pairs
     pairs = a_ranking(names, f"{where}: classifications", {})
     found.box(row, label, four_numbers(values, where), number, pairs)
 
 
 def write(annotations: Annotations, path: Path, root: Path) -> None:
-    """Write a CSV, or Parquet by the file's ending."""
+    """Write one row per box as CSV, or as Parquet by the file's suffix.
+
+    Args:
+        annotations: The annotations; boxes in pixels, rounded to four decimals.
+        path: The file to write.
+        root: Not used.
+
+    Raises:
+        DataError: Parquet is asked for and pyarrow is not installed.
+    """
     rows: list[dict[str, Any]] = []
     for record, boxes in annotations.records():
         said = {key: value for key, value in record.items() if key != "file"}

@@ -22,7 +22,7 @@ _UNSPLIT = "unsplit"  # the file of photos that have no split
 def read(path: Path, root: Path) -> Annotations:
     """Read one file, or those of a folder, one a split or a single one.
 
-    A file's name says its split: ``annotations/instances_val2017.json``, ``annotations/val.json``
+    A file's name gives its split: ``annotations/instances_val2017.json``, ``annotations/val.json``
     or ``valid/_annotations.coco.json``.
 
     Raises:
@@ -41,7 +41,7 @@ def read(path: Path, root: Path) -> Annotations:
 
 
 def _files_of(folder: Path) -> list[tuple[Path, str]]:
-    """Annotation files in a folder, each with the split its name says."""
+    """Annotation files in a folder, each with the split in its name."""
     for pattern in ("annotations/*.json", "*/_annotations.coco.json", "*.json"):
         files = [f for f in sorted(folder.glob(pattern)) if not f.name.startswith(".")]
         splits = {file: _split_of(file) for file in files}
@@ -75,7 +75,7 @@ class _File:
                 raise DataError(f"'{path}' is no COCO file: it has no list '{part}'")
 
     def read(self) -> tuple[int, int]:
-        """Take up everything; returns boxes round crowds and photos left out."""
+        """Read everything; returns the numbers of crowd boxes and photos left out."""
         categories = self._by_id("categories", "name")
         found = self.found
         found.classes.update(dict.fromkeys(str(item["name"]) for item in categories.values()))

@@ -17,7 +17,14 @@ HOLDS = frozenset({*IMAGE_FIELDS, "score", "classifications"} - {"split", "corru
 
 
 def read(path: Path, root: Path) -> Annotations:
-    """Read a batch result; sizes come from the photos, where the file does not give them.
+    """Read a batch result; sizes not in the file are read from the photos.
+
+    Args:
+        path: The JSON file.
+        root: Folder of the photos.
+
+    Returns:
+        The annotations; MegaDetector's fractions become pixels.
 
     Raises:
         DataError: One line with file and line number.
@@ -57,7 +64,7 @@ def _take(
     said = {key: item[key] for key in IMAGE_FIELDS if key in HOLDS and key in item}
     detections = item.get("detections")
     size = [item.get(side) for side in ("width", "height")]
-    if detections is None:  # an image that failed, whatever else is said of it
+    if detections is None:  # an image that failed, whatever its other fields
         found.image(file, **{**said, "failure": item.get("failure") or "no detections"})
         return
     if not isinstance(detections, list):
@@ -80,9 +87,14 @@ def _take(
 
 
 def write(annotations: Annotations, path: Path, root: Path) -> None:
-    """Write one file; a box that nobody scored has a confidence of 1.
+    """Write one JSON file; a box without a score gets a confidence of 1.
 
-    The categories are all that are known, whether or not a box has them.
+    All known categories are listed, whether or not a box has them.
+
+    Args:
+        annotations: With every photo's size, as `measured` gives them.
+        path: The file to write.
+        root: Not used.
     """
     categories = {str(n): name for n, name in enumerate(annotations.classes, start=1)}
     records = annotations.records()

@@ -16,14 +16,14 @@ COLUMNS = ("path", "label", "x", "y", "w", "h", "what")
 
 
 def mend_boxes(manifest: Manifest, notices: list[str]) -> tuple[Manifest, pd.DataFrame]:
-    """Mend what can be mended of a detection set's boxes, and drop the others.
+    """Repair boxes of a detection set: flipped, clipped at the photo's borders, or dropped.
 
     Args:
         manifest: Photos with boxes.
-        notices: One line with counts is appended where anything had to be done.
+        notices: One line with counts is appended if any box was changed.
 
     Returns:
-        The manifest, and one row for each box that was touched: `COLUMNS`, the box as it was and
+        The manifest, and one row for each box that was changed: `COLUMNS`, the box as it was and
         what was done (``turned``, ``clipped``, ``turned and clipped``, ``dropped: no area``,
         ``dropped: outside``).
     """
@@ -47,10 +47,13 @@ def mend_boxes(manifest: Manifest, notices: list[str]) -> tuple[Manifest, pd.Dat
 
 
 def mend_annotations(annotations: Annotations) -> tuple[Annotations, pd.DataFrame]:
-    """Mend boxes before there is a manifest; those on photos of unknown size are left alone.
+    """Repair boxes of annotations; those on photos of unknown size are left alone.
+
+    Args:
+        annotations: Photos with boxes.
 
     Returns:
-        The annotations, and one row for each box that was touched, as `mend_boxes` has them.
+        The annotations, and one row for each box that was changed, as in `mend_boxes`.
     """
     rows: list[tuple[object, ...]] = []
     photos = annotations.images[["file", "width", "height"]].to_numpy().tolist()
@@ -69,7 +72,15 @@ def mend_annotations(annotations: Annotations) -> tuple[Annotations, pd.DataFram
 
 
 def counted(touched: pd.DataFrame, file: str) -> str:
-    """One line on the boxes that were touched, which ``file`` lists."""
+    """One line with counts of the boxes that were changed.
+
+    Args:
+        touched: Rows of `mend_boxes`.
+        file: Name of the file that lists them.
+
+    Returns:
+        The line.
+    """
     counts = ", ".join(f"{n} {what}" for what, n in Counter(touched["what"]).most_common())
     return f"boxes mended, listed in {file}: {counts}"
 

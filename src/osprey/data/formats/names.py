@@ -12,7 +12,10 @@ from osprey.errors import DataError
 
 
 def check_names(annotations: Annotations) -> None:
-    """Refuse names that are given twice, or by which files elsewhere would be read or written.
+    """Check that no photo is listed twice and no name leads out of the photos' folder.
+
+    Args:
+        annotations: Photos with POSIX names relative to their root.
 
     Raises:
         DataError: One line, with file and line number where they are known.
@@ -29,7 +32,15 @@ def check_names(annotations: Annotations) -> None:
 
 
 def where_named(annotations: Annotations, file: str) -> str:
-    """File and line that name a photo, for an error."""
+    """Find the line that names a photo, for an error.
+
+    Args:
+        annotations: With the files they were read from.
+        file: The photo's name.
+
+    Returns:
+        ``'FILE' line N: ``, or "" if no line names it.
+    """
     name = PurePosixPath(file).name
     written = f"{re.escape(name)}|{re.escape(json.dumps(name)[1:-1])}"
     pattern = re.compile(rf"(?<![\w.-])({written})(?!\w)")

@@ -1,4 +1,4 @@
-"""JSON, YAML and XML from strangers: data alone, and every complaint with file and line."""
+"""Safe parsing of JSON, YAML and XML; every error names file and line."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from osprey.errors import DataError
 
 
 def read_text(path: Path) -> str:
-    """The whole of a UTF-8 file.
+    """Read a UTF-8 file, with or without a byte order mark.
 
     Raises:
-        DataError: It cannot be read, or holds something else.
+        DataError: It cannot be read, or is not UTF-8.
     """
     try:
         return path.read_bytes().decode("utf-8-sig")
@@ -30,15 +30,19 @@ def read_text(path: Path) -> str:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file; only a line feed, or Windows' pair, ends one."""
+    r"""The lines of a text file; only ``\n`` or ``\r\n`` ends one.
+
+    Raises:
+        DataError: It cannot be read, or is not UTF-8.
+    """
     return [line.removesuffix("\r") for line in read_text(path).split("\n")]
 
 
 def read_json(path: Path) -> tuple[dict[str, Any], str]:
-    """A JSON object, and its text for `line_of`.
+    """Read a JSON object, and its text for `line_of`.
 
     Raises:
-        DataError: It is malformed; the line says where.
+        DataError: It cannot be read or is malformed; the message says on which line.
     """
     text = read_text(path)
     try:
@@ -66,7 +70,16 @@ def _check_whole(content: object, text: str, path: Path) -> None:
 
 
 def line_of(text: str, key: str, value: object) -> int:
-    """Line on which a JSON text first gives ``key`` this value."""
+    """Find the line where a JSON text first gives a key this value.
+
+    Args:
+        text: The JSON text.
+        key: Name of the key.
+        value: Its value.
+
+    Returns:
+        Line number from 1; 1 if it is not found.
+    """
     pattern = rf'"{re.escape(key)}"\s*:\s*{re.escape(json.dumps(value))}(?![\w.])'
     plain = rf'"{re.escape(key)}"\s*:\s*{re.escape(json.dumps(value, ensure_ascii=False))}'
     found = re.search(pattern, text) or re.search(plain, text)
@@ -74,15 +87,23 @@ def line_of(text: str, key: str, value: object) -> int:
 
 
 def line_with(text: str, word: str) -> int:
-    """Line on which ``word`` first stands."""
+    """Find the line where a word first occurs.
+
+    Args:
+        text: Any text.
+        word: The word.
+
+    Returns:
+        Line number from 1; 1 if it is not found.
+    """
     return text.count("\n", 0, max(text.find(word), 0)) + 1
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping; every scalar comes as text, so that a class may be called ``no``.
+    """Read a YAML mapping; every scalar is a string, so that a class may be called ``no``.
 
     Raises:
-        DataError: It is malformed; the line says where.
+        DataError: It cannot be read or is malformed; the message says on which line.
     """
     text = read_text(path)
     try:
@@ -100,7 +121,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 @dataclass
 class Node:
-    """An XML element: its tag, the line it starts on, the text in it and the elements below."""
+    """An XML element: its tag, the line it starts on, its text and its child elements."""
 
     tag: str
     line: int
@@ -108,20 +129,20 @@ class Node:
     below: list[Node] = field(default_factory=list)
 
     def find(self, tag: str) -> Node | None:
-        """The first element of that name directly below."""
+        """The first child element with that tag."""
         return next((node for node in self.below if node.tag == tag), None)
 
     def all(self, tag: str) -> list[Node]:
-        """Every element of that name directly below."""
+        """Every child element with that tag."""
         return [node for node in self.below if node.tag == tag]
 
 
 def read_xml(path: Path) -> Node:
-    """The root element of an XML file.
+    """Read the root element of an XML file.
 
     Raises:
-        DataError: It is malformed, or defines entities, by which a small file can fill all memory
-            or read other files.
+        DataError: It is malformed or has a DOCTYPE, whose entities could fill the memory or read
+            other files.
     """
     parser = expat.ParserCreate()
     top = Node("", 0)

@@ -11,11 +11,15 @@ from osprey.errors import DataError
 
 
 def place_photo(photo: Path, target: Path) -> None:
-    """Let a photo stand at ``target`` too: as a link, or a copy where links cannot be made.
+    """Link a photo to ``target``, or copy it where links cannot be created.
+
+    Args:
+        photo: The photo.
+        target: Where to; its folder is created.
 
     Raises:
-        DataError: There is no such photo, or something stands at ``target``: writing there could
-            go through a link to another photo.
+        DataError: There is no such photo, or ``target`` exists: writing there could go through a
+            link to another photo.
     """
     if not photo.is_file():
         raise DataError(
@@ -33,10 +37,10 @@ def place_photo(photo: Path, target: Path) -> None:
 
 
 def check_places(places: Iterable[tuple[str, Sequence[PurePosixPath]]]) -> None:
-    """Refuse photos that would stand in each other's place, before anything is written.
+    """Check that no two photos need the same place, before anything is written.
 
     Args:
-        places: Each photo's name and all that is to be written for it.
+        places: Each photo's name and all paths to be written for it.
 
     Raises:
         DataError: Two photos need the same file, or one's file is another's folder.
@@ -60,10 +64,13 @@ def check_places(places: Iterable[tuple[str, Sequence[PurePosixPath]]]) -> None:
 
 
 def check_stems(files: Iterable[str]) -> None:
-    """Refuse photos that share one annotation file.
+    """Check that no two photos share one annotation file.
+
+    Args:
+        files: POSIX names of the photos.
 
     Raises:
-        DataError: Two differ in nothing but their ending.
+        DataError: Two differ in nothing but their suffix.
     """
     seen: dict[PurePosixPath, str] = {}
     for file in files:
@@ -74,10 +81,17 @@ def check_stems(files: Iterable[str]) -> None:
 
 
 def below(photo: str | Path, root: Path) -> str:
-    """A photo's name relative to ``root``; links are not followed.
+    """A photo's path relative to a folder; links are not resolved.
+
+    Args:
+        photo: The photo.
+        root: The folder.
+
+    Returns:
+        POSIX path.
 
     Raises:
-        DataError: It lies elsewhere.
+        DataError: It is not under ``root``.
     """
     absolute, top = os.path.abspath(photo), os.path.abspath(root)
     if not absolute.startswith(top.rstrip(os.sep) + os.sep):
@@ -89,10 +103,10 @@ def below(photo: str | Path, root: Path) -> str:
 
 
 def boxes_of(photo: str) -> Path:
-    """A photo's text file of YOLO's: ``labels`` for the last ``images`` above it, else beside it.
+    """Path of a photo's YOLO text file: ``labels`` for the last ``images`` in it, else beside it.
 
     Args:
-        photo: Its path; the first part, where the set lies, is none of the set's own.
+        photo: Its path; the first part is never replaced.
     """
     parts = list(Path(photo).parts)
     for place in range(len(parts) - 2, 0, -1):

@@ -18,7 +18,14 @@ _WITH_PHOTOS = ("voc", "yolo")  # forms whose readers start from the photos
 
 
 def read_detection(config: DataConfig, notices: list[str]) -> Manifest:
-    """Read the boxes that ``data.reader`` names the form of.
+    """Read boxes in the format that ``data.reader`` names.
+
+    Args:
+        config: The data section of the configuration.
+        notices: Lines for the user are appended here.
+
+    Returns:
+        The manifest, boxes with a score below ``data.min_score`` left out.
 
     Raises:
         DataError: One line with file and line number.
@@ -50,7 +57,18 @@ def _sure(annotations: Annotations, least: float, notices: list[str]) -> Annotat
 
 
 def read_boxes_of(manifest: Manifest, file: Path) -> Manifest:
-    """A manifest's photos with the boxes that a COCO file has for them."""
+    """Add the boxes of a COCO file to a manifest's photos.
+
+    Args:
+        manifest: The photos.
+        file: The COCO file.
+
+    Returns:
+        A manifest with boxes; labels follow from them.
+
+    Raises:
+        DataError: The file is malformed, or lacks a photo.
+    """
     annotations = read_annotations(file, "coco", manifest.root)
     boxed = to_manifest(annotations, manifest.root, str(file), []).table
     known = boxed.set_index("path")[["width", "height", "boxes"]]

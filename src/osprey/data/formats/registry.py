@@ -1,4 +1,4 @@
-"""The forms of annotations, and what each can hold."""
+"""The annotation formats, and which fields each can store."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from osprey.errors import DataError, nearest
 
 @dataclass(frozen=True)
 class Form:
-    """One way to write annotations down.
+    """One annotation format.
 
     Attributes:
         read: From a file or folder and the photos' root.
         write: To a file or folder that does not exist yet.
-        holds: Of what `Annotations` may hold besides boxes.
+        holds: Optional fields of `Annotations` that the format can store.
     """
 
     read: Callable[[Path, Path], Annotations]
@@ -38,15 +38,18 @@ FORMS = {
 
 
 def read_annotations(path: Path, form: str, root: Path) -> Annotations:
-    """Read annotations of photos that lie under ``root``.
+    """Read annotations of photos under ``root``.
 
     Args:
-        path: A file, or the folder that the form's files lie in.
+        path: A file, or the folder of the format's files.
         form: One of `FORMS`.
-        root: What the photos' names are relative to.
+        root: Folder that the photos' names are relative to.
+
+    Returns:
+        The annotations.
 
     Raises:
-        DataError: Whatever is wrong, with file and line number.
+        DataError: The path is missing or its content malformed, with file and line number.
     """
     if not path.exists():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -57,16 +60,22 @@ def read_annotations(path: Path, form: str, root: Path) -> Annotations:
 def write_annotations(annotations: Annotations, path: Path, form: str, root: Path) -> list[str]:
     """Write annotations to a file or folder that does not exist yet.
 
-    Photos marked as failed or corrupt are left out of forms that cannot say so: there they would
-    be photos of nothing.
+    Photos marked as failed or corrupt are left out of formats that cannot mark them: there they
+    would be photos without objects.
+
+    Args:
+        annotations: What to write.
+        path: The new file or folder.
+        form: One of `FORMS`.
+        root: Folder of the photos.
 
     Returns:
-        Names of what the annotations hold and the form cannot.
+        Names of the fields that the annotations have and the format cannot store.
 
     Raises:
-        DataError: A photo is missing that is to stand beside its boxes, or whose size is needed; or
-            is named twice or elsewhere; or none is left to write. Nothing is written then that a
-            name of a photo leads to outside of ``path``.
+        DataError: A photo that is to be linked or measured is missing; a name occurs twice or is
+            not under ``root``; or no photo is left to write. Nothing is written outside of
+            ``path``.
     """
     annotations = measured(annotations, root)
     holds = FORMS[form].holds
@@ -89,10 +98,18 @@ def write_annotations(annotations: Annotations, path: Path, form: str, root: Pat
 
 
 def measured(annotations: Annotations, root: Path) -> Annotations:
-    """The same with every photo's size: by the photo, where it is not known.
+    """Fill in unknown photo sizes from the photos.
+
+    Args:
+        annotations: The annotations.
+        root: Folder of the photos.
+
+    Returns:
+        A copy in which every readable photo has its size.
 
     Raises:
-        DataError: A photo is missing whose size is needed, or is named twice or elsewhere.
+        DataError: A photo is missing whose size is needed, or a name occurs twice or is not under
+            ``root``.
     """
     check_names(annotations)
     found = Collector(root)

@@ -14,7 +14,7 @@ from osprey.data.manifest import SPLIT_NAMES
 from osprey.errors import DataError, UnreadableImage
 from osprey.imaging import image_size
 
-# What a photo may say of itself besides its name and size, and the type it is kept in.
+# Optional fields of a photo besides name and size, and their types.
 IMAGE_FIELDS: dict[str, type] = {
     "split": str,
     "location": str,
@@ -24,7 +24,7 @@ IMAGE_FIELDS: dict[str, type] = {
     "seq_num_frames": int,
     "corrupt": bool,
     "failure": str,
-    "prediction": str,  # the class of the whole photo, as a model says
+    "prediction": str,  # the class of the whole photo, predicted by a model
     "prediction_score": float,
 }
 
@@ -44,20 +44,20 @@ class BoxRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Annotations:
-    """Photos and the boxes on them, whatever form they were written in.
+    """Photos and their boxes, independent of the file format.
 
     Attributes:
-        images: One row a photo: ``file`` (POSIX, relative to the photos' root), ``width`` and
-            ``height`` in pixels (0: unknown), and those of `IMAGE_FIELDS` (None: not said) and any
-            other columns that the source has.
-        boxes: One row a box: ``image`` (a row number of ``images``), ``label``, ``x``, ``y``,
-            ``w``, ``h`` (float64, pixels, top-left), ``score`` (NaN: a person's truth) and
+        images: One row per photo: ``file`` (POSIX, relative to the photos' root), ``width`` and
+            ``height`` in pixels (0: unknown), those of `IMAGE_FIELDS` (None: unknown) and any other
+            columns of the source.
+        boxes: One row per box: ``image`` (a row number of ``images``), ``label``, ``x``, ``y``,
+            ``w``, ``h`` (float64, pixels, top-left), ``score`` (NaN: ground truth) and
             ``classifications`` (``[[name, confidence], ...]``, or None).
         classes: Every class name the source lists, in its order.
-        notices: What was left out or filled in when it was read.
-        sources: The files that name the photos, where they are few.
+        notices: What was left out or filled in while reading.
+        sources: The annotation files, where they are few.
         species: Every class name that ``classifications`` may hold, where the source lists them.
-        info: Who made the boxes, as MegaDetector's ``info`` says it: ``detector``, ``classifier``.
+        info: MegaDetector's ``info``: ``detector``, ``classifier``.
     """
 
     images: pd.DataFrame
@@ -81,13 +81,13 @@ class Annotations:
         return list(zip(photos, below, strict=True))
 
     def failed(self) -> pd.Series[bool]:
-        """For each photo, whether it is marked as one that could not be read."""
+        """For each photo, whether it is marked as failed or corrupt."""
         blank = pd.Series(None, index=self.images.index, dtype=object)
         corrupt = self.images.get("corrupt", blank).map(lambda value: value is True)
         return self.images.get("failure", blank).notna() | corrupt
 
     def sound(self) -> Annotations:
-        """The same without the photos that are marked as failed."""
+        """A copy without the photos that are marked as failed or corrupt."""
         keep = ~self.failed()
         rows = pd.Series(range(int(keep.sum())), index=self.images.index[keep])
         boxes = self.boxes[self.boxes["image"].isin(rows.index)]
@@ -97,7 +97,7 @@ class Annotations:
 
 @dataclass
 class Collector:
-    """Gathers photos and boxes row by row, for a reader."""
+    """Collects photos and boxes row by row, for a reader."""
 
     root: Path
     images: list[dict[str, Any]] = field(default_factory=list)
@@ -109,7 +109,11 @@ class Collector:
     info: dict[str, Any] = field(default_factory=dict)
 
     def image(self, file: str, width: int = 0, height: int = 0, **said: Any) -> int:
-        """Take up a photo; returns its row number."""
+        """Add a photo; returns its row number.
+
+        Raises:
+            DataError: Its split is unknown, or a number malformed.
+        """
         if str(said.get("split") or ""):
             split = str(said["split"]).lower()
             if split not in SPLIT_NAMES:
@@ -123,7 +127,9 @@ class Collector:
         return len(self.images) - 1
 
     def measured(self, file: str, **said: Any) -> int:
-        """Take up a photo whose source does not say how large it is.
+        """Add a photo whose size is read from its file; returns its row number.
+
+        A photo that cannot be decoded is marked as failed.
 
         Raises:
             DataError: There is no such photo under the root.
@@ -143,20 +149,20 @@ class Collector:
         score: float = math.nan,
         classifications: list[Any] | None = None,
     ) -> None:
-        """Take up a box of the photo in row ``image``: x, y, w, h in pixels."""
+        """Add a box of the photo in row ``image``: x, y, w, h in pixels."""
         self.boxes.append(BoxRow(image, label, *box, score, classifications))
 
     def fraction(
         self, image: int, label: str, box: tuple[float, float, float, float], *more: Any
     ) -> None:
-        """Take up a box given in fractions of the photo; of one that cannot be read, leave it."""
+        """Add a box in fractions of the photo; it is dropped if the photo's size is unknown."""
         width, height = self.images[image]["width"], self.images[image]["height"]
         if width and height:
             x, y, w, h = box
             self.box(image, label, (x * width, y * height, w * width, h * height), *more)
 
     def done(self) -> Annotations:
-        """All that was taken up."""
+        """Everything added so far as `Annotations`."""
         images = pd.DataFrame(self.images, columns=None if self.images else ["file"], dtype=object)
         for side in ("width", "height"):
             images[side] = images[side].astype(int) if side in images else 0

@@ -21,16 +21,20 @@ _TOLERANCE = 0.01  # of the aspect, for photos that were scaled after they were 
 
 
 def to_manifest(annotations: Annotations, root: Path, source: str, notices: list[str]) -> Manifest:
-    """Make a manifest of annotations, boxes in pixels of the photos as they are shown.
+    """Make a manifest of annotations, boxes in pixels of the photos with EXIF orientation applied.
 
     Args:
         annotations: The photos and boxes.
-        root: Of the photos.
-        source: What to call the annotations in errors.
-        notices: Lines worth telling the user are appended here.
+        root: Folder of the photos.
+        source: Name of the annotations in errors.
+        notices: Lines for the user are appended here.
+
+    Returns:
+        The manifest; boxes are scaled where a photo was resized, failed photos are left out.
 
     Raises:
-        DataError: A photo is missing, named twice or elsewhere, or was annotated at another shape.
+        DataError: A photo is missing, listed twice or not under ``root``, or was annotated at
+            another aspect ratio.
     """
     images = annotations.images
     if images.empty:
@@ -84,7 +88,7 @@ def _sound(
     sizes: Sequence[tuple[int, int] | None],
     notices: list[str],
 ) -> list[bool]:
-    """Which photos to keep: not those marked as failed, whose boxes nobody knows."""
+    """Which photos to keep: not those marked as failed, whose boxes are unknown."""
     images = annotations.images
     # What cannot be read now is left for the check of files, which names each with its reason.
     present = [os.path.isfile(root / file) for file in images["file"]]

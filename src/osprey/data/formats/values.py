@@ -1,4 +1,4 @@
-"""A box's numbers, scores and names, from whatever type a stranger's file gives them in."""
+"""A box's numbers, scores and names, from whatever type a file gives them in."""
 
 from __future__ import annotations
 
@@ -12,8 +12,15 @@ from osprey.errors import DataError
 def four_numbers(values: Any, where: str) -> tuple[float, float, float, float]:
     """A box's four numbers, given as numbers or as text.
 
+    Args:
+        values: Four values.
+        where: Position for errors, such as ``'FILE' line N``.
+
+    Returns:
+        Four finite floats below 1e9.
+
     Raises:
-        DataError: They are not four, or not finite numbers.
+        DataError: They are not four, or not such numbers.
     """
     try:
         numbers = [] if isinstance(values, str) else [float(value) for value in values]
@@ -26,10 +33,10 @@ def four_numbers(values: Any, where: str) -> tuple[float, float, float, float]:
 
 
 def a_score(value: Any, where: str) -> float:
-    """A detector's confidence, 0 to 1.
+    """A detector's confidence as float, 0 to 1.
 
     Raises:
-        DataError: It is something else.
+        DataError: It is not a number from 0 to 1.
     """
     try:
         score = float(value)
@@ -41,15 +48,15 @@ def a_score(value: Any, where: str) -> float:
 
 
 def a_ranking(value: Any, where: str, names: Mapping[str, Any]) -> list[list[Any]] | None:
-    """What a classifier says of a box, ``[[name, confidence], ...]``, or None.
+    """A classifier's output for a box, ``[[name, confidence], ...]``, or None.
 
     Args:
-        value: Pairs of an id or a name, and a confidence.
-        where: What to call it in errors.
-        names: By id; a name that is none stays.
+        value: Pairs of an id or a name, and a confidence; or None.
+        where: Position for errors.
+        names: Names by id; an unknown id is kept as the name.
 
     Raises:
-        DataError: It is something else.
+        DataError: It is not a list of such pairs.
     """
     if value is None:
         return None

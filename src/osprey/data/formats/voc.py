@@ -27,7 +27,14 @@ _LISTED_AS = {"trainval": "train", **SPLIT_NAMES}
 def read(path: Path, root: Path) -> Annotations:
     """Read ``Annotations/``, ``JPEGImages/`` and ``ImageSets/Main/``, or XML beside the photos.
 
-    Photos without an XML file are photos of nothing; they are counted in a notice.
+    Photos without an XML file have no objects; a notice counts them.
+
+    Args:
+        path: The folder.
+        root: Folder that the photos' names are relative to.
+
+    Returns:
+        The annotations, boxes in pixels.
 
     Raises:
         DataError: One line with file and line number.
@@ -134,7 +141,16 @@ def _is_number(text: str) -> bool:
 
 
 def write(annotations: Annotations, path: Path, root: Path) -> None:
-    """Write the three folders; the photos stand in theirs as links."""
+    """Write the three folders; the photos are linked into ``JPEGImages``.
+
+    Args:
+        annotations: With every photo's size.
+        path: The new folder.
+        root: Folder of the photos.
+
+    Raises:
+        DataError: A photo is missing, two need the same file, or a name cannot be written in XML.
+    """
     records = annotations.records()
     names = [PurePosixPath(record["file"].removeprefix(f"{_PHOTOS}/")) for record, _ in records]
     places = [(_PHOTOS / name, (_XML / name).with_suffix(".xml")) for name in names]

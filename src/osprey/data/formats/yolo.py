@@ -23,9 +23,16 @@ _NOT_BOXES = ("classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt")
 def read(path: Path, root: Path) -> Annotations:
     """Read the set that a ``data.yaml``, or the folder it lies in, describes.
 
-    Both layouts are known, ``images/train`` with ``labels/train`` and ``train/images`` with
-    ``train/labels``. Photos that two splits name belong to none. Photos without a text file are
-    photos of nothing; they are counted in a notice, other than those whose file is empty.
+    Both layouts are supported, ``images/train`` with ``labels/train`` and ``train/images`` with
+    ``train/labels``. Photos in two splits get none. Photos without a text file have no objects; a
+    notice counts them, other than those whose file is empty.
+
+    Args:
+        path: ``data.yaml``, or its folder.
+        root: Folder that the photos' names are relative to.
+
+    Returns:
+        The annotations, boxes in pixels.
 
     Raises:
         DataError: One line with file and line number.

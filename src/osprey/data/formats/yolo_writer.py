@@ -13,7 +13,16 @@ from osprey.data.manifest import SPLITS
 
 
 def write(annotations: Annotations, path: Path, root: Path) -> None:
-    """Write the set; the photos stand in it as links, those of no split in two splits at once."""
+    """Write the set with links to the photos; photos without a split are in train and val.
+
+    Args:
+        annotations: With every photo's size.
+        path: The new folder.
+        root: Folder of the photos.
+
+    Raises:
+        DataError: A photo is missing, or two need the same file.
+    """
     numbers = {name: number for number, name in enumerate(annotations.classes)}
     records = annotations.records()
     places = [_places(record) for record, _ in records]

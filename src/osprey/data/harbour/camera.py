@@ -203,5 +203,8 @@ def render_photo(
         width: Pixels.
         height: Pixels.
         move: Displacement of fish and camera from where the scene puts them.
+
+    Returns:
+        The photo and its boxes.
     """
     return photograph(plan_scene(rng, boat, label, width, height), width, height, move)

@@ -59,6 +59,9 @@ def render_clip(seed: int, *, frames: int = 16, width: int = 160, height: int = 
         frames: Length ``T``, at least 1.
         width: Pixels.
         height: Pixels.
+
+    Returns:
+        The clip.
     """
     rng = np.random.default_rng([seed, 0xC11B])
     boat = FLEET[int(rng.integers(len(FLEET)))]

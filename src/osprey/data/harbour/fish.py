@@ -15,7 +15,7 @@ CLASSES: tuple[str, ...] = ("ALB", "BET", "DOL", "LAG", "NoF", "OTHER", "SHARK",
 
 @dataclass(frozen=True)
 class Tuna:
-    """What tells the three tunas apart; lengths in body lengths, colours RGB 0..255."""
+    """Appearance of a tuna species; lengths in body lengths, colours RGB 0..255."""
 
     depth: float
     eye: float
@@ -157,6 +157,9 @@ def draw_fish(rng: np.random.Generator, label: str, length: float) -> Image:
 
     Returns:
         uint8 ``[H,W,4]``, red, green, blue and alpha, colours premultiplied by alpha.
+
+    Raises:
+        ValueError: There is no fish of that label.
     """
     sheet = Sheet(length, float(rng.uniform(-0.12, 0.12)))
     if label in _TUNAS:

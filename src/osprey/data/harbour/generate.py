@@ -1,4 +1,4 @@
-"""The set on disk: who caught how many of what, rendered to a folder that is whole or not there."""
+"""The set on disk: class counts per boat, rendered to a folder that appears atomically."""
 
 from __future__ import annotations
 

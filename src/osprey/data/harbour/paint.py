@@ -116,18 +116,18 @@ class Sheet:
         self.rgba: Image = np.zeros((max(8, height), max(8, width), 4), np.uint8)
 
     def pixels(self, points: Floats) -> Floats:
-        """Map body places, ``[N,2]``, to pixels of the sheet."""
+        """Map body coordinates, ``[N,2]``, to pixels of the sheet."""
         placed: Floats = points + np.array((self.margin, self.reach))
         placed[:, 1] += self.bend * ((points[:, 0] - 0.45) ** 2 - 0.1)
         placed *= self.length
         return placed
 
     def area(self, points: Floats, colour: Colour) -> None:
-        """Fill an outline given in body places."""
+        """Fill an outline given in body coordinates."""
         fill(self.rgba, self.pixels(points), colour)
 
     def line(self, points: Floats, colour: Colour, width: float = 0.006) -> None:
-        """Draw an open line given in body places, ``width`` in body lengths."""
+        """Draw an open line given in body coordinates, ``width`` in body lengths."""
         stroke(self.rgba, self.pixels(points), colour, width * self.length)
 
     def areas(self, outlines: Sequence[Floats], colour: Colour) -> None:

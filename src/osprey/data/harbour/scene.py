@@ -135,7 +135,18 @@ def _cover(rng: np.random.Generator, fish: Fish, width: int, height: int) -> Ima
 
 
 def plan_scene(rng: np.random.Generator, boat: Boat, label: str, width: int, height: int) -> Scene:
-    """Decide and draw everything a photo of ``label`` on ``boat`` shows, bar the camera."""
+    """Decide and draw everything a photo of ``label`` on ``boat`` shows, except camera effects.
+
+    Args:
+        rng: Source of all random choices.
+        boat: The boat.
+        label: One of ``CLASSES``; ``NoF`` for a deck without fish.
+        width: Of the photo in pixels.
+        height: Of the photo in pixels.
+
+    Returns:
+        The scene, at ``SUPER`` times that size.
+    """
     wide, high = width * SUPER, height * SUPER
     light = str(rng.choice(["day", "dusk", "night"], p=boat.lights))
     scene = Scene(boat, light, _ground(rng, boat, label, wide, high))

@@ -1,4 +1,4 @@
-"""The callbacks of a run: what every run has, what shorthands switch on, and the user's own."""
+"""The callbacks of the configuration: early stopping and the user's own."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ from osprey.tasks.plugin import MetricSpec
 
 
 def make_callbacks(config: TrainConfig, run: RunFolder, metric: MetricSpec) -> list[Callback]:
-    """What the ``callbacks`` group names, beside what every run has.
+    """Build the callbacks that the ``callbacks`` group names.
 
-    Each node is given, where it takes them, ``monitor`` and ``mode``, the run folder as
-    ``save_dir`` and its checkpoints as ``dirpath``.
+    Where its signature has them, each gets ``monitor`` and ``mode``, the run folder as ``save_dir``
+    and its checkpoints folder as ``dirpath``.
 
     Args:
         config: The run's settings.
         run: Its folder.
-        metric: The figure it is judged by.
+        metric: The monitored metric.
+
+    Returns:
+        The callbacks, early stopping first.
 
     Raises:
-        ConfigError: A node cannot be made.
+        ConfigError: A callback cannot be built.
     """
     run_time = {
         **run_time_values(config, run),

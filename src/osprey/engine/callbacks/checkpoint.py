@@ -1,4 +1,4 @@
-"""When a run is saved: after every epoch, at a new best, and when a signal asks it to stop."""
+"""Checkpoints after every epoch, at a new best, and when a signal asks a run to stop."""
 
 from __future__ import annotations
 
@@ -22,16 +22,12 @@ from osprey.system.console import warn
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
-    """Checkpoints renamed into place when whole, and opened without running code in them."""
+    """Writes checkpoints atomically, and reads them without running code in them."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
-        """Write tensors and plain data to a temporary name beside ``path``, then rename.
-
-        What a module of the user's own keeps beside them, such as its hyper-parameters' networks
-        and factories, is made again from the configuration, and left out.
-        """
+        """Write tensors and plain data (`plain_part`) to a temporary file, then rename it."""
         write_checkpoint(plain_part(checkpoint), Path(path))
 
     def load_checkpoint(
@@ -40,7 +36,7 @@ class SafeCheckpointIO(TorchCheckpointIO):
         map_location: Callable[..., Any] | None = None,
         weights_only: bool | None = None,
     ) -> dict[str, Any]:
-        """Open tensors and plain data; anything else is refused."""
+        """Read tensors and plain data; anything else is a CheckpointError."""
         return read_checkpoint(Path(path))
 
 
@@ -49,7 +45,7 @@ _DROP = object()
 
 
 def plain_part(value: Any) -> Any:
-    """Tensors and plain data, also within dictionaries and lists; the rest is dropped."""
+    """Tensors and plain data, also within dictionaries and lists; everything else is dropped."""
     found = _plain(value)
     return {} if found is _DROP else found
 
@@ -70,11 +66,11 @@ def _plain(value: Any) -> Any:
 
 
 def monitored(trainer: pl.Trainer, name: str) -> float:
-    """The logged figure that a run is judged by.
+    """The last logged value of the monitored metric.
 
     Raises:
-        ConfigError: Nobody logs it.
-        UserError: It is nan.
+        ConfigError: It is not logged.
+        UserError: It is NaN.
     """
     if name not in trainer.callback_metrics:
         logged = ", ".join(sorted(trainer.callback_metrics))
@@ -91,14 +87,17 @@ def monitored(trainer: pl.Trainer, name: str) -> float:
 class BestAndLast(ModelCheckpoint):
     """``last.ckpt`` after every epoch, ``best.ckpt`` after the best by validation.
 
-    Lightning's ModelCheckpoint saves the last only together with a new best, and acts on paths it
-    finds in a checkpoint; this one keeps a single number there, so a run folder can be moved and a
-    stranger's cannot name files to remove. ``best_model_path`` is where everybody looks for it.
-    Lightning calls checkpoint callbacks after all others.
+    Unlike Lightning's ModelCheckpoint it always saves the last, and stores no paths in checkpoints,
+    by which an untrusted one could have files removed.
+
+    Args:
+        best: Path of ``best.ckpt``.
+        last: Path of ``last.ckpt``.
+        monitor: The logged metric that chooses the best.
+        mode: ``max`` or ``min``.
     """
 
     def __init__(self, best: Path, last: Path, monitor: str, mode: str = "max") -> None:
-        """Args: the two files, the logged figure that chooses the best, and which way it does."""
         super().__init__(best.parent, best.stem, monitor=monitor, mode=mode)
         self.sign = 1.0 if mode == "max" else -1.0
         self.best = best
@@ -107,15 +106,15 @@ class BestAndLast(ModelCheckpoint):
 
     @property
     def state_key(self) -> str:
-        """A name that settings do not change: runs go on with others."""
+        """Independent of settings, which a resumed run may change."""
         return "BestAndLast"
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """The run folder is there already."""
+        """Keep the run folder; only set the paths of existing checkpoints."""
         self._point()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save; every process takes part, as sharded models need."""
+        """Save; every process takes part, as sharded models require."""
         score = self.sign * monitored(trainer, str(self.monitor))
         better = score > self.score
         self.score = max(self.score, score)
@@ -130,25 +129,25 @@ class BestAndLast(ModelCheckpoint):
             setattr(self, name, str(file) if file.is_file() else "")
 
     def on_train_batch_end(self, *_: Any, **__: Any) -> None:
-        """Never within an epoch: `SaveOnSignal` does, where it is asked to."""
+        """Never save within an epoch: `SaveOnSignal` does."""
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Only once the epoch is over and everything has been logged."""
+        """Never save here: only after the epoch, when everything has been logged."""
 
     def on_exception(self, *_: Any, **__: Any) -> None:
-        """What is half done is not saved."""
+        """Never save after an exception."""
 
     def state_dict(self) -> dict[str, Any]:
         """The best score so far."""
         return {"score": self.score}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Only a better epoch than the run has seen may replace ``best.ckpt``."""
+        """Restore the best score, so that only a better epoch replaces ``best.ckpt``."""
         self.score = float(state_dict["score"])
 
 
 class SaveOnSignal(Callback):
-    """Ctrl-C and SIGTERM: finish the step, save ``last.ckpt``, leave; a second leaves at once."""
+    """On SIGINT or SIGTERM: finish the step, save ``last.ckpt``, stop; a second exits at once."""
 
     _EVERY = 10  # steps between looks in a run of several processes, which must agree
 
@@ -158,7 +157,7 @@ class SaveOnSignal(Callback):
         self.previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Take over both signals for as long as training runs."""
+        """Install the handlers of both signals for the duration of training."""
         for number in (signal.SIGINT, signal.SIGTERM):
             self.previous[number] = signal.signal(number, self._note)
 
@@ -171,7 +170,7 @@ class SaveOnSignal(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save between two optimiser steps, so that nothing is half done."""
+        """Save and stop (`Interrupted`) between two optimiser steps."""
         done = batch_idx + 1
         last_of_epoch = done >= trainer.num_training_batches
         if last_of_epoch or done % trainer.accumulate_grad_batches:
@@ -183,7 +182,7 @@ class SaveOnSignal(Callback):
             raise Interrupted(128 + (self.received or signal.SIGTERM))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A signal that came during validation: the checkpoint callback saves, then we leave."""
+        """Stop after a signal during validation; the checkpoint callback saves."""
         if self._agreed(trainer):
             trainer.should_stop = True
 
@@ -192,17 +191,17 @@ class SaveOnSignal(Callback):
         return decision
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Give the signals back; leave if one came at an epoch's end with more epochs to go."""
+        """Restore the handlers; stop (`Interrupted`) if a signal came with more epochs to go."""
         self.restore()
         if self.received and trainer.current_epoch < (trainer.max_epochs or 0):
             raise Interrupted(128 + self.received)
 
     def on_exception(self, trainer: pl.Trainer, pl_module: Any, exception: BaseException) -> None:
-        """Give the signals back."""
+        """Restore the handlers."""
         self.restore()
 
     def restore(self) -> None:
-        """Put the former handlers back."""
+        """Restore the former signal handlers."""
         for number, handler in self.previous.items():
             signal.signal(number, handler)
         self.previous.clear()

@@ -1,4 +1,4 @@
-"""How much of training's time went into waiting for the next batch, and what to do about it."""
+"""Measures how long training waits for data, and suggests settings."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ _GPU_EVERY = 10  # steps: a GPU works ahead, and waiting for it at every step wo
 
 
 class DataWait(Callback):
-    """Times the gap between the end of one step and the start of the next.
+    """Measures the time between the end of one step and the start of the next.
 
-    On a GPU the measured steps begin and end with the device at rest, so that what is measured is
-    the time it would stand idle.
+    On a GPU the measured steps are synchronised, so that the time measured is idle time of the
+    device.
+
+    Args:
+        clock: Returns seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        """Args: a clock in seconds."""
         self.clock = clock
         self.waited = self.worked = 0.0
         self.gap: float | None = None  # seconds between the last two steps, if they are measured
@@ -35,25 +37,25 @@ class DataWait(Callback):
 
     @property
     def share(self) -> float:
-        """Waiting's share of the epoch so far, 0 to 1."""
+        """Fraction of the epoch so far spent waiting for data, 0 to 1."""
         return self.waited / max(self.waited + self.worked, 1e-9)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Count anew; the first batch of an epoch comes after a validation and is not counted."""
+        """Reset; the first batch of an epoch follows a validation and is not counted."""
         self.waited = self.worked = 0.0
         self.gap = self.ended = None
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
-        """The batch is there."""
+        """Note when the batch arrived."""
         self.started = self.clock()
         self.gap = None if self.ended is None else self.started - self.ended
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """The step is done."""
+        """Note when the step was done."""
         on_gpu = pl_module.device.type == "cuda"
         measured, next_measured = self.gap is not None, (batch_idx + 1) % _GPU_EVERY == 0
         if on_gpu and (measured or next_measured):
@@ -65,19 +67,22 @@ class DataWait(Callback):
         self.ended = now if next_measured or not on_gpu else None
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Publish the epoch's share."""
+        """Log the epoch's fraction."""
         pl_module.log(NAME, self.share, sync_dist=trainer.world_size > 1)
 
 
 def advice(share: float, data: DataConfig, photos: int, side: int, free: int | None) -> str | None:
-    """What would shorten the waiting, or None where there is little of it.
+    """Suggest a setting that shortens data loading.
 
     Args:
-        share: Waiting's share of the time.
-        data: How the photos are read now.
-        photos: How many there are to train on.
-        side: Pixels a side of what they are decoded to, about.
-        free: Bytes of memory that are free, None where that is not known.
+        share: Fraction of the time spent waiting, 0 to 1.
+        data: The data settings.
+        photos: Number of training photos.
+        side: Approximate side in pixels of decoded photos.
+        free: Free memory in bytes, None if unknown.
+
+    Returns:
+        One line, or None where the fraction is at most 10%.
     """
     if share <= TOO_MUCH:
         return None

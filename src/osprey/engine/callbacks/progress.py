@@ -1,4 +1,4 @@
-"""What watches a run: the metrics table, the progress line, early stopping, interruption."""
+"""Callbacks: metrics table, progress line, early stopping."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from osprey.tasks.plugin import MetricSpec
 
 
 class MetricsTable(Callback):
-    """``metrics.csv``: one row an epoch; a resumed run goes on below its own rows."""
+    """``metrics.csv``: one row per epoch; a resumed run appends to its own rows."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -37,7 +37,7 @@ class MetricsTable(Callback):
         self.started = time.monotonic()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the table anew with this epoch's row; rows of epochs now repeated are dropped."""
+        """Rewrite the table with this epoch's row; rows of repeated epochs are dropped."""
         if not trainer.is_global_zero:
             return
         row = {
@@ -60,7 +60,7 @@ class MetricsTable(Callback):
 
 
 def samples_in(batch: Any) -> int:
-    """How many samples a batch holds: the length of the first tensor in it."""
+    """Number of samples in a batch: the length of the first tensor in it."""
     if isinstance(batch, torch.Tensor):
         return len(batch)
     parts = batch.values() if isinstance(batch, Mapping) else batch
@@ -76,7 +76,7 @@ def _loss(values: Mapping[str, float]) -> str:
 
 
 class Progress(Callback):
-    """A bar while an epoch runs, where somebody is looking, and one line when it is done."""
+    """A progress bar during an epoch, in a terminal, and one line after it."""
 
     def __init__(self, wait: DataWait, metrics: Sequence[MetricSpec], *, bar: bool) -> None:
         self.wait, self.advised = wait, False
@@ -88,7 +88,7 @@ class Progress(Callback):
         self.best = float("-inf")
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A run that goes on in mid-epoch is told of no epoch's start."""
+        """Open the bar: a run resumed within an epoch gets no ``on_train_epoch_start``."""
         self.on_train_epoch_start(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -112,7 +112,7 @@ class Progress(Callback):
             self.bar.update(1)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Say how the epoch went."""
+        """Print the epoch's metrics."""
         if self.bar is not None:
             self.bar.close()
             self.bar = None
@@ -133,11 +133,11 @@ class Progress(Callback):
             self._advise(trainer, values.get(DATA_WAIT, 0.0))
 
     def _logged(self, values: Mapping[str, float]) -> list[MetricSpec]:
-        """The first two figures that the module logs."""
+        """The first two metrics that the module logs."""
         return [metric for metric in self.metrics if metric.logged in values][:2]
 
     def _advise(self, trainer: pl.Trainer, share: float) -> None:
-        """Once a run, say what would shorten the waiting."""
+        """Once per run, print what would shorten data loading."""
         data = cast(DataModule, cast(Any, trainer).datamodule)
         if self.advised or not isinstance(data, DataModule):
             return
@@ -149,23 +149,23 @@ class Progress(Callback):
             say(line)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs to know: the best so far."""
+        """The best score so far, for a resumed run."""
         return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on counting from an earlier run's best."""
+        """Restore the best score."""
         self.best = state_dict["best"]
 
 
 class ExplainedEarlyStopping(EarlyStopping):
-    """Early stopping that says in plain words why."""
+    """Early stopping that prints its reason."""
 
     def __init__(self, metric: MetricSpec, **more: Any) -> None:
         super().__init__(metric.logged, mode=metric.mode, check_on_train_epoch_end=True, **more)
         self.metric = metric
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on counting, with today's patience; a run that had stopped counts anew."""
+        """Restore the count, with the current patience; a run that had stopped starts from 0."""
         today = self.patience
         super().load_state_dict(state_dict)
         self.patience, self.stopped_epoch = today, 0
@@ -173,7 +173,7 @@ class ExplainedEarlyStopping(EarlyStopping):
             self.wait_count = 0
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Say when and why, if it was this that ended the run."""
+        """Print when and why, if early stopping ended the run."""
         if self.stopped_epoch and trainer.is_global_zero:
             best = self.stopped_epoch + 1 - self.wait_count
             passed = "risen above" if self.metric.higher_is_better else "fallen below"
@@ -185,11 +185,11 @@ class ExplainedEarlyStopping(EarlyStopping):
 
 
 def raise_best(last: Path, score: float) -> None:
-    """Let a run that goes on from ``last`` know of a better score than its epochs had.
+    """Raise the best score stored in a checkpoint, in place.
 
     Args:
-        last: Its checkpoint.
-        score: Of what was monitored; higher is better.
+        last: The checkpoint ``last.ckpt``.
+        score: The monitored metric; higher is better.
     """
     content = read_checkpoint(last)
     for watcher, key in ((BestAndLast, "score"), (Progress, "best")):

@@ -1,1 +1,1 @@
-"""Loggers, and what is sent to them."""
+"""Loggers, and the results they get."""

@@ -1,4 +1,4 @@
-"""Loggers, by choice and as many as one likes. metrics.csv is written without any of this."""
+"""Loggers of the configuration; metrics.csv is written without any."""
 
 from __future__ import annotations
 
@@ -16,12 +16,20 @@ from osprey.system.instantiate import instantiate
 
 
 def make_loggers(config: TrainConfig, run: RunFolder) -> list[Logger]:
-    """A logger for each node of the ``logger`` group that is not null.
+    """Build a logger for each node of the ``logger`` group that is not null.
 
-    Each is given, where it takes them, ``save_dir`` (the run folder), ``run`` and ``config``.
+    Where its signature has them, each gets ``save_dir`` (the run folder), ``run``, ``config`` and
+    ``hyperparameters``.
+
+    Args:
+        config: The run's settings.
+        run: Its folder.
+
+    Returns:
+        The loggers.
 
     Raises:
-        UserError: One cannot be made, or its package is not installed.
+        UserError: One cannot be built, or its package is not installed.
     """
     run_time = run_time_values(config, run)
     return [
@@ -32,15 +40,23 @@ def make_loggers(config: TrainConfig, run: RunFolder) -> list[Logger]:
 
 
 def run_time_values(config: TrainConfig, run: RunFolder) -> dict[str, Any]:
-    """What loggers and callbacks of any kind may take by name."""
+    """Arguments that every logger and callback may take by name.
+
+    Args:
+        config: The run's settings.
+        run: Its folder.
+
+    Returns:
+        ``save_dir``, ``run``, ``config`` and ``hyperparameters`` (the settings as a plain tree).
+    """
     return {"save_dir": run.path, "run": run, "config": config, "hyperparameters": tree_of(config)}
 
 
 @contextmanager
 def closing_loggers() -> Iterator[None]:
-    """End Weights & Biases' run with the block; as failed where an exception leaves it.
+    """End the W&B run with the block, as failed after an exception.
 
-    The next trial of a sweep must not write into it.
+    The next trial of a sweep must not log to it.
     """
     code = 1
     try:

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
 
 def create(save_dir: Path) -> Logger:
-    """Lightning's logger, writing into the run folder's ``tensorboard``.
+    """Lightning's logger, writing to the run folder's ``tensorboard``.
 
     Args:
         save_dir: The run folder.
+
+    Returns:
+        The logger.
 
     Raises:
         UserError: The package is not installed.

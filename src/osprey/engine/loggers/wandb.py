@@ -18,15 +18,21 @@ from osprey.system.console import say
 
 
 def log_results(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None:
-    """Add test figures, pictures, predictions and the best checkpoint to the W&B run.
+    """Add test metrics, pictures, predictions and the best checkpoint to the W&B run.
 
-    Training left it open, save where it ran in processes of its own or no epoch was trained.
+    It is still open after training, except where that ran in other processes or no epoch was
+    trained.
+
+    Args:
+        run: The finished run.
+        config: Its settings.
+        summary: Content of ``summary.json``.
     """
     import wandb
 
     from osprey.engine.loggers.wandb_media import log_media
 
-    # The trainer has said already where the run goes; only an ensemble has had none.
+    # The trainer has printed already where the run is logged; an ensemble has no trainer.
     again = config.model.factory != "ensemble"
     node = {k: v for k, v in config.logger.args["wandb"].items() if k != "_target_"}
     opened = wandb.run or cast(WandbLogger, create(run, config, quiet=again, **node)).experiment
@@ -45,11 +51,14 @@ def create(
 
     Args:
         run: The run folder.
-        config: Its settings, kept with the W&B run.
+        config: Its settings, stored with the W&B run.
         project: Of W&B.
         entity: Of W&B; None for the user's own.
-        offline: Never ask the network.
-        quiet: Do not say where the run goes.
+        offline: Never use the network.
+        quiet: Do not print where the run is logged.
+
+    Returns:
+        The logger.
     """
     os.environ.setdefault("WANDB_SILENT", "true")
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")

@@ -1,4 +1,4 @@
-"""What Weights & Biases is handed when a run is tested: figures, pictures, table, checkpoint."""
+"""Results for Weights & Biases: metrics, pictures, predictions, checkpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TEXT = ("path", "label", "predicted")  # columns of predictions that are no num
 
 
 def log_media(experiment: Any, run: RunFolder, summary: dict[str, Any]) -> None:
-    """Add to an open W&B run.
+    """Add results to an open W&B run.
 
     Args:
         experiment: ``wandb.run``.
@@ -48,7 +48,7 @@ def log_media(experiment: Any, run: RunFolder, summary: dict[str, Any]) -> None:
 
 
 def _predictions(wandb: Any, run: RunFolder, split: str) -> Any:
-    """A table of path, label, predicted, score; of a detector all it says of each box."""
+    """A table of path, label, predicted, score; for a detector every column of its boxes."""
     name = "predictions.csv" if split == "test" else "predictions_val.csv"
     if not (run.path / name).is_file():
         return None

@@ -28,7 +28,7 @@ _HEADS = {
 def create_detector(
     name: str, num_classes: int, *, backbone: str | None = None, **options: Any
 ) -> Detector:
-    """An untrained detector.
+    """Build an untrained detector; nothing is downloaded.
 
     Args:
         name: ``fcos``, ``retinanet``, ``fasterrcnn``, ``ssdlite``, ``rtdetr``, ``dfine``, ...
@@ -36,6 +36,9 @@ def create_detector(
         backbone: Any of timm's; None for torchvision's own.
         options: Of the head (``width``, ``levels``, ``score_threshold``, ``nms_iou``,
             ``max_detections``) and of the backbone.
+
+    Returns:
+        The detector.
 
     Raises:
         ConfigError: There is none of this name, or an option is unknown or out of range.
@@ -46,10 +49,18 @@ def create_detector(
 
 
 def build_detector(spec: ModelSpec, num_classes: int) -> Detector:
-    """Build an untrained detector of ``num_classes`` classes; nothing is fetched.
+    """Build an untrained detector; nothing is downloaded.
+
+    Args:
+        spec: Description that `check_detector` accepts.
+        num_classes: Number of classes, without background.
+
+    Returns:
+        The detector, its score, NMS and detection limits set from ``spec``.
 
     Raises:
-        ConfigError: The backbone is not one of timm's, or has no feature maps to stand on.
+        ConfigError: The backbone is not a timm model or lacks feature maps of strides 8, 16 and 32,
+            or transformers is needed and not installed.
     """
     backbone, settings = backbone_of(spec), settings_of(spec)
     if spec.name in QUERIES:

@@ -67,12 +67,14 @@ class Detector(CustomNetwork):
         return self.get_submodule(self.body_name)
 
     def losses(self, images: Tensor, targets: Sequence[Target]) -> dict[str, Tensor]:
-        """The parts of the training loss, each a scalar; what is learnt from is their sum.
+        """The parts of the training loss; their sum is minimised.
 
         Args:
             images: Normalised float [B, 3, S, S].
-            targets: The truth of each; a photo may be without boxes. Boxes without area are
-                passed over.
+            targets: One per image; an image may have no boxes. Boxes without area are skipped.
+
+        Returns:
+            Each part by name, a scalar tensor.
         """
         kept = []
         for target in targets:
@@ -84,7 +86,14 @@ class Detector(CustomNetwork):
         return cast("dict[str, Tensor]", self.network(images, kept))
 
     def forward(self, images: Tensor) -> list[Found]:
-        """What is on each of the normalised images float [B, 3, S, S]."""
+        """Detect objects.
+
+        Args:
+            images: Normalised float [B, 3, S, S].
+
+        Returns:
+            One `Found` per image, boxes in pixels of the input.
+        """
         self._learn(False)
         return [
             Found(
@@ -96,9 +105,9 @@ class Detector(CustomNetwork):
         ]
 
     def raw(self, images: Tensor) -> Tensor:
-        """All numbers [B, N] the boxes are read from, before any choice that hangs on values.
+        """All numbers [B, N] that the boxes are read from, before thresholds and NMS.
 
-        Of a network that looks twice (Faster R-CNN), those before the second look.
+        Of a two-stage detector (Faster R-CNN), the feature maps of the backbone alone.
         """
         if hasattr(self.network, "raw"):
             return cast(Tensor, self.network.raw(images))  # type: ignore[operator]
@@ -109,7 +118,7 @@ class Detector(CustomNetwork):
         return torch.cat([value.flatten(1) for value in outputs.values()], dim=1)
 
     def get_classifier(self) -> tuple[nn.Module, ...]:
-        """All that is not the body: what a frozen backbone leaves to learn."""
+        """Every module outside the body: what is trained while the backbone is frozen."""
         beside: list[nn.Module] = []
         module: nn.Module = self
         for part in self.body_name.split("."):
@@ -118,15 +127,16 @@ class Detector(CustomNetwork):
         return tuple(child for child in beside if any(True for _ in child.parameters()))
 
     def traits(self) -> NetworkTraits:
-        """A detector's."""
+        """Traits of a detector."""
         from osprey.models.detection.traits import DetectorTraits
 
         return DetectorTraits(self)
 
     def by_class(self, key: str, values: Tensor, num_classes: int) -> Tensor:
-        """A class layer's weights seen as [anchors, classes, numbers each, ...].
+        """View a class layer's weights as [anchors, classes, values per class, ...].
 
-        The background comes first, where the network has one.
+        The background class comes first if the network has one. Box regressors hold 4 values per
+        class, other layers 1.
         """
         each = 4 if ".bbox_pred." in key else 1
         total = (num_classes + self._offset) * each
@@ -134,7 +144,7 @@ class Detector(CustomNetwork):
         return whole.view(-1, num_classes + self._offset, each, *values.shape[1:])
 
     def group_matcher(self, coarse: bool = False) -> Callable[[str], float]:
-        """How layers are numbered, in timm's terms: the body's stages, then all else as one."""
+        """Layer numbers for layer-wise decay, as in timm: the body's stages, then all else."""
         from timm.models import group_parameters
 
         body = cast(Any, self.body)
@@ -144,7 +154,13 @@ class Detector(CustomNetwork):
         return lambda name: stages.get(name.removeprefix(prefix), float("inf"))
 
     def tell(self, score_threshold: float, nms_iou: float, max_detections: int) -> None:
-        """Say which of the boxes found are told: score at least, overlap at most, how many."""
+        """Set which boxes are returned.
+
+        Args:
+            score_threshold: Lowest score, 0 to 1.
+            nms_iou: IoU above which NMS drops the lower-scored box, 0 to 1.
+            max_detections: Most boxes per image.
+        """
         network: Any = self.network
         chooser = getattr(network, "roi_heads", network)
         chooser.score_thresh = score_threshold
@@ -152,7 +168,7 @@ class Detector(CustomNetwork):
         chooser.detections_per_img = max_detections
 
     def _learn(self, learning: bool) -> None:
-        """Tell the network what it is asked for. Layers keep the mode they were put in."""
+        """Switch the network between losses and boxes. Layers keep the mode they were put in."""
         self.network.training = learning
         for name in ("rpn", "roi_heads"):
             if hasattr(self.network, name):

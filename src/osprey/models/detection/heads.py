@@ -23,7 +23,19 @@ _RATIOS = (0.5, 1.0, 2.0)  # height over width of anchors
 
 
 def fcos(backbone: ModelSpec, num_classes: int, settings: dict[str, Any]) -> Detector:
-    """One point a place, no anchors (Tian 2019)."""
+    """FCOS: one point per location, no anchors (Tian et al. 2019).
+
+    Args:
+        backbone: Description of the timm backbone.
+        num_classes: Number of classes, without background.
+        settings: ``width``, ``levels`` and ``convs``, as `settings_of` gives them.
+
+    Returns:
+        The untrained detector.
+
+    Raises:
+        ConfigError: The backbone has no feature maps of strides 8, 16 and 32.
+    """
     pyramid = Pyramid(backbone, settings["width"], settings["levels"])
     points = AnchorGenerator(
         tuple((stride,) for stride in pyramid.strides), ((1.0,),) * len(pyramid.strides)
@@ -34,7 +46,19 @@ def fcos(backbone: ModelSpec, num_classes: int, settings: dict[str, Any]) -> Det
 
 
 def retinanet(backbone: ModelSpec, num_classes: int, settings: dict[str, Any]) -> Detector:
-    """Nine anchors a place and the focal loss (Lin 2017)."""
+    """RetinaNet: nine anchors per location and the focal loss (Lin et al. 2017).
+
+    Args:
+        backbone: Description of the timm backbone.
+        num_classes: Number of classes, without background.
+        settings: ``width``, ``levels``, ``convs`` and ``anchor_scale``.
+
+    Returns:
+        The untrained detector.
+
+    Raises:
+        ConfigError: The backbone has no feature maps of strides 8, 16 and 32.
+    """
     pyramid = Pyramid(backbone, settings["width"], settings["levels"])
     sides = tuple(
         tuple(int(settings["anchor_scale"] * stride * 2 ** (third / 3)) for third in range(3))
@@ -50,7 +74,19 @@ def retinanet(backbone: ModelSpec, num_classes: int, settings: dict[str, Any]) -
 
 
 def fasterrcnn(backbone: ModelSpec, num_classes: int, settings: dict[str, Any]) -> Detector:
-    """Proposals, then a second look at each (Ren 2015)."""
+    """Faster R-CNN: a region proposal network, then a second stage (Ren et al. 2015).
+
+    Args:
+        backbone: Description of the timm backbone.
+        num_classes: Number of classes, without background.
+        settings: ``width``, ``levels`` and ``anchor_scale``.
+
+    Returns:
+        The untrained detector.
+
+    Raises:
+        ConfigError: The backbone has no feature maps of strides 8, 16 and 32.
+    """
     width, scale = settings["width"], settings["anchor_scale"]
     pyramid = Pyramid(backbone, width, settings["levels"])
     sides = tuple((int(scale * stride), int(scale * stride * 2**0.5)) for stride in pyramid.strides)

@@ -45,7 +45,14 @@ class Maps(nn.Module):
         self.body = body
 
     def maps(self, images: Tensor) -> list[Tensor]:
-        """Feature maps [B, C, S / 8, S / 8], and of strides 16 and 32, of images [B, 3, S, S]."""
+        """Extract the feature maps of strides 8, 16 and 32.
+
+        Args:
+            images: Normalised float [B, 3, S, S].
+
+        Returns:
+            Three maps [B, C, S / stride, S / stride], finest first.
+        """
         found: list[Tensor] = self.body.forward_intermediates(
             images, indices=self.indices, intermediates_only=True, output_fmt="NCHW"
         )
@@ -69,7 +76,15 @@ class Pyramid(Maps):
         self.fpn = FeaturePyramidNetwork(self.channels, width, extra_blocks=further[levels])
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Maps by name, finest first."""
+        """Feature maps by level, finest first.
+
+        Args:
+            images: Normalised float [B, 3, S, S].
+
+        Returns:
+            Maps [B, width, S / stride, S / stride], keyed ``"0"``, ``"1"``, ...; the extra ones of
+            four and five levels as torchvision's FPN names them.
+        """
         named = {str(number): found for number, found in enumerate(self.maps(images))}
         maps: dict[str, Tensor] = self.fpn(OrderedDict(named))
         return maps

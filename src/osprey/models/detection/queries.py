@@ -23,10 +23,10 @@ _STAGES = {"stem": r"^model\.embedder\.", "blocks": r"^model\.encoder\.stages\.(
 
 
 class QueryNetwork(nn.Module):
-    """A network of transformers', asked in the terms of torchvision's detectors.
+    """A network of transformers', with the call signature of torchvision's detectors.
 
     Args:
-        inner: Its boxes are centre, width and height, in shares of the photo.
+        inner: Its boxes are centre, width and height, relative to the image (0 to 1).
     """
 
     score_thresh: float
@@ -37,7 +37,16 @@ class QueryNetwork(nn.Module):
         self.inner = inner
 
     def forward(self, images: Tensor, targets: list[Target] | None = None) -> Any:
-        """Losses in training, what is found otherwise."""
+        """Losses in training, detections otherwise.
+
+        Args:
+            images: Normalised float [B, 3, S, S].
+            targets: One per image; needed in training only.
+
+        Returns:
+            In training, scalar loss parts by name; otherwise one dictionary per image with
+            ``boxes`` [n, 4] in pixels, ``scores`` [n] and ``labels`` [n].
+        """
         if self.training:
             assert targets is not None
             return self._losses(images, targets)
@@ -47,7 +56,14 @@ class QueryNetwork(nn.Module):
         return [self._found(logits, boxes, side) for logits, boxes in pairs]
 
     def raw(self, images: Tensor) -> Tensor:
-        """The backbone's feature maps, as one row a photo."""
+        """The backbone's feature maps.
+
+        Args:
+            images: Normalised float [B, 3, S, S].
+
+        Returns:
+            Float [B, N], all maps flattened.
+        """
         mask = torch.ones(images.shape[0], *images.shape[2:], device=images.device)
         maps = self.inner.model.backbone(images, mask)  # type: ignore[operator,union-attr]
         return torch.cat([values.flatten(1) for values, _ in maps], dim=1)
@@ -80,10 +96,17 @@ class QueryNetwork(nn.Module):
 
 
 def query_detector(name: str, num_classes: int) -> Detector:
-    """One of the two, untrained; nothing is fetched.
+    """Build an untrained RT-DETRv2 or D-FINE; nothing is downloaded.
+
+    Args:
+        name: ``rtdetr`` or ``dfine``.
+        num_classes: Number of classes; there is no background class.
+
+    Returns:
+        The detector.
 
     Raises:
-        ConfigError: The extra that brings transformers is not installed.
+        ConfigError: transformers, an optional dependency, is not installed.
     """
     kind = _KINDS[name][0]
     library = _library(name)
@@ -103,10 +126,18 @@ def query_detector(name: str, num_classes: int) -> Detector:
 
 
 def load_queries(model: Detector, name: str, pretrained: bool | str) -> str:
-    """Fill a detector with the weights of COCO, but for the layers that name classes.
+    """Fill a detector with COCO weights, except for the layers that depend on the classes.
+
+    Args:
+        model: Detector to fill, in place.
+        name: ``rtdetr`` or ``dfine``.
+        pretrained: True to download the weights, or a folder that transformers wrote.
+
+    Returns:
+        One line that says what was loaded.
 
     Raises:
-        CheckpointError: They cannot be had, or are not of this network.
+        CheckpointError: The weights cannot be obtained, or belong to another network.
     """
     kind, repository = _KINDS[name]
     source = pretrained if isinstance(pretrained, str) else repository

@@ -13,14 +13,14 @@ from osprey.models.spec import IMAGENET, InputSettings, ModelSpec
 
 @dataclass(frozen=True)
 class Option:
-    """A number that may be set: its default, its lowest and highest value."""
+    """A numeric option: its default, its lowest and its highest value."""
 
     default: int | float
     low: float
     high: float
 
 
-# Which of the boxes found are told.
+# Which of the boxes found are returned.
 _LIMITS = {
     "score_threshold": Option(0.01, 0, 1),
     "nms_iou": Option(0.5, 0, 1),
@@ -45,10 +45,17 @@ QUERIES = ("rtdetr", "dfine")
 
 
 def with_backbone(spec: ModelSpec, backbone: str | None) -> ModelSpec:
-    """The spec of a detector on ``backbone``; ``spec`` itself where there is none.
+    """Put a detector on a timm backbone.
+
+    Args:
+        spec: Description of the detector.
+        backbone: Name of a timm model, or None.
+
+    Returns:
+        A description with the option ``backbone``; ``spec`` itself where ``backbone`` is None.
 
     Raises:
-        ConfigError: ``spec`` is no detector.
+        ConfigError: ``backbone`` is given and ``spec`` is not a detector.
     """
     if backbone is None:
         return spec
@@ -58,7 +65,14 @@ def with_backbone(spec: ModelSpec, backbone: str | None) -> ModelSpec:
 
 
 def backbone_of(spec: ModelSpec) -> ModelSpec | None:
-    """What the timm backbone of a detector is built from; None for torchvision's networks."""
+    """The description of a detector's timm backbone.
+
+    Args:
+        spec: Description of the detector.
+
+    Returns:
+        The backbone, its options taken from ``spec``; None for whole networks with their own.
+    """
     name = spec.options.get("backbone")
     if name is None:
         return None
@@ -67,16 +81,26 @@ def backbone_of(spec: ModelSpec) -> ModelSpec | None:
 
 
 def settings_of(spec: ModelSpec) -> dict[str, Any]:
-    """Every setting of a detector's head, defaults included."""
+    """Every setting of a detector's head, defaults included.
+
+    Args:
+        spec: Description that `check_detector` accepts.
+
+    Returns:
+        Numbers by name, such as ``score_threshold`` (0..1) and ``max_detections``.
+    """
     known = _known(spec)
     return {key: spec.options.get(key, option.default) for key, option in known.items()}
 
 
 def check_detector(spec: ModelSpec) -> None:
-    """Refuse a detector that does not exist, and settings it does not have.
+    """Check that a detector exists, and that its options do and are in range.
+
+    Args:
+        spec: Description of the detector.
 
     Raises:
-        ConfigError: Unknown name or option, or a value out of range.
+        ConfigError: Unknown name or option, a value of the wrong type or out of range.
     """
     backbone = spec.options.get("backbone")
     there = (*WHOLE, *QUERIES) if backbone is None else tuple(HEADS)
@@ -105,7 +129,20 @@ def check_detector(spec: ModelSpec) -> None:
 
 
 def detector_input(spec: ModelSpec) -> InputSettings:
-    """640 px, SSDlite 320, or what the backbone insists on; mean and std of its weights."""
+    """The input a detector is made for.
+
+    640 px, SSDlite 320, or the backbone's own size where that is fixed; mean and std are those of
+    the weights.
+
+    Args:
+        spec: Description of the detector.
+
+    Returns:
+        Side, mean and std; nothing is cropped (``crop_pct`` 1).
+
+    Raises:
+        ConfigError: timm has no model of the backbone's name.
+    """
     backbone = backbone_of(spec)
     size = 320 if spec.name == "ssdlite" else 640
     if spec.name in QUERIES:

@@ -1,4 +1,4 @@
-"""SSDlite on any timm backbone (Liu 2016, Sandler 2018), and a loss that learns from negatives."""
+"""SSDlite on any timm backbone (Liu 2016, Sandler 2018), with a loss for empty photos too."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from osprey.models.spec import ModelSpec
 # Sides of the boxes of each level over the photo's, from stride 8 on, and one more: those that
 # SSD took for COCO at 300 px.
 _SCALES = (0.07, 0.15, 0.33, 0.51, 0.69, 0.87, 1.05)
-_HARDEST = 3  # places an empty photo is learnt from: as many as one box brings elsewhere
+_HARDEST = 3  # negatives of an empty photo: as many as for one box in other photos
 
 _norm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.03)
 
 
 class PatientSSD(SSD):  # type: ignore[misc]
-    """An SSD that also learns from photos without boxes, which torchvision's passes over."""
+    """An SSD that also learns from photos without boxes, which torchvision's ignores."""
 
     def compute_loss(
         self,
@@ -34,7 +34,17 @@ class PatientSSD(SSD):  # type: ignore[misc]
         anchors: list[Tensor],
         matched_idxs: list[Tensor],
     ) -> dict[str, Tensor]:
-        """Torchvision's losses, and the background's at the hardest places of empty photos."""
+        """Torchvision's losses, plus the background loss at the hardest places of empty photos.
+
+        Args:
+            targets: One per image; an image may have no boxes.
+            head_outputs: ``cls_logits`` [B, A, classes + 1] and ``bbox_regression`` [B, A, 4].
+            anchors: Per image [A, 4], corners in pixels.
+            matched_idxs: Per image int64 [A]: index of the matched box, negative for background.
+
+        Returns:
+            ``classification`` and ``bbox_regression``, scalars.
+        """
         losses: dict[str, Tensor] = super().compute_loss(
             targets, head_outputs, anchors, matched_idxs
         )
@@ -49,7 +59,7 @@ class PatientSSD(SSD):  # type: ignore[misc]
 
 
 class Ladder(Maps):
-    """A backbone's feature maps, and further ones made from the last, each half as fine.
+    """A backbone's feature maps, and further ones made from the last, each at half the resolution.
 
     Args:
         spec: What the timm model is built from.
@@ -64,7 +74,14 @@ class Ladder(Maps):
         self.out_channels = self.channels + [width] * len(self.extra)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Maps by name, finest first."""
+        """Feature maps by level, finest first.
+
+        Args:
+            images: Normalised float [B, 3, S, S].
+
+        Returns:
+            Maps [B, C, S / stride, S / stride], keyed ``"0"``, ``"1"``, ...
+        """
         found = self.maps(images)
         for step in self.extra:
             found.append(step(found[-1]))
@@ -83,7 +100,19 @@ def _step(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def ssdlite(backbone: ModelSpec, num_classes: int, settings: dict[str, Any]) -> Detector:
-    """Six boxes a place, one small head a level."""
+    """SSDlite: six default boxes per location, one small head per level.
+
+    Args:
+        backbone: Description of the timm backbone.
+        num_classes: Number of classes, without background.
+        settings: ``width`` and ``levels``, as `settings_of` gives them.
+
+    Returns:
+        The untrained detector.
+
+    Raises:
+        ConfigError: The backbone has no feature maps of strides 8, 16 and 32.
+    """
     levels = settings["levels"]
     ladder = Ladder(backbone, settings["width"], levels)
     boxes = DefaultBoxGenerator([[2, 3]] * levels, scales=list(_SCALES[: levels + 1]))
@@ -96,5 +125,5 @@ def ssdlite(backbone: ModelSpec, num_classes: int, settings: dict[str, Any]) -> 
 
 
 def class_layers(levels: int) -> list[str]:
-    """Names of the layers that have outputs for each class."""
+    """Names of the layers that have outputs for each class, one per level."""
     return [f"head.classification_head.module_list.{level}.1" for level in range(levels)]

@@ -15,7 +15,7 @@ from osprey.models.detection.ssdlite import PatientSSD, class_layers
 _RESNET = {"stem": r"^(?:conv1|bn1)\.", "blocks": r"^layer(\d+)\."}
 _CLASSES = ("head.classification_head.cls_logits",)
 
-# Name in torchvision; body, layers that hang on the classes, stages, and whether there is a
+# Name in torchvision; body, layers that depend on the classes, stages, and whether there is a
 # background class.
 _BUILT: dict[str, tuple[str, str, Sequence[str], dict[str, Any], bool]] = {
     "fcos": ("fcos_resnet50_fpn", "backbone.body", _CLASSES, _RESNET, False),
@@ -36,12 +36,20 @@ _BUILT: dict[str, tuple[str, str, Sequence[str], dict[str, Any], bool]] = {
 
 
 def coco_network(name: str) -> Any:
-    """The network of torchvision, untrained, with COCO's outputs."""
+    """The untrained torchvision network with as many outputs as COCO has classes."""
     return _built(name, None)
 
 
 def torchvision_detector(name: str, num_classes: int) -> Detector:
-    """One of torchvision's own, untrained."""
+    """Build one of torchvision's own detectors, untrained; nothing is downloaded.
+
+    Args:
+        name: A key of the table above, such as ``fasterrcnn_resnet50``.
+        num_classes: Number of classes, without background.
+
+    Returns:
+        The detector.
+    """
     _, body, classes, stages, background = _BUILT[name]
     network = _built(name, num_classes + background)
     if isinstance(network, SSD):
@@ -50,7 +58,7 @@ def torchvision_detector(name: str, num_classes: int) -> Detector:
 
 
 def coco_weights(name: str) -> dict[str, Any]:
-    """COCO weights of this network, downloaded by torchvision itself where not yet here."""
+    """State dict of the COCO weights, downloaded by torchvision unless it is in its cache."""
     weights: Any = get_model_weights(_BUILT[name][0]).DEFAULT
     state: dict[str, Any] = weights.get_state_dict(
         progress=False, check_hash=True, weights_only=True

@@ -1,4 +1,4 @@
-"""How a detector is tried, measured, filled and taken over."""
+"""How a detector is checked, measured, filled with weights and reused for other classes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class DetectorTraits(NetworkTraits):
-    """Those of a `Detector`, whose answer is boxes.
+    """Traits of a `Detector`, whose outputs are boxes.
 
     Args:
         model: The detector.
@@ -25,11 +25,25 @@ class DetectorTraits(NetworkTraits):
     model: Detector
 
     def raw(self, images: Tensor) -> Tensor:
-        """All numbers [B, N] the boxes are read from."""
+        """All numbers that the boxes are read from (`Detector.raw`).
+
+        Args:
+            images: float [B, 3, S, S].
+
+        Returns:
+            Float [B, N].
+        """
         return self.model.raw(images)
 
     def check_side(self, size: int) -> None:
-        """Only multiples of the largest stride."""
+        """Accept only multiples of the largest stride, 32 px.
+
+        Args:
+            size: Side in pixels.
+
+        Raises:
+            ConfigError: ``size`` is not a multiple of 32.
+        """
         if size % 32:
             near = sorted({max(32, size // 32 * 32), size // 32 * 32 + 32})
             sizes = " or ".join(map(str, near))
@@ -38,13 +52,24 @@ class DetectorTraits(NetworkTraits):
             )
 
     def try_photo(self, photo: Tensor) -> None:
-        """The raw answer, which needs no values; photos must not be too small for all levels."""
+        """Compute the raw outputs of one photo on the meta device.
+
+        Args:
+            photo: float [1, 3, S, S].
+
+        Raises:
+            ValueError: The photo is too small for every level to have a location.
+        """
         if photo.shape[-1] < self.model.smallest:
             raise ValueError(f"photos of {photo.shape[-1]} px are too small")
         self.model.raw(photo)
 
     def run_layers(self, images: Tensor) -> None:
-        """Of a detector that looks twice, the second look at as many places as it would."""
+        """Run every layer once, a second stage on as many proposals as it would see.
+
+        Args:
+            images: float [B, 3, S, S], on the meta device.
+        """
         network = cast(Any, self.model.network)
         if not hasattr(network, "roi_heads"):
             self.model.raw(images)
@@ -57,11 +82,11 @@ class DetectorTraits(NetworkTraits):
         network.roi_heads.box_predictor(network.roi_heads.box_head(places))
 
     def class_layers(self) -> tuple[str, ...]:
-        """The layers that have outputs for each class."""
+        """Name prefixes of the layers that have outputs for each class."""
         return self.model.class_layers
 
     def copy_classes(self, key: str, own: Tensor, theirs: Tensor, shared: SharedClasses) -> None:
-        """Each class's weights at every anchor, and the background's."""
+        """Copy each shared class's weights at every anchor, and the background's."""
         mine = self.model.by_class(key, own, shared.num_here)
         other = self.model.by_class(key, theirs, shared.num_there)
         if (mine.shape[0], mine.shape[2:]) == (other.shape[0], other.shape[2:]):
@@ -70,7 +95,18 @@ class DetectorTraits(NetworkTraits):
             mine[:, shared.here + first] = other[:, shared.there + first]
 
     def load_own_weights(self, spec: ModelSpec, pretrained: bool | str) -> str | None:
-        """The backbone's alone, or a whole detector's from COCO."""
+        """Load the backbone's weights alone, or a whole detector's from COCO.
+
+        Args:
+            spec: Description it was built from.
+            pretrained: See `load_detector`.
+
+        Returns:
+            One line that says what was loaded.
+
+        Raises:
+            CheckpointError: The weights cannot be obtained, or do not fit this network.
+        """
         from osprey.models.detection.weights import load_detector
 
         return load_detector(self.model, spec, pretrained)

@@ -18,19 +18,19 @@ from osprey.models.weights import describe_weights, download, load_strictly, rea
 
 
 def load_detector(model: Detector, spec: ModelSpec, pretrained: bool | str) -> str:
-    """Fill a detector with pretrained weights, the layers that name classes left as they are.
+    """Fill a detector with pretrained weights, except for the layers that depend on the classes.
 
     Args:
         model: Detector to fill, in place.
-        spec: What it was built from.
-        pretrained: True to download them, or the path of a file: with a backbone that of its
-            classifier, without one that of torchvision's detector.
+        spec: Description it was built from.
+        pretrained: True to download them, or the path of a file: weights of the timm classifier
+            with a backbone, else of torchvision's or transformers' detector.
 
     Returns:
         One line that says what was loaded.
 
     Raises:
-        CheckpointError: The weights cannot be had, or do not belong to this network.
+        CheckpointError: The weights cannot be obtained, or do not fit this network.
     """
     if spec.name in QUERIES:
         from osprey.models.detection.queries import load_queries

@@ -1,1 +1,1 @@
-"""One label a photo."""
+"""Image classification: one label per photo."""

@@ -1,4 +1,4 @@
-"""What validating the best checkpoint decides: the temperature."""
+"""A callback that fits the temperature while the best checkpoint is validated."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from osprey.tasks.evaluation import evaluate, testing_module
 
 
 class FitTemperature(KeepOutputs):
-    """Fits the temperature on validation; writes it into ``best.ckpt``, and the predictions.
+    """Fits the temperature on validation; writes it to ``best.ckpt``, and the predictions.
+
+    Attributes:
+        figures: Plain data for the summary: ``temperature``, and ``val`` with its metrics.
 
     Args:
         run: The run whose best checkpoint is validated.
         config: Its settings.
         part: Its validation split.
-
-    Attributes:
-        figures: Plain data for the summary: ``temperature``, and ``val`` with its figures.
     """
 
     figures: dict[str, Any]
@@ -50,12 +50,22 @@ class FitTemperature(KeepOutputs):
         self.extra = config.task.metrics
 
     def finish(self, module: Classification, answers: Tensor) -> None:
-        """Fit, write and keep the figures."""
+        """Fit the temperature, write it and keep the metrics.
+
+        Args:
+            module: The module that was run.
+            answers: Logits float32 [N, C].
+        """
         super().finish(module, answers)
         self.fit(self.outputs, module.metadata)
 
     def fit(self, outputs: Outputs, metadata: CheckpointMetadata) -> None:
-        """The same from outputs that are known without asking the network."""
+        """Fit from outputs that are already known.
+
+        Args:
+            outputs: Of the validation split.
+            metadata: Of the checkpoint.
+        """
         temperature = fit_temperature(outputs.logits, outputs.targets)
         if is_first():
             content = read_checkpoint(self.run.best)
@@ -81,7 +91,7 @@ def calibrate(
         run: The run.
         config: Its settings.
         manifest: Its samples.
-        outputs: What the network said of validation, where that is known already.
+        outputs: The network's outputs on validation, if already known.
 
     Returns:
         ``FitTemperature.figures``.

@@ -1,4 +1,4 @@
-"""Test a checkpoint: logits once, then every figure from them."""
+"""Test a checkpoint: logits once, then every metric from them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,13 @@ from osprey.tasks.loading import run_device
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a network said of one split: logits [N, C], targets [N], and the samples' paths."""
+    """A network's outputs on one split.
+
+    Attributes:
+        logits: float32 [N, C], or [N, views, C] with test-time augmentation.
+        targets: int64 [N].
+        paths: The samples' paths.
+    """
 
     logits: Tensor
     targets: Tensor
@@ -37,21 +43,23 @@ class Outputs:
 
 
 class KeepOutputs(AnswerWriter[Classification]):
-    """Puts the logits beside what is true.
+    """Keeps the logits together with the targets.
 
     Attributes:
         outputs: Of the whole split, once it is done.
+
+    Args:
+        part: The split's samples.
     """
 
     outputs: Outputs
 
     def __init__(self, part: Manifest) -> None:
-        """Args: the split's samples."""
         super().__init__()
         self.part = part
 
     def finish(self, module: Classification, answers: Tensor) -> None:
-        """Keep them."""
+        """Keep them in ``outputs``."""
         table, classes = self.part.table[: len(answers)], module.metadata.classes
         number = {name: i for i, name in enumerate(classes)}
         targets = torch.tensor([number[label] for label in table["label"]])
@@ -68,10 +76,10 @@ def ask_network(
 ) -> Outputs:
     """Logits of every sample of ``split``, in the manifest's order.
 
-    With test-time augmentation they are [N, views, C], the photo as it is first.
+    With test-time augmentation they are [N, views, C], the original photo first.
 
     Raises:
-        DataError: The split holds nothing.
+        DataError: The split is empty.
     """
     module = cast(Classification, testing_module(model, metadata, config))
     module.tta = tta
@@ -83,10 +91,10 @@ def ask_network(
 def known_outputs(
     model: nn.Module, metadata: CheckpointMetadata, part: Manifest, config: TrainConfig
 ) -> Outputs | None:
-    """What a probe says of a split: its features are kept, or are worth keeping for the next one.
+    """A linear probe's outputs on a split, from its cached features.
 
     Returns:
-        None of any other network, or where only some batches are to be looked at.
+        None for any other network, or where ``trainer.limit_eval_batches`` is set.
     """
     probe = config.model.head_init == "linear_probe" and config.trainer.max_epochs == 0
     if not probe or config.trainer.limit_eval_batches is not None or part.table.empty:
@@ -106,7 +114,17 @@ def compute_metrics(
     classes: Sequence[str],
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Every figure of one split as plain data, probabilities tempered by ``temperature``."""
+    """All metrics of one split as plain data.
+
+    Args:
+        outputs: Logits [N, C] and targets.
+        temperature: Divides the logits before softmax.
+        classes: Class names in the order of the outputs.
+        extra: Further metrics by name, each a node with ``_target_``.
+
+    Returns:
+        ``n``, the metrics of `scalar_metrics`, ``per_class`` and ``confusion``.
+    """
     probabilities = (outputs.logits / temperature).softmax(dim=1)
     metrics = scalar_metrics(len(classes), extra=extra)
     values = {k: float(v) for k, v in metrics(probabilities, outputs.targets).items()}
@@ -117,10 +135,10 @@ def compute_metrics(
 def write_predictions(
     path: Path, outputs: Outputs, temperature: float, classes: Sequence[str]
 ) -> None:
-    """One row a sample: path, label, predicted, score, then each class's probability.
+    """Write one row per sample: path, label, predicted, score, then each class's probability.
 
-    Digits enough that ``softmax(temperature * log p)`` gives the untempered ones back. Of several
-    processes the first writes.
+    With 8 digits, so that ``softmax(temperature * log p)`` recovers the uncalibrated ones. In a
+    distributed run only rank 0 writes.
     """
     if not is_first():
         return
@@ -146,11 +164,15 @@ def test(
     predictions: Path,
     tta: str = "none",
 ) -> dict[str, Any]:
-    """Figures of one checkpoint on one split; every prediction goes to ``predictions``.
+    """Metrics of one checkpoint on one split; predictions are written to a CSV file.
 
     Returns:
-        Plain data: the figures with the fitted temperature, and log loss and ECE without it. With
-        test-time augmentation its name, and under ``without_tta`` the same photos' figures.
+        Plain data: metrics with the fitted temperature, and log loss and ECE without it. With
+        test-time augmentation its name, and under ``without_tta`` the metrics without it.
+
+    Raises:
+        CheckpointError: The checkpoint is refused.
+        DataError: The split is empty.
     """
     model, metadata = load_model(checkpoint, config.trainer.rewrites)
     part, extra = manifest.split(split), config.task.metrics

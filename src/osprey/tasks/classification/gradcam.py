@@ -1,4 +1,4 @@
-"""Grad-CAM (Selvaraju et al. 2017): where on a photo a network found its answer."""
+"""Grad-CAM (Selvaraju et al. 2017): which regions of a photo support the predicted class."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from osprey.models.registry import Classifier
 
 
 def grad_cam(model: nn.Module, images: Tensor, classes: Tensor) -> NDArray[np.float32] | None:
-    """How much each place of the last feature maps spoke for a class.
+    """Compute Grad-CAM on the last feature maps.
 
     Args:
-        model: A network in eval mode; its parameters should ask for no gradients.
+        model: A network in eval mode; its parameters should not require gradients.
         images: float [B, 3, H, W], normalised.
         classes: int64 [B], the class to explain for each image.
 
     Returns:
-        float32 [B, h, w] in 0..1, each map scaled to its own maximum (all 0 where nothing spoke
-        for the class); None for a network whose features are no maps.
+        float32 [B, h, w] in 0..1, each map scaled to its own maximum (all 0 where no location has a
+        positive contribution); None for a network whose features are not maps.
     """
     with torch.enable_grad():
         found = _features_and_logits(model, images)

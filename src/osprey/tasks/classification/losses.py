@@ -14,16 +14,19 @@ from osprey.system.instantiate import instantiate
 from osprey.system.targets import import_target, parameters_of
 from osprey.tasks.classification.settings import Settings
 
-_EFFECTIVE_BETA = 0.999  # Cui et al. 2019: how soon further photos of a class stop to count
+_EFFECTIVE_BETA = 0.999  # Cui et al. 2019: how soon further photos of a class stop counting
 
 
 def class_weights(counts: NDArray[np.int64], loss: str, kind: str) -> Tensor:
-    """Weight of each class's mistakes, float32 [C], averaging 1 over the training photos.
+    """Weight of each class in the loss, with a mean of 1 over the training photos.
 
     Args:
-        counts: Training photos per class.
-        loss: ``class_balanced`` weighs by the effective number of samples (Cui et al. 2019).
+        counts: int64 [C], training photos per class.
+        loss: ``class_balanced`` weights by the effective number of samples (Cui et al. 2019).
         kind: ``none``, ``sqrt`` or ``balanced``: by the inverse of the count, or its root.
+
+    Returns:
+        float32 [C].
     """
     numbers = np.maximum(counts, 1).astype(float)
     power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[kind]
@@ -35,15 +38,18 @@ def class_weights(counts: NDArray[np.int64], loss: str, kind: str) -> Tensor:
 
 
 def make_loss(settings: Settings, counts: NDArray[np.int64], *, soft: bool) -> Loss | ForeignLoss:
-    """The loss that ``task.loss`` names: a word for one of Osprey's, or a node.
+    """Build the loss that ``task.loss`` names: one of Osprey's, or a node with ``_target_``.
 
     Args:
-        settings: Of the task.
-        counts: Training photos per class.
-        soft: Batches are mixed, so that targets are soft.
+        settings: Settings of the task.
+        counts: int64 [C], training photos per class.
+        soft: MixUp or CutMix is on, so that targets are soft.
+
+    Returns:
+        The loss, called with logits, soft targets and sample weights.
 
     Raises:
-        ConfigError: It cannot be made, or does not take a setting that was made.
+        ConfigError: It cannot be built, or does not accept a setting that was set.
     """
     loss = settings.loss
     if isinstance(loss, dict):
@@ -77,9 +83,9 @@ class Loss(nn.Module):
     """Cross entropy, or focal loss (Lin et al. 2017), against soft targets.
 
     Args:
-        weights: float [C], weight of each class.
-        label_smoothing: Share of the target spread evenly over all classes, 0 to 1.
-        focal_gamma: How much easy samples are discounted; 0 is plain cross entropy.
+        weights: float32 [C], weight of each class.
+        label_smoothing: Fraction of the target spread evenly over all classes, 0 to 1.
+        focal_gamma: Focusing parameter; 0 is plain cross entropy.
     """
 
     weights: Tensor
@@ -88,13 +94,22 @@ class Loss(nn.Module):
         self, weights: Tensor, *, label_smoothing: float = 0.0, focal_gamma: float = 0.0
     ) -> None:
         super().__init__()
-        # Made anew from the data at every start, so it needs no place in checkpoints.
+        # Recomputed from the data at every start, so it is not stored in checkpoints.
         self.register_buffer("weights", weights, persistent=False)
         self.label_smoothing = label_smoothing
         self.focal_gamma = focal_gamma
 
     def forward(self, logits: Tensor, targets: Tensor, sample_weights: Tensor) -> Tensor:
-        """Mean loss of logits [B, C] against soft targets [B, C], samples weighted by [B]."""
+        """Mean loss.
+
+        Args:
+            logits: float [B, C].
+            targets: float [B, C], soft or one-hot.
+            sample_weights: float32 [B].
+
+        Returns:
+            A scalar.
+        """
         smooth = self.label_smoothing
         targets = targets * (1 - smooth) + smooth / targets.shape[1]
         log_p = logits.float().log_softmax(dim=1)
@@ -105,13 +120,13 @@ class Loss(nn.Module):
 
 
 class ForeignLoss(nn.Module):
-    """A loss of the user's own, asked as torch's are: logits and targets.
+    """A loss of the user's own, called like torch's: with logits and targets.
 
     Args:
-        loss: Called with logits [B, C] and int64 targets [B], or soft ones [B, C] where batches are
-            mixed; gives a scalar, or one number a sample.
-        weights: float [C], as Osprey would weigh each class; the linear probe uses them.
-        soft: Batches are mixed.
+        loss: Called with logits [B, C] and int64 targets [B], or soft ones [B, C] where ``soft``;
+            returns a scalar, or one number per sample.
+        weights: float32 [C], class weights for the linear probe.
+        soft: Whether targets are soft.
     """
 
     weights: Tensor
@@ -123,6 +138,15 @@ class ForeignLoss(nn.Module):
         self.register_buffer("weights", weights, persistent=False)
 
     def forward(self, logits: Tensor, targets: Tensor, sample_weights: Tensor) -> Tensor:
-        """Loss of logits [B, C] against soft targets [B, C]; per-sample ones weighted by [B]."""
+        """The loss, averaged with sample weights where it returns one number per sample.
+
+        Args:
+            logits: float [B, C].
+            targets: float [B, C], soft or one-hot.
+            sample_weights: float32 [B]; ignored where the loss returns a scalar.
+
+        Returns:
+            A scalar.
+        """
         value: Tensor = self.loss(logits.float(), targets if self.soft else targets.argmax(dim=1))
         return (value * sample_weights).mean() if value.ndim == 1 else value

@@ -1,4 +1,4 @@
-"""Classification figures, all of them torchmetrics', under the names users meet everywhere."""
+"""Classification metrics from torchmetrics, under their usual names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ class LogLoss(MeanMetric):
     """Mean negative log likelihood of the true class, in nats, from probabilities [B, C]."""
 
     def update(self, probabilities: Tensor, target: Tensor) -> None:  # type: ignore[override]
-        """Add a batch."""
+        """Add a batch.
+
+        Args:
+            probabilities: float [B, C].
+            target: int64 [B].
+        """
         chosen = probabilities.gather(1, target[:, None]).clamp_min(1e-12)
         super().update(-chosen.log())
 
@@ -32,15 +37,18 @@ class LogLoss(MeanMetric):
 def scalar_metrics(
     num_classes: int, prefix: str = "", extra: Mapping[str, Any] | None = None
 ) -> MetricCollection:
-    """Top-1, top-5, macro-F1, log loss and ECE (15 bins), fed with probabilities [B, C].
+    """Top-1, macro-F1, log loss, ECE (15 bins) and, for more than 5 classes, top-5.
 
     Args:
         num_classes: C.
-        prefix: What the names begin with, such as ``val/``.
+        prefix: Prefix of the names, such as ``val/``.
         extra: Further metrics by name, each a node with ``_target_``.
 
+    Returns:
+        Metrics to be updated with probabilities [B, C] and targets int64 [B].
+
     Raises:
-        ConfigError: A further metric cannot be made.
+        ConfigError: A further metric cannot be built.
     """
     metrics: dict[str, Metric | MetricCollection] = {
         "top1": MulticlassAccuracy(num_classes, average="micro"),
@@ -68,7 +76,7 @@ def per_class_report(probabilities: Tensor, target: Tensor, classes: list[str]) 
         classes: Names of the C classes.
 
     Returns:
-        Plain data: ``per_class`` (a list in class order) and ``confusion`` (rows are the truth).
+        Plain data: ``per_class`` (a list in class order) and ``confusion`` (rows are true classes).
     """
     n = len(classes)
     metrics = {

@@ -1,4 +1,4 @@
-"""Which photos of a tested split a person should look at first."""
+"""Photos of a tested split that are most worth inspecting."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _EACH = 24
 
 @dataclass(frozen=True)
 class Pick:
-    """One photo worth a look.
+    """One photo to inspect.
 
     Attributes:
-        kind: ``worst`` (wrong, and sure of it) or ``doubtful`` (two classes nearly equal).
+        kind: ``worst`` (wrong with high probability) or ``doubtful`` (two classes nearly equal).
         row: Its row in the table of predictions.
         path: Its file, relative to the data's root.
-        label: The truth.
-        predicted: The answer.
-        score: The answer's probability.
-        second: The class that came second.
-        margin: Probability of the best class less that of the second.
+        label: The true class.
+        predicted: The predicted class.
+        score: Its probability.
+        second: The class with the second highest probability.
+        margin: Probability of the predicted class minus that of the second.
     """
 
     kind: str
@@ -45,8 +45,11 @@ def pick(predictions: Path, classes: list[str]) -> list[Pick]:
     """Up to 24 worst mistakes, then up to 24 of the other photos with the smallest margin.
 
     Args:
-        predictions: The table of one split.
+        predictions: The CSV table of one split (`write_predictions`).
         classes: Class names in the order of its probability columns.
+
+    Returns:
+        The photos, worst mistakes first.
     """
     table = pd.read_csv(predictions, keep_default_na=False, dtype={"path": str, "label": str})
     p = table.iloc[:, 4:].to_numpy(float)

@@ -1,4 +1,4 @@
-"""One label a photo."""
+"""The LightningModule of image classification."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from osprey.tasks.classification.tta import ask
 
 
 class Classification(Task):
-    """Trains a network to name the one class of each photo.
+    """Trains a network to predict the class of each photo.
 
     Args:
-        model: Network with one output a class.
-        metadata: What its checkpoints will say of it.
+        model: Network with one output per class.
+        metadata: Stored in its checkpoints.
         config: The whole configuration.
-        counts: Training photos per class; None of a network that is only tested: it has no loss.
+        counts: int64 [C], training photos per class; None if the network is only tested, without a
+            loss.
     """
 
     def __init__(
@@ -50,7 +51,15 @@ class Classification(Task):
         self.tta = "none"  # what `predict_step` shows of each photo
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Loss of one augmented batch."""
+        """Loss of one augmented batch.
+
+        Args:
+            batch: With ``image``, ``target`` and ``weight``.
+            batch_idx: Not used.
+
+        Returns:
+            A scalar.
+        """
         images, targets = self.mix(self.normalise(batch["image"]), batch["target"])
         assert self.loss is not None, "made for testing alone"
         loss: Tensor = self.loss(self.model(images), targets, batch["weight"])
@@ -58,7 +67,7 @@ class Classification(Task):
         return loss
 
     def example_batch(self, count: int, size: int, device: torch.device) -> Batch:
-        """Noise with random classes, always the same: image uint8 [count, size, size, 3]."""
+        """Fixed noise with random classes: image uint8 [count, size, size, 3], for measuring."""
         draw = torch.Generator().manual_seed(0)
         image = torch.randint(256, (count, size, size, 3), dtype=torch.uint8, generator=draw)
         return Batch(
@@ -69,15 +78,30 @@ class Classification(Task):
         )
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Logits float32 [B, C]; with test-time augmentation [B, views, C], the photo first."""
+        """Logits of a batch.
+
+        Args:
+            batch: With ``image`` uint8 [B, S, S, 3].
+            batch_idx: Not used.
+
+        Returns:
+            float32 [B, C]; with test-time augmentation [B, views, C], the original first.
+        """
         logits = ask(self.model, self.normalise(batch["image"]), self.tta)
         return logits[:, 0] if self.tta == "none" else logits
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Count each validation photo once, padding has a negative index; logits [B, C].
+        """Update the metrics; padding has a negative index and is left out.
+
+        Args:
+            batch: With ``image``, ``target`` and ``index``.
+            batch_idx: Not used.
+
+        Returns:
+            Logits float32 [B, C].
 
         Raises:
-            UserError: They are not numbers.
+            UserError: Logits are NaN or infinite.
         """
         logits: Tensor = self(batch["image"]).float()
         real = batch["index"] >= 0
@@ -88,6 +112,6 @@ class Classification(Task):
         return logits
 
     def on_validation_epoch_end(self) -> None:
-        """Publish the figures of the whole validation split."""
+        """Log the metrics of the whole validation split."""
         self.log_dict({name: value.float() for name, value in self.metrics.compute().items()})
         self.metrics.reset()

@@ -27,7 +27,13 @@ _AT_ONCE = 8  # photos that go through the network together
 
 
 def draw_pictures(run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
-    """Write the mosaic of training photos and the gallery of mistakes into the run folder."""
+    """Write the mosaic of training photos and the gallery of mistakes to the run folder.
+
+    Args:
+        run: The tested run.
+        config: Its settings.
+        manifest: Its samples.
+    """
     model, metadata = load_model(run.best, config.trainer.rewrites)
     preprocess = Preprocess.from_dict(metadata.preprocess)
     tiles = _training_photos(config, manifest, preprocess)
@@ -77,14 +83,14 @@ def _readable(
 def _overlays(
     model: nn.Module, preprocess: Preprocess, photos: Sequence[Pixels], answers: Sequence[int]
 ) -> list[Pixels | None]:
-    """Each photo with what spoke for its answer in bright colours; None without feature maps."""
+    """Each photo with its Grad-CAM as a heat map; None without feature maps."""
     inputs = np.stack([preprocess(photo) for photo in photos])
     cams = grad_cam(
         model, torch.from_numpy(preprocess.normalise(inputs)), torch.tensor(list(answers))
     )
     if cams is None:
         return [None] * len(photos)
-    # Only squash shows the network the whole photo; otherwise the map lies on what it saw.
+    # Only squash keeps the whole photo; otherwise the map is drawn on the network's input.
     whole = preprocess.resize == "squash"
     return [
         _blend(_thumbnail(photo if whole else seen), cam)
@@ -93,7 +99,7 @@ def _overlays(
 
 
 def _blend(photo: Pixels, cam: NDArray[np.float32]) -> Pixels:
-    """The map over the photo in grey, in colours that colour-blind eyes can order too."""
+    """The map over the photo in grey, in a palette whose order colour-blind readers can see."""
     height, width = photo.shape[:2]
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)[..., None]
     smooth = np.clip(cv2.resize(cam, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)

@@ -1,4 +1,4 @@
-"""The task of naming the one class of each photo."""
+"""The task of image classification."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ClassificationTask(TaskPlugin):
-    """One label a photo."""
+    """Image classification: one label per photo."""
 
     name = "classification"
     noun = "a classifier"
@@ -58,7 +58,7 @@ class ClassificationTask(TaskPlugin):
         config: TrainConfig,
         manifest: Manifest | None,
     ) -> pl.LightningModule:
-        """The module, told how many training photos each class has."""
+        """The module; the loss gets the number of training photos per class."""
         import numpy as np
 
         from osprey.tasks.base import module_class
@@ -80,7 +80,7 @@ class ClassificationTask(TaskPlugin):
         *,
         verbose: bool = True,
     ) -> None:
-        """Fit the head on features, where ``model.head_init`` is ``linear_probe``."""
+        """Fit the head on frozen features if ``model.head_init`` is ``linear_probe``."""
         if config.model.head_init != "linear_probe":
             return
         from osprey.tasks.classification.module import Classification
@@ -96,7 +96,7 @@ class ClassificationTask(TaskPlugin):
     def finalize(
         self, run: RunFolder, config: TrainConfig, manifest: Manifest, combined: Any = None
     ) -> dict[str, Any]:
-        """Fit the temperature."""
+        """Fit the temperature on validation (`calibrate`)."""
         from osprey.tasks.classification.callbacks import calibrate
 
         found = calibrate(run, config, manifest, combined.val if combined else None)
@@ -113,13 +113,13 @@ class ClassificationTask(TaskPlugin):
         predictions: Path,
         tta: str = "none",
     ) -> dict[str, Any]:
-        """Figures of a checkpoint on a split; probabilities of each photo as a table."""
+        """Metrics of a checkpoint on a split; writes each photo's probabilities as CSV."""
         from osprey.tasks.classification import evaluate
 
         return evaluate.test(checkpoint, config, manifest, split, predictions, tta)
 
     def metrics_line(self, figures: Mapping[str, Any]) -> str:
-        """The headline figures of one split."""
+        """The main metrics of one split."""
         top5 = f", top-5 {figures['top5']:.3f}" if "top5" in figures else ""
         return (
             f"top-1 {figures['top1']:.3f}{top5}, macro-F1 {figures['macro_f1']:.3f}, "
@@ -127,7 +127,7 @@ class ClassificationTask(TaskPlugin):
         )
 
     def per_class_table(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Precision, recall and F1 of each class with its n; of many classes the extremes."""
+        """Print precision, recall and F1 of each class with its n; of many classes the extremes."""
         width = max(5, *(len(row["label"]) for row in rows))
         say(f"{'class':<{width}}      n  precision  recall     F1")
         for row in some_of(rows, "f1"):
@@ -149,7 +149,7 @@ class ClassificationTask(TaskPlugin):
         draw_pictures(run, config, manifest)
 
     def report(self, record: RunRecord) -> ReportPage:
-        """Confusions, calibration and mistakes."""
+        """Confusion matrix, calibration and mistakes."""
         from osprey.tasks.classification.report.record import read
         from osprey.tasks.classification.report.sections import sections
 

@@ -21,7 +21,21 @@ if TYPE_CHECKING:
 def predict_classes(
     arguments: argparse.Namespace, run: RunFolder, photos: list[Path], columns: Sequence[str]
 ) -> int:
-    """Name what is on ``photos`` as the command line says; ``columns`` are those of a CSV."""
+    """Predict ``photos`` as the command line says.
+
+    Args:
+        arguments: The command line.
+        run: Its best checkpoint is used.
+        photos: One photo, or those of a folder.
+        columns: Columns of a CSV table.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UnreadableImage: The single photo cannot be read.
+        UserError: ``--format submission`` and two photos with the same file name.
+    """
     started = time.perf_counter()
     from osprey.system.devices import pick_device
     from osprey.tasks.classification.predictor import Predictor

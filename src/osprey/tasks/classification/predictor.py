@@ -1,4 +1,4 @@
-"""Name what is on photos, with the decoder and preprocessing the model was validated with."""
+"""Classify photos, with the decoder and preprocessing the model was validated with."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from osprey.tasks.predictor import NO_NUMBER, PhotoPredictor
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model said of one file, or why it could not be asked.
+    """The class probabilities of one file, or why it could not be read.
 
     Attributes:
         file: The photo's path as given.
@@ -31,14 +31,29 @@ class Prediction:
     failure: str | None = None
 
     def top(self, classes: Sequence[str]) -> list[tuple[str, float]]:
-        """Classes with their probabilities, most likely first; empty for an unread file."""
+        """Rank the classes.
+
+        Args:
+            classes: Class names in the order of the outputs.
+
+        Returns:
+            Pairs of class and probability, highest first; empty for an unreadable file.
+        """
         if self.probabilities is None:
             return []
         order = np.argsort(-self.probabilities, kind="stable")
         return [(classes[i], float(self.probabilities[i])) for i in order]
 
     def record(self, classes: Sequence[str], most: int = 5) -> dict[str, Any]:
-        """The prediction as plain data: file, label, score and top, or file and failure."""
+        """The prediction as plain data: file, label, score and top, or file and failure.
+
+        Args:
+            classes: Class names in the order of the outputs.
+            most: Number of classes under ``top``.
+
+        Returns:
+            Plain data with probabilities rounded to 6 digits.
+        """
         ranked = self.top(classes)[:most]
         if not ranked:
             return {"file": self.file, "failure": self.failure}
@@ -48,15 +63,15 @@ class Prediction:
 
 
 class Predictor(PhotoPredictor[Prediction]):
-    """A trained classifier and its preprocessing, ready to be asked.
+    """A trained classifier with its preprocessing.
 
     Args:
-        checkpoint: One of Osprey's checkpoints.
-        device: Where to compute; the CPU unless told otherwise.
+        checkpoint: A checkpoint of Osprey's.
+        device: Device to compute on; default the CPU.
         tta: Test-time augmentation: ``none``, ``flip`` or ``dihedral``.
 
     Raises:
-        CheckpointError: The checkpoint is refused, or is no classifier's.
+        CheckpointError: The checkpoint is refused, or is not a classifier's.
     """
 
     def __init__(
@@ -66,14 +81,21 @@ class Predictor(PhotoPredictor[Prediction]):
         self.tta = tta
 
     def probabilities(self, inputs: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Tempered probabilities float32 [N, C] of prepared photos uint8 [N, S, S, 3]."""
+        """Calibrated probabilities.
+
+        Args:
+            inputs: Preprocessed photos, uint8 [N, S, S, 3].
+
+        Returns:
+            float32 [N, C]; rows sum to 1.
+        """
         with torch.inference_mode():
             logits = ask(self.model, self.images(inputs), self.tta)
         tempered = merge_views(logits, self.metadata.temperature) / self.metadata.temperature
         return cast("NDArray[np.float32]", tempered.softmax(dim=1).cpu().numpy())
 
     def answers(self, files: Sequence[Path], inputs: NDArray[np.uint8]) -> list[Prediction]:
-        """Each photo's probabilities."""
+        """One prediction per photo; NaN or infinite probabilities become a failure."""
         found = self.probabilities(inputs)
         return [
             Prediction(str(file), p) if np.isfinite(p).all() else self.unreadable(file, NO_NUMBER)
@@ -81,5 +103,5 @@ class Predictor(PhotoPredictor[Prediction]):
         ]
 
     def unreadable(self, file: Path, failure: str) -> Prediction:
-        """No probabilities."""
+        """A prediction without probabilities."""
         return Prediction(str(file), None, failure)

@@ -13,7 +13,7 @@ LOSSES = ("cross_entropy", "focal", "class_balanced")
 
 @dataclass
 class Settings(TaskConfig):
-    """What is learnt, and how a mistake is priced."""
+    """Loss and metrics of a classifier."""
 
     target: str = setting(
         "osprey.tasks.classification.module.Classification", "the module, or a subclass of it"
@@ -30,7 +30,7 @@ class Settings(TaskConfig):
     metrics: dict[str, Any] = setting({}, "further metrics: a name and _target_ each")
 
     def check(self) -> None:
-        """A loss is a word of Osprey's or a node.
+        """Check that ``loss`` is one of Osprey's or a node.
 
         Raises:
             ConfigError: It is neither.

@@ -1,4 +1,4 @@
-"""Temperature scaling (Guo et al. 2017): one number that makes scores mean what they say."""
+"""Temperature scaling (Guo et al. 2017): one number that calibrates the probabilities."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _LIMITS = (0.05, 20.0)
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:
     """The temperature with the lowest log loss on held-out data.
 
-    A network that made no mistake among n photos would be called infallible. As Platt (1999) does,
-    each target therefore gives 1 / (n + 2) of its weight to the other classes: little data allows
-    little certainty, and with hundreds of photos this no longer shows.
+    A network without mistakes on n photos would get the lowest temperature. As in Platt (1999),
+    each target therefore gives 1 / (n + 2) of its weight to the other classes, which matters only
+    for small n.
 
     Args:
         logits: float [N, C].
         targets: int64 [N].
 
     Returns:
-        A number in 0.05..20; above 1 the network was too sure of itself.
+        A number in 0.05..20; above 1 if the network was overconfident.
     """
     n, classes = logits.shape
     smoothing = classes / ((classes - 1) * (n + 2))  # torch spreads it over all classes

@@ -1,4 +1,4 @@
-"""Test-time augmentation: a photo is shown mirrored, or also turned, and the answers averaged.
+"""Test-time augmentation: predictions averaged over mirrored and rotated views.
 
 The views are made of the prepared input, so each is the exact mirror image of what the network
 would have seen anyway, and no photo is decoded twice.
@@ -13,12 +13,15 @@ from torch import Tensor, nn
 
 
 def views(images: Tensor, tta: str) -> list[Tensor]:
-    """What the network is shown of each photo; the photo as it is comes first.
+    """The views of each image that the network sees; the original comes first.
 
     Args:
         images: [N, 3, S, S].
         tta: ``none``, ``flip`` (and its mirror image) or ``dihedral`` (the four quarter turns of
             both).
+
+    Returns:
+        1, 2 or 8 tensors [N, 3, S, S].
     """
     if tta == "none":
         return [images]
@@ -29,19 +32,28 @@ def views(images: Tensor, tta: str) -> list[Tensor]:
 
 
 def ask(model: nn.Module, images: Tensor, tta: str) -> Tensor:
-    """Logits float32 [N, views, C] for each view of images [N, 3, S, S]."""
+    """Logits of every view.
+
+    Args:
+        model: Gives logits [N, C].
+        images: float [N, 3, S, S].
+        tta: See `views`.
+
+    Returns:
+        float32 [N, views, C].
+    """
     shown = (view.contiguous(memory_format=torch.channels_last) for view in views(images, tta))
     return torch.stack([model(view).float() for view in shown], dim=1)
 
 
 def merge_views(logits: Tensor, temperature: float) -> Tensor:
-    """One row a photo whose tempered softmax is the mean of its views' tempered softmaxes.
+    """Logits whose softmax at ``temperature`` is the mean of the views' softmaxes at it.
 
-    The temperature fitted without views still divides the result, like any network's logits.
+    The temperature fitted without views still applies to the result.
 
     Args:
         logits: float [N, views, C].
-        temperature: The checkpoint's own.
+        temperature: The checkpoint's.
 
     Returns:
         float [N, C]; with one view its logits, unchanged.

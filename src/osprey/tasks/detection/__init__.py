@@ -1,1 +1,1 @@
-"""Boxes and their classes on each photo."""
+"""Object detection: boxes and their classes on each photo."""

@@ -1,4 +1,4 @@
-"""What looks on while a detector is tested, and what validating the best one decides."""
+"""Callbacks that collect a detector's boxes and choose its thresholds."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ from osprey.tasks.evaluation import AnswerWriter
 
 
 class KeepBoxes(AnswerWriter[Detection]):
-    """Puts what was found beside what is there.
+    """Keeps the detections together with the true boxes.
 
     Attributes:
         outputs: Of the whole split, once it is done.
+
+    Args:
+        part: The split's samples.
     """
 
     outputs: BoxOutputs
 
     def __init__(self, part: Manifest) -> None:
-        """Args: the split's samples."""
         super().__init__()
         self.part = part
 
     def finish(self, module: Detection, answers: list[Detections]) -> None:
-        """Keep them."""
+        """Keep them in ``outputs``."""
         classes = module.metadata.classes
         truth = [true_boxes(self.part, row, classes) for row in range(len(answers))]
         paths = self.part.table["path"].tolist()[: len(answers)]
@@ -39,14 +41,14 @@ class KeepBoxes(AnswerWriter[Detection]):
 
 
 class ChooseThresholds(KeepBoxes):
-    """Chooses each class's threshold on validation and writes it into ``best.ckpt``.
+    """Chooses each class's threshold on validation and writes it to ``best.ckpt``.
+
+    Attributes:
+        figures: Plain data for the summary: ``thresholds`` by class name, and ``val``.
 
     Args:
         run: The run whose best checkpoint is validated.
         part: Its validation split.
-
-    Attributes:
-        figures: Plain data for the summary: ``thresholds`` by class name, and ``val``.
     """
 
     figures: dict[str, Any]
@@ -56,7 +58,7 @@ class ChooseThresholds(KeepBoxes):
         self.run = run
 
     def finish(self, module: Detection, answers: list[Detections]) -> None:
-        """Choose, write and keep the figures."""
+        """Choose the thresholds, write them and keep the metrics."""
         super().finish(module, answers)
         metadata, classes = module.metadata, module.metadata.classes
         thresholds = best_thresholds(self.outputs, len(classes))

@@ -1,4 +1,4 @@
-"""COCO's figures of a detector: mAP, AP50, AP75, by size and by class (Lin et al. 2014).
+"""COCO metrics of a detector: mAP, AP50, AP75, by size and by class (Lin et al. 2014).
 
 The evaluation itself is faster-coco-eval's; an average over no boxes at all is NaN.
 """
@@ -17,19 +17,20 @@ from osprey.imaging.boxes import Detections, areas
 # Not through torchmetrics' MeanAveragePrecision(backend="faster_coco_eval"), which wraps the same
 # evaluation: on 1,000 photos of 30 boxes (benchmarks/map.py's) it takes 4.2 times as long (2.6 to
 # 4.8: 4.5 s over 1.0 s) for figures that differ by less than 2e-4, as it rounds boxes on the way.
-MOST = 100  # boxes a photo that count, as in COCO's own figures
+MOST = 100  # most boxes per photo and class, as in COCO's own metrics
 _AT_50, _AT_75 = 0, 5  # rows of the ten overlaps 0.50, 0.55 ... 0.95
 _SIZES = ("all", "small", "medium", "large")  # below 32 x 32, below 96 x 96 pixels, above
 
 
 @dataclass(frozen=True)
 class CocoMetrics:
-    """What COCO's evaluation says.
+    """Results of COCO's evaluation.
 
     Attributes:
-        scalars: ``map``, ``ap50``, ``ap75``, ``ap_small``, ``ap_medium``, ``ap_large``.
+        scalars: ``map``, ``ap50``, ``ap75``, ``ap_small``, ``ap_medium``, ``ap_large``, 0 to 1 or
+            NaN.
         per_class: float64 [C, 2], AP and AP50 of each class.
-        precision: float64 [C, 101], at overlap 0.5 and recalls 0.00, 0.01 ... 1.00.
+        precision: float64 [C, 101], at IoU 0.5 and recalls 0.00, 0.01 ... 1.00.
     """
 
     scalars: dict[str, float]
@@ -40,12 +41,15 @@ class CocoMetrics:
 def coco_metrics(
     truth: Sequence[Detections], found: Sequence[Detections], num_classes: int
 ) -> CocoMetrics:
-    """Compare what was found with the truth, photo by photo.
+    """Compute COCO metrics.
 
     Args:
-        truth: One entry a photo; its scores do not matter.
-        found: The same photos in the same order; at most 100 boxes each count.
-        num_classes: How many classes there are.
+        truth: One entry per photo; its scores are ignored.
+        found: The same photos in the same order; at most 100 boxes per photo and class count.
+        num_classes: Number of classes.
+
+    Returns:
+        The metrics, 0 to 1; NaN where there are no true boxes.
     """
     from faster_coco_eval import COCO, COCOeval_faster
 

@@ -18,6 +18,11 @@ from osprey.tasks.evaluation import evaluate, testing_module
 def validate(run: RunFolder, config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
     """Validate the best checkpoint and choose its thresholds.
 
+    Args:
+        run: The run.
+        config: Its settings.
+        manifest: Its samples.
+
     Returns:
         ``ChooseThresholds.figures``.
     """
@@ -30,7 +35,22 @@ def validate(run: RunFolder, config: TrainConfig, manifest: Manifest) -> dict[st
 def test(
     checkpoint: Path, config: TrainConfig, manifest: Manifest, split: str, predictions: Path
 ) -> dict[str, Any]:
-    """Figures of one checkpoint on one split; every box found goes to ``predictions``."""
+    """Metrics of one checkpoint on one split.
+
+    Args:
+        checkpoint: The checkpoint.
+        config: The run's settings.
+        manifest: The samples.
+        split: Which of them.
+        predictions: CSV file for every box found.
+
+    Returns:
+        Plain data, see `compute_metrics`.
+
+    Raises:
+        CheckpointError: The checkpoint is refused.
+        DataError: The split is empty.
+    """
     module = testing_module(*load_model(checkpoint, config.trainer.rewrites), config)
     kept, metadata = KeepBoxes(manifest.split(split)), module.metadata
     evaluate(module, manifest, split, kept)

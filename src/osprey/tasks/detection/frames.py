@@ -1,4 +1,4 @@
-"""A detector on frame after frame, of a file or in step with the clock."""
+"""A detector on video frames, all of them or in real time."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _AT_ONCE = 8  # frames of a file in one batch
 
 
 class Pace:
-    """Passes on frames as they fall due and leaves out those that are late.
-
-    Args:
-        wait: Also hold frames back that come early, as those of a file do.
-        clock: Seconds, from any moment on.
-        sleep: Waits so many seconds.
+    """Passes frames on in real time and drops those that are late.
 
     Attributes:
-        skipped: Frames left out so far.
+        skipped: Number of frames dropped so far.
+
+    Args:
+        wait: Also delay frames that come early, as those of a file do.
+        clock: Returns seconds, such as ``time.monotonic``.
+        sleep: Waits so many seconds.
     """
 
     def __init__(
@@ -37,7 +37,15 @@ class Pace:
         self.skipped = 0
 
     def keep(self, frames: Iterable[Frame], rate: float) -> Iterator[Frame]:
-        """The frames that can be shown in time, at ``rate`` a second."""
+        """Yield the frames that are on time.
+
+        Args:
+            frames: Frames with their times.
+            rate: Frames per second; a frame is late when the next one is due.
+
+        Yields:
+            The frames, in order.
+        """
         started = None
         for frame in frames:
             now = self.clock()
@@ -54,7 +62,16 @@ class Pace:
 def watch(
     predictor: BoxPredictor, frames: Iterable[Frame], at_once: int = _AT_ONCE
 ) -> Iterator[tuple[Frame, Detections]]:
-    """What is on each frame, in order; ``at_once`` frames go through the network together."""
+    """Detect objects on each frame.
+
+    Args:
+        predictor: The detector.
+        frames: The frames.
+        at_once: Frames per batch.
+
+    Yields:
+        Each frame with its detections, in order.
+    """
     remaining = iter(frames)
     while chunk := list(islice(remaining, at_once)):
         sizes = [(frame.pixels.shape[1], frame.pixels.shape[0]) for frame in chunk]

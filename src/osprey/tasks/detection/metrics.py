@@ -1,4 +1,4 @@
-"""Every figure of a tested detector, as plain data."""
+"""All metrics of a tested detector, as plain data."""
 
 from __future__ import annotations
 
@@ -13,11 +13,19 @@ from osprey.imaging.boxes import Detections, match
 from osprey.tasks.detection.coco import coco_metrics
 from osprey.tasks.detection.outputs import BoxOutputs
 
-_NONE_FOUND = 0.5  # the threshold of a class of which validation tells nothing
+_NONE_FOUND = 0.5  # the threshold of a class without a correct detection on validation
 
 
 def best_thresholds(outputs: BoxOutputs, num_classes: int) -> list[float]:
-    """Each class's score from which its boxes count: the one with the highest F1."""
+    """The score threshold with the highest F1 (IoU 0.5) for each class.
+
+    Args:
+        outputs: Detections and true boxes.
+        num_classes: Number of classes.
+
+    Returns:
+        One threshold per class, 0 to 1; 0.5 where no detection is correct.
+    """
     return [_best_threshold(*_scored(outputs, label)) for label in range(num_classes)]
 
 
@@ -38,7 +46,7 @@ def _best_threshold(scores: NDArray[np.float32], right: NDArray[np.bool_], total
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(right[order])
     f1 = 2 * hits / (np.arange(1, len(order) + 1) + total)
-    # A threshold lies between two scores: of equal ones all count or none.
+    # A threshold is between two scores: of equal ones all count or none.
     ends = np.append(np.diff(scores[order]) < 0, True)
     best = int(np.where(ends, f1, -1).argmax())
     last = float(scores[order][best])
@@ -49,17 +57,17 @@ def _best_threshold(scores: NDArray[np.float32], right: NDArray[np.bool_], total
 def compute_metrics(
     outputs: BoxOutputs, thresholds: Sequence[float], classes: Sequence[str]
 ) -> dict[str, Any]:
-    """Figures of one split.
+    """All metrics of one split.
 
     Args:
-        outputs: What was found and what is there.
+        outputs: Detections and true boxes.
         thresholds: Each class's score from which a box counts.
         classes: Class names in the order of the ids.
 
     Returns:
-        ``n`` photos, ``boxes``, COCO's figures (None where there are no such boxes), ``per_class``,
-        ``count_error`` (mean absolute error of boxes a photo) and ``empty``: the photos without
-        boxes, and how many of them raise a false alarm.
+        ``n`` photos, ``boxes``, COCO's metrics (None where there are no such boxes), ``per_class``,
+        ``count_error`` (mean absolute error of boxes per photo) and ``empty``: the photos without
+        boxes, and how many of them have a false alarm.
     """
     coco = coco_metrics(outputs.truth, outputs.found, len(classes))
     limits = np.array(thresholds, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Boxes and their classes on each photo."""
+"""The LightningModule of object detection."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from osprey.tasks.processes import in_all_processes
 
 
 class Detection(Task):
-    """Trains a network to find every subject on a photo and to name its class.
+    """Trains a network to detect objects and their classes.
 
     Args:
-        model: One of ``osprey.models.detection``.
-        metadata: What its checkpoints will say of it.
+        model: A network of ``osprey.models.detection``.
+        metadata: Stored in its checkpoints.
         config: The whole configuration.
     """
 
@@ -34,7 +34,15 @@ class Detection(Task):
         self.seen: dict[int, tuple[Detections, Detections]] = {}
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """The sum of the network's own losses on one augmented batch."""
+        """Loss of one augmented batch.
+
+        Args:
+            batch: A `BoxBatch`.
+            batch_idx: Not used.
+
+        Returns:
+            The sum of the network's own losses, a scalar.
+        """
         spread = self.config.augmentation.multi_scale
         images, placed = rescale(self.normalise(batch["image"]), batch["boxes"], spread)
         targets = [
@@ -47,7 +55,7 @@ class Detection(Task):
         return loss
 
     def example_batch(self, count: int, size: int, device: torch.device) -> Any:
-        """Noise with ten boxes a photo, always the same: image uint8 [count, size, size, 3]."""
+        """Fixed noise with ten boxes per photo, to measure with: uint8 [count, size, size, 3]."""
         draw = torch.Generator().manual_seed(0)
         image = torch.randint(256, (count, size, size, 3), dtype=torch.uint8, generator=draw)
         low = torch.rand(count, 10, 2, generator=draw) * 0.7 * size
@@ -63,11 +71,27 @@ class Detection(Task):
         }
 
     def predict_step(self, batch: Any, batch_idx: int) -> list[Detections]:
-        """What is found on each photo, in the photos' own pixels."""
+        """Detect objects.
+
+        Args:
+            batch: With ``image`` uint8 [B, S, S, 3] and ``size`` int64 [B, 2].
+            batch_idx: Not used.
+
+        Returns:
+            Detections of each photo, in pixels of the photo.
+        """
         return on_photos(self(batch["image"]), batch["size"], self.preprocess)
 
     def validation_step(self, batch: Any, batch_idx: int) -> Any:
-        """Keep what was found on each photo beside its truth; returns what was found."""
+        """Keep each photo's detections and true boxes for the epoch's metrics.
+
+        Args:
+            batch: A `BoxBatch`.
+            batch_idx: Not used.
+
+        Returns:
+            The detections of each photo.
+        """
         truth = [
             {"boxes": boxes, "labels": labels, "scores": torch.ones(len(labels))}
             for boxes, labels in zip(batch["boxes"], batch["labels"], strict=True)
@@ -80,7 +104,7 @@ class Detection(Task):
         return found
 
     def on_validation_epoch_end(self) -> None:
-        """Publish COCO's figures of the whole validation split."""
+        """Log COCO's metrics of the whole validation split."""
         parts = in_all_processes(self.seen)
         seen = {number: pair for part in parts for number, pair in part.items()}
         pairs = [seen[number] for number in sorted(seen)]

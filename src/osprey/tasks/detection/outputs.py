@@ -1,4 +1,4 @@
-"""What a detector finds on the photos of a split, and the table it is kept in."""
+"""A detector's outputs on a split, and their CSV table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = ("path", "label", "score", "x", "y", "w", "h")
 
 @dataclass(frozen=True)
 class BoxOutputs:
-    """What was found on each photo of a split beside its truth, in the photos' own pixels."""
+    """Detections and true boxes of each photo of a split, in the photos' own pixels."""
 
     paths: list[str]
     found: list[Detections]
@@ -26,16 +26,30 @@ class BoxOutputs:
 
 
 def true_boxes(manifest: Manifest, row: int, classes: Sequence[str]) -> Detections:
-    """The true boxes of one photo, as if found with a score of 1."""
+    """The true boxes of one photo as detections with a score of 1.
+
+    Args:
+        manifest: Photos with boxes.
+        row: Row of the photo.
+        classes: Class names in the order of the ids.
+
+    Returns:
+        Boxes float32 [N, 4] in pixels of the photo.
+    """
     boxes, names = manifest.boxes(row)
     labels = np.array([classes.index(name) for name in names], dtype=np.int64)
     return Detections(boxes, np.ones(len(labels), dtype=np.float32), labels)
 
 
 def write_boxes(path: Path, outputs: BoxOutputs, classes: Sequence[str]) -> None:
-    """One row a box found: path, label, score, and x, y, w, h in pixels from the top left.
+    """Write one row per detection: path, label, score, and x, y, w, h in pixels from the top left.
 
-    Of several processes the first writes.
+    In a distributed run only rank 0 writes.
+
+    Args:
+        path: The CSV file.
+        outputs: Detections of a split.
+        classes: Class names in the order of the ids.
     """
     if not is_first():
         return

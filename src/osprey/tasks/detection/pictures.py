@@ -33,7 +33,13 @@ _TRUE, _FOUND, _EDGE = (53, 208, 192), (255, 154, 46), (20, 24, 28)
 
 
 def draw_pictures(run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
-    """Write the mosaic of training photos and the gallery of mistakes into the run folder."""
+    """Write the mosaic of training photos and the gallery of mistakes to the run folder.
+
+    Args:
+        run: The tested run.
+        config: Its settings.
+        manifest: Its samples.
+    """
     facts = metadata_of(read_checkpoint(run.best), run.best)
     tiles = _training_photos(config, manifest, Preprocess.from_dict(facts.preprocess))
     write_mosaic(run, tiles, _TILE, _COLUMNS)
@@ -97,12 +103,15 @@ def _picture(run: DetectorRun, pick: Pick, manifest: Manifest) -> Pixels:
 
 
 def window(box: Boxes, width: float, height: float) -> tuple[float, float, float, float]:
-    """The part of a photo to show of a box: x, y, width, height in pixels, inside the photo.
+    """The part of a photo to show around a box.
 
     Args:
-        box: float32 [4], corners.
-        width: of the photo.
-        height: of the photo.
+        box: float32 [4], corners in pixels.
+        width: Of the photo in pixels.
+        height: Of the photo in pixels.
+
+    Returns:
+        x, y, width, height in pixels, inside the photo.
     """
     x, y, x2, y2 = (float(v) for v in box)
     wanted = max(_ROUND * (x2 - x), _ROUND * (y2 - y) * _WIDTH / _HEIGHT, _LEAST * width)
@@ -113,7 +122,17 @@ def window(box: Boxes, width: float, height: float) -> tuple[float, float, float
 
 
 def outlined(photo: Pixels, boxes: Boxes, colour: tuple[int, int, int], thick: int = 1) -> Pixels:
-    """A photo with boxes drawn, each with a dark edge that sets it off from any background."""
+    """Draw boxes on a copy of a photo, each with a dark edge for contrast.
+
+    Args:
+        photo: uint8 [H, W, 3], RGB.
+        boxes: float32 [N, 4], corners in its pixels.
+        colour: RGB, 0 to 255.
+        thick: Line width in pixels.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
     sheet = Image.fromarray(photo)
     draw = ImageDraw.Draw(sheet)
     for box in boxes:

@@ -14,12 +14,15 @@ from osprey.imaging.boxes import Detections
 def on_photos(
     answers: Sequence[dict[str, Tensor]], sizes: Tensor, preprocess: Preprocess
 ) -> list[Detections]:
-    """Boxes of a model's input as boxes of the photos, cut off at their borders.
+    """Map boxes from the model's input to the photos, clipped at their borders.
 
     Args:
-        answers: Of each photo ``boxes`` [N, 4] corners in input pixels, ``scores``, ``labels``.
-        sizes: int64 [B, 2], width and height of each photo.
+        answers: Per photo ``boxes`` [N, 4] corners in input pixels, ``scores``, ``labels``.
+        sizes: int64 [B, 2], width and height of each photo in pixels.
         preprocess: How the photos became input.
+
+    Returns:
+        One entry per photo, on the CPU.
     """
     result = []
     for answer, (width, height) in zip(answers, sizes.tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""The task of finding every subject on each photo."""
+"""The task of object detection."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _DETECTORS = "fcos, retinanet, fasterrcnn_mobilenet, fasterrcnn_resnet50 or ssdl
 
 
 class DetectionTask(TaskPlugin):
-    """Boxes and their classes on each photo."""
+    """Object detection: boxes and their classes on each photo."""
 
     name = "detection"
     noun = "a detector"
@@ -45,7 +45,7 @@ class DetectionTask(TaskPlugin):
     formats = ("json", "megadetector", "coco", "csv")
 
     def check_config(self, config: TrainConfig) -> None:
-        """Refuse a model that finds no boxes, and photos cut to size."""
+        """Check that the model is a detector and photos are not cropped."""
         if config.model.factory not in self.own_factories and not config.model.is_foreign:
             raise ConfigError(
                 f"task=detection needs a detector, and '{config.model.name}' is none: "
@@ -55,11 +55,11 @@ class DetectionTask(TaskPlugin):
             raise ConfigError("data.resize=crop would cut boxes off: use letterbox or squash")
 
     def refuse_factory(self, config: TrainConfig) -> str:
-        """What other tasks say of a detector."""
+        """The error of other tasks for a detector."""
         return f"model={config.model.name} finds boxes: add task=detection"
 
     def check_data(self, config: TrainConfig, manifest: Manifest) -> None:
-        """Photos with boxes, some of them in train and in val."""
+        """Check that photos have boxes, some of them in train and in val."""
         if manifest.target.name != self.target:
             raise DataError(
                 f"task=detection needs boxes, and data={config.data.name} has labels alone: "
@@ -71,18 +71,18 @@ class DetectionTask(TaskPlugin):
                 raise DataError(f"the '{split}' split has no boxes: nothing to learn or to check")
 
     def describe_data(self, manifest: Manifest) -> list[str]:
-        """How many boxes each split has."""
+        """Number of boxes per split."""
         totals = (f"{s} {sum(found.values())}" for s, found in manifest.box_counts().items())
         return [f"boxes   {', '.join(totals)}"]
 
     def check_augmentation(self, config: TrainConfig) -> None:
-        """Every step must be able to move boxes."""
+        """Check that every step can transform boxes."""
         from osprey.augmentation import check_policy
 
         check_policy(config.augmentation.steps, boxes=True)
 
     def augmentation(self, config: TrainConfig, preprocess: Preprocess) -> tuple[Any, int]:
-        """The steps, on mosaics for a share of the photos."""
+        """The policy, applied to mosaics for a fraction of the photos."""
         from osprey.augmentation import BoxAugmentation, BoxPolicy
 
         policy = BoxPolicy(config.augmentation.steps, preprocess)
@@ -98,7 +98,7 @@ class DetectionTask(TaskPlugin):
         """The module.
 
         Raises:
-            ConfigError: A network of the user's own is no detector.
+            ConfigError: A network of the user's own is not a detector.
         """
         from osprey.models.foreign import is_foreign_detector
         from osprey.tasks.base import module_class
@@ -114,7 +114,7 @@ class DetectionTask(TaskPlugin):
     def finalize(
         self, run: RunFolder, config: TrainConfig, manifest: Manifest, combined: Any = None
     ) -> dict[str, Any]:
-        """Choose each class's threshold on validation and write it into best.ckpt."""
+        """Choose each class's threshold on validation and write it to best.ckpt."""
         from osprey.tasks.detection.evaluate import validate
 
         return validate(run, config, manifest)
@@ -128,13 +128,13 @@ class DetectionTask(TaskPlugin):
         predictions: Path,
         tta: str = "none",
     ) -> dict[str, Any]:
-        """Figures of a checkpoint on a split; every box found as a table."""
+        """Metrics of a checkpoint on a split; writes every detection as CSV."""
         from osprey.tasks.detection import evaluate
 
         return evaluate.test(checkpoint, config, manifest, split, predictions)
 
     def metrics_line(self, figures: Mapping[str, Any]) -> str:
-        """The headline figures of one split."""
+        """The main metrics of one split."""
         sizes = ", ".join(
             f"{name} {figures[f'ap_{name}']:.3f}"
             for name in ("small", "medium", "large")
@@ -151,7 +151,7 @@ class DetectionTask(TaskPlugin):
         )
 
     def per_class_table(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """AP of each class, and what its threshold makes of it; of many classes the extremes."""
+        """Print AP and metrics at the threshold of each class; of many classes the extremes."""
         width = max(5, *(len(row["label"]) for row in rows))
         say(f"{'class':<{width}}      n   AP50     AP  threshold  precision  recall     F1")
         for row in some_of(rows, "ap50"):
@@ -197,7 +197,7 @@ class DetectionTask(TaskPlugin):
         return predict_boxes(arguments, run, photos)
 
     def predict_video(self, arguments: argparse.Namespace, run: RunFolder) -> int:
-        """Find what is on each frame."""
+        """Detect objects on each frame."""
         from osprey.tasks.detection.predict.video import open_source, predict_video
 
         return predict_video(arguments, run, open_source(arguments))

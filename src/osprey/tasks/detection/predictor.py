@@ -1,4 +1,4 @@
-"""Find the subjects on photos, with the decoder and preprocessing the detector was tested with."""
+"""Detect objects on photos, with the decoder and preprocessing the detector was tested with."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _KEPT = 1_000_000  # pixels of a photo that waits decoded; a larger one is decod
 
 @dataclass(frozen=True)
 class BoxPrediction:
-    """What a detector found on one file, or why it could not be asked.
+    """The detections on one file, or why it could not be read.
 
     Attributes:
         file: The photo's path as given.
@@ -68,20 +68,20 @@ class BoxPrediction:
 
 
 def sides(corners: NDArray[np.float32]) -> list[float]:
-    """Corners as ``[x, y, w, h]``, to hundredths of a pixel."""
+    """Corners ``x, y, x2, y2`` as ``[x, y, w, h]``, rounded to hundredths of a pixel."""
     x, y, right, bottom = (float(value) for value in corners)
     return [round(value, 2) for value in (x, y, right - x, bottom - y)]
 
 
 @dataclass(frozen=True)
 class Opened:
-    """One photo on its way to the detector.
+    """One decoded photo.
 
     Attributes:
         pixels: uint8 [S, S, 3], the detector's input.
-        width: Of the photo as shown.
+        width: Of the photo in pixels, EXIF orientation applied.
         height: Likewise.
-        photo: The photo at its full size, where it was decoded so and is small enough to keep.
+        photo: The photo at full size, if it was decoded so and is small enough to keep.
     """
 
     pixels: NDArray[np.uint8]
@@ -91,15 +91,15 @@ class Opened:
 
 
 class BoxPredictor:
-    """A trained detector and its preprocessing, ready to be asked.
+    """A trained detector with its preprocessing.
 
     Args:
-        checkpoint: One of Osprey's checkpoints, of a detector.
-        device: Where to compute; the CPU unless told otherwise.
-        min_score: A box counts from this score on; None: each class's own threshold.
+        checkpoint: A detector's checkpoint.
+        device: Device to compute on; default the CPU.
+        min_score: Lowest score of a box, 0 to 1; None for each class's own threshold.
 
     Raises:
-        CheckpointError: The checkpoint is refused, or is no detector's.
+        CheckpointError: The checkpoint is refused, or is not a detector's.
     """
 
     def __init__(
@@ -121,11 +121,14 @@ class BoxPredictor:
         self.thresholds = np.array(least, dtype=np.float32)
 
     def find(self, inputs: NDArray[np.uint8], sizes: Sequence[tuple[int, int]]) -> list[Detections]:
-        """Boxes above the thresholds, in pixels of the photos.
+        """Detect objects above the thresholds.
 
         Args:
-            inputs: Prepared photos, uint8 [N, S, S, 3].
-            sizes: Width and height of each photo.
+            inputs: Preprocessed photos, uint8 [N, S, S, 3].
+            sizes: Width and height of each photo in pixels.
+
+        Returns:
+            One entry per photo, boxes in pixels of the photo.
         """
         images = torch.from_numpy(self.preprocess.normalise(inputs)).to(self.device)
         with torch.inference_mode():
@@ -139,14 +142,14 @@ class BoxPredictor:
         return Detections(found.boxes[kept], found.scores[kept], found.labels[kept])
 
     def predict(self, files: Iterable[Path], batch_size: int = 16) -> Iterator[BoxPrediction]:
-        """Yield one prediction a file, in order, in memory that does not grow with their number."""
+        """Yield one prediction per file, in order, with constant memory."""
         for prediction, _ in self.predict_opened(files, batch_size):
             yield prediction
 
     def predict_opened(
         self, files: Iterable[Path], batch_size: int = 16
     ) -> Iterator[tuple[BoxPrediction, NDArray[np.uint8] | None]]:
-        """The same, with the photo's pixels at full size where they are at hand."""
+        """Like `predict`, with the photo's pixels at full size if they are in memory, else None."""
         for chunk in self._batches(files, batch_size):
             good = [item for _, item in chunk if isinstance(item, Opened)]
             sizes = [(item.width, item.height) for item in good]

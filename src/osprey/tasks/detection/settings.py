@@ -10,7 +10,7 @@ from osprey.config.schema import TaskConfig
 
 @dataclass
 class Settings(TaskConfig):
-    """A detector's losses are its network's own."""
+    """Settings of a detector; the losses are the network's own."""
 
     target: str = setting(
         "osprey.tasks.detection.module.Detection", "the module, or a subclass of it"

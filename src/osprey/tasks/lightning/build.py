@@ -1,4 +1,4 @@
-"""Make the module and the data that a configuration names, whoever wrote them."""
+"""Build the LightningModule and DataModule that a configuration names."""
 
 from __future__ import annotations
 
@@ -26,12 +26,22 @@ from osprey.tasks.optim import create_optimizer, make_scheduler
 
 @dataclass
 class OptimizerFactory:
-    """``optimizer(params)`` as the ``optimizer`` group says, for modules that ask for one."""
+    """Builds the optimiser of the ``optimizer`` group, for modules that ask for one."""
 
     config: OptimizerConfig
 
     def __call__(self, params: Any) -> Optimizer:
-        """Args: what moves."""
+        """Build the optimiser.
+
+        Args:
+            params: Parameters or parameter groups.
+
+        Returns:
+            The optimiser.
+
+        Raises:
+            ConfigError: It cannot be built.
+        """
         if self.config.target != "osprey.tasks.optim.create_optimizer":
             node = {"_target_": self.config.target, **self.config.args}
             rates = {"lr": self.config.lr, "weight_decay": self.config.weight_decay}
@@ -48,14 +58,28 @@ class OptimizerFactory:
 
 
 class SchedulerFactory:
-    """``scheduler(optimizer)`` as the ``scheduler`` group says, over the steps of the fit."""
+    """Builds the schedule of the ``scheduler`` group, over the steps of the fit.
+
+    Args:
+        config: The ``scheduler`` settings.
+    """
 
     def __init__(self, config: SchedulerConfig) -> None:
         self.config = config
         self.trainer: pl.Trainer | None = None
 
     def __call__(self, optimizer: Optimizer) -> Any:
-        """Args: whose rates move."""
+        """Build the schedule.
+
+        Args:
+            optimizer: The optimiser whose learning rates change.
+
+        Returns:
+            The schedule.
+
+        Raises:
+            ConfigError: It cannot be built.
+        """
         assert self.trainer is not None, "the schedule is as long as the fit"
         steps, epochs = self.trainer.estimated_stepping_batches, self.trainer.max_epochs or 1
         return make_scheduler(optimizer, self.config, int(steps), epochs)
@@ -63,12 +87,12 @@ class SchedulerFactory:
 
 @dataclass(frozen=True)
 class OwnParts:
-    """What Lightning trains.
+    """The parts of a run of the user's own LightningModule.
 
     Attributes:
         module: The user's.
         data: The user's DataModule, or Osprey's.
-        schedule: What must know the trainer before the fit.
+        schedule: Needs its ``trainer`` set before the fit.
     """
 
     module: pl.LightningModule
@@ -77,18 +101,21 @@ class OwnParts:
 
 
 def build_own(config: TrainConfig, manifest: Manifest | None) -> OwnParts:
-    """Make the module and the data of a run whose task is a LightningModule.
+    """Build the module and the data of a run whose task is a LightningModule.
 
-    The module is given, where its signature takes them and the node does not say them: ``model``
-    (the ``model`` group's network), ``num_classes``, ``class_names``, ``optimizer`` and
-    ``scheduler`` (functions that make them).
+    Where its signature has them and the node does not set them, the module gets: ``model`` (the
+    ``model`` group's network), ``num_classes``, ``class_names``, ``optimizer`` and ``scheduler``
+    (functions that build them).
 
     Args:
         config: The run's settings.
-        manifest: Its samples; None where a DataModule of the user's own has them.
+        manifest: Its samples; None with a DataModule of the user's own.
+
+    Returns:
+        The parts.
 
     Raises:
-        ConfigError: A part cannot be made.
+        ConfigError: A part cannot be built.
     """
     assert config.task.name == LIGHTNING
     if config.data.is_foreign:
@@ -120,10 +147,17 @@ def _network(config: TrainConfig, num_classes: int) -> nn.Module:
 
 
 def load_own(run: RunFolder) -> pl.LightningModule:
-    """The module of a finished run, with the best epoch's weights, in evaluation mode on the CPU.
+    """Load the module of a finished run, in evaluation mode on the CPU.
+
+    Args:
+        run: The run; its best checkpoint is loaded.
+
+    Returns:
+        The module.
 
     Raises:
-        UserError: Its class is not trusted or cannot be made, or the weights do not fit it.
+        CheckpointError: The checkpoint is refused, or its tensors do not fit.
+        ConfigError: The class cannot be built.
     """
     content = read_checkpoint(run.best)
     config = run.load_config()

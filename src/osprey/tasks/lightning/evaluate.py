@@ -1,4 +1,4 @@
-"""What a module of the user's own logs when Lightning validates or tests it."""
+"""Validation and test of a LightningModule of the user's own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ from osprey.tasks.processes import leave_group
 
 
 def has_step(parts: OwnParts, split: str) -> bool:
-    """Whether the module has the step, and the data the loader, that a split wants."""
+    """Whether module and data support a split.
+
+    Args:
+        parts: From `build_own`.
+        split: ``val`` or ``test``.
+
+    Returns:
+        True if the module overrides the step and the data the loader.
+    """
     step = "validation_step" if split == "val" else "test_step"
     loader = "val_dataloader" if split == "val" else "test_dataloader"
     module = getattr(type(parts.module), step) is not getattr(pl.LightningModule, step)
@@ -31,17 +39,17 @@ def logged_figures(
     """Validate or test a checkpoint by Lightning's own loop.
 
     Args:
-        checkpoint: Whose weights.
+        checkpoint: The checkpoint.
         config: The run's settings.
-        manifest: The samples; None where a DataModule of the user's own has them.
+        manifest: The samples; None with a DataModule of the user's own.
         split: ``val`` or ``test``.
 
     Returns:
-        What was logged, by name; nothing where the module has no such step, and in other
-        processes than the first.
+        The logged metrics by name; empty where the module has no such step, and in processes other
+        than rank 0.
 
     Raises:
-        DataError: The training split is asked for.
+        DataError: ``split`` is neither ``val`` nor ``test``.
     """
     if split not in ("val", "test"):
         raise DataError(f"data.split={split}: a module of your own is asked of val or test")

@@ -1,4 +1,4 @@
-"""The task of a LightningModule of the user's own: its own steps, its own figures."""
+"""The task of a LightningModule of the user's own, with its own steps and metrics."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PREFIXES = ("val/", "val_", "test/", "test_")
 
 
 class LightningTask(TaskPlugin):
-    """What the module logs is what there is; ``monitor`` and ``mode`` choose the best epoch."""
+    """A LightningModule of the user's own; ``monitor`` and ``mode`` choose the best epoch."""
 
     name = "lightning"
     noun = "a model of your own"
@@ -32,7 +32,7 @@ class LightningTask(TaskPlugin):
     lacks = "has no predictor: give its task a TaskPlugin (docs/extend.md)"
 
     def check_data(self, config: TrainConfig, manifest: Manifest) -> None:
-        """Any samples: the module knows what it wants."""
+        """Accept any samples."""
 
     def finalize(
         self,
@@ -41,7 +41,7 @@ class LightningTask(TaskPlugin):
         manifest: Manifest | None,
         combined: Any = None,
     ) -> dict[str, Any]:
-        """What the module logs of validation with the best epoch's weights."""
+        """The metrics that the module logs on validation with the best epoch's weights."""
         return {"val": self._figures(run.best, config, manifest, "val")}
 
     def test(
@@ -53,7 +53,7 @@ class LightningTask(TaskPlugin):
         predictions: Path,
         tta: str = "none",
     ) -> dict[str, Any]:
-        """What the module logs of a split; it writes no table of predictions."""
+        """The metrics that the module logs on a split; no table of predictions is written."""
         return self._figures(checkpoint, config, manifest, split)
 
     def _figures(
@@ -64,11 +64,11 @@ class LightningTask(TaskPlugin):
         return {short(k): v for k, v in logged_figures(checkpoint, config, manifest, split).items()}
 
     def metrics_line(self, figures: Mapping[str, Any]) -> str:
-        """Every figure that the module logged."""
+        """Every metric that the module logged."""
         return ", ".join(f"{key} {value:.3f}" for key, value in figures.items()) or "nothing logged"
 
     def report(self, record: RunRecord) -> ReportPage:
-        """Curves, figures and settings; what else there is to show only the module knows."""
+        """Learning curves, metrics and settings."""
         from osprey.tasks.lightning.report import report_page
 
         return report_page(record)
@@ -80,7 +80,7 @@ class LightningTask(TaskPlugin):
         return load_own(run)
 
     def predict(self, arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
-        """A LightningModule alone does not say how a photo becomes its input.
+        """Not supported: a LightningModule alone does not define its preprocessing.
 
         Raises:
             UserError: Always.
@@ -89,7 +89,7 @@ class LightningTask(TaskPlugin):
 
 
 def short(name: str) -> str:
-    """A logged name without the split that it begins with."""
+    """A logged name without the prefix of its split."""
     for prefix in _PREFIXES:
         if name.startswith(prefix):
             return name.removeprefix(prefix)

@@ -1,4 +1,4 @@
-"""The report of a module of the user's own: what it logged, and what the run was made with."""
+"""The report of a LightningModule of the user's own: logged metrics and settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LINES = ("first", "second")
 
 
 def report_page(record: RunRecord) -> ReportPage:
-    """Curves of what was logged on validation, the figures, the settings, the machine."""
+    """Learning curves of logged metrics, final metrics, settings and machine."""
     logged = [c for c in record.metrics.columns if c.startswith(("val/", "val_"))]
     losses = [c for c in [*logged, "train/loss", "train_loss"] if "loss" in c]
     losses = [c for c in losses if c in record.metrics.columns][:2]

@@ -1,4 +1,4 @@
-"""Features of a resting backbone, computed once and kept for the next run."""
+"""Features of a frozen backbone, computed once and cached for further runs."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from osprey.models.registry import Classifier, ModelSpec, head_prefixes
 from osprey.system.files import atomic_path
 
 _VERSION = "1"  # raise it when the same photos would give other features
-_KEPT = 24  # files; older ones make room
+_KEPT = 24  # files; older ones are deleted
 
 
 @dataclass(frozen=True)
 class Features:
-    """What a backbone makes of one split.
+    """Features of one split.
 
     Attributes:
-        values: float32 [N, C].
+        values: float32 [N, C], pooled features before the classifier.
         targets: int64 [N].
         weights: float32 [N], of the samples.
     """
@@ -44,16 +44,16 @@ class Features:
 
 
 class FeatureStore:
-    """Computes features, or finds them among those kept under ``cache``.
+    """Computes features, or reads them from the cache.
 
-    They are known by the backbone's weights, the preprocessing and augmentation, and by each
-    file's name, size and time, so that none of these can change unnoticed.
+    The key covers the backbone's weights, the preprocessing and augmentation, and each file's name,
+    size and time.
 
     Args:
-        network: Answers ``forward_features`` and ``forward_head``, weights final.
-        spec: What it was built from; the same weights may be pooled or padded in other ways.
+        network: Has ``forward_features`` and ``forward_head``, weights final.
+        spec: Description it was built from, since pooling and padding matter as well.
         data: Splits and preprocessing.
-        device: Where to compute.
+        device: Device to compute on.
         cache: Osprey's cache folder.
     """
 
@@ -81,6 +81,12 @@ class FeatureStore:
         Args:
             split: ``train``, ``val`` or ``test``.
             view: 0 for photos as in production, k for the k-th fixed augmentation of each.
+
+        Returns:
+            The features, on the CPU.
+
+        Raises:
+            UnreadableImage: A photo cannot be decoded.
         """
         dataset = self.data.dataset(split, augmented=view > 0)
         file = self.folder / f"{self._key(split, view)}.safetensors"
@@ -131,7 +137,7 @@ def _kept(file: Path, count: int) -> Tensor | None:
     """The values in a file; None where there is none, or it was cut short."""
     try:
         values = load_file(file)["values"]
-        file.touch()  # the least recently used make room
+        file.touch()  # the least recently used are deleted
     except (OSError, SafetensorError, KeyError):
         return None
     return values if len(values) == count else None

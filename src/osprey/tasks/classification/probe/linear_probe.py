@@ -30,10 +30,16 @@ _STEPS = 300  # of the solver, at most
 
 
 def linear_head(model: nn.Module) -> nn.Linear:
-    """The network's last layer.
+    """The network's classification layer.
+
+    Args:
+        model: Has ``get_classifier()``.
+
+    Returns:
+        The layer.
 
     Raises:
-        ConfigError: It is not one linear layer.
+        ConfigError: It is not a single linear layer.
     """
     head = cast(Classifier, model).get_classifier()
     if not isinstance(head, nn.Linear):
@@ -61,12 +67,13 @@ def fit_head(
     Args:
         task: Holds the network.
         store: Gives the network's features.
-        views: Looks at each training photo: one as in production, the others augmented.
-        sampler: How training draws photos; here they are weighed as often as it would draw them.
-        verbose: Say how it went.
+        views: Views of each training photo: one as in production, the others augmented.
+        sampler: How training draws photos; here photos are weighted by how often they would be
+            drawn.
+        verbose: Print the result.
 
     Raises:
-        ConfigError: The network's head is not one linear layer.
+        ConfigError: The network's head is not a single linear layer.
     """
     head = linear_head(task.model)
     seen = [store.features("train", view) for view in range(views)]
@@ -96,7 +103,7 @@ def fit_head(
 
 
 def _weights(task: Classification, train: Features, sampler: str | Mapping[str, Any]) -> Tensor:
-    """What each training photo counts: its own weight, its class's, and how often it is drawn."""
+    """Weight of each training photo: its own, times its class's, times how often it is drawn."""
     assert task.loss is not None, "a task in training"
     weights = train.weights * task.loss.weights.cpu()[train.targets]
     drawn = sampling_probabilities(train.targets.numpy(), sampler)
@@ -118,13 +125,13 @@ def fit_linear(
     Args:
         features: float32 [N, C].
         targets: int64 [N].
-        num_classes: Outputs K.
-        l2: Strength of the penalty on the weights of standardised features.
-        weights: float32 [N], what each sample counts; None for all the same.
-        start: A head to begin with, such as that of another strength; None for zeros.
+        num_classes: Number of outputs K.
+        l2: L2 penalty on the weights of standardised features.
+        weights: float32 [N], weights of the samples; None for equal ones.
+        start: Initial head, such as that of another penalty; None for zeros.
 
     Returns:
-        The head for the features as they are.
+        Weight float32 [K, C] and bias float32 [K], for features that are not standardised.
     """
     mean, std = features.mean(0), features.std(0).clamp_min(1e-6)
     inputs = (features - mean) / std

@@ -1,1 +1,1 @@
-"""The report of a run that names the one class of each photo."""
+"""The report of a classifier's run."""

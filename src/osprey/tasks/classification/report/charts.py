@@ -1,4 +1,4 @@
-"""Charts of answers: reliability, coverage."""
+"""Charts of predictions: reliability, coverage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ _SHARE = (True, True)
 
 
 def reliability_chart(before: list[Bin], after: list[Bin]) -> Markup:
-    """How often answers of a score are right, before and after the fitted temperature."""
+    """Reliability diagram: accuracy by score, before and after temperature scaling.
+
+    Args:
+        before: Bins without temperature scaling.
+        after: Bins with it.
+
+    Returns:
+        An SVG element.
+    """
     x, y = chart_axes((0.0, 1.0), (0.0, 1.0))
     most = max(b.n for b in [*before, *after])
     parts = [frame(x, y, ("score", "share right"), percent=_SHARE)]
@@ -35,10 +43,17 @@ def reliability_chart(before: list[Bin], after: list[Bin]) -> Markup:
 
 
 def coverage_chart(predictions: Predictions) -> Markup:
-    """Accuracy among the answered, as a threshold turns the least sure away."""
+    """Accuracy of the answered photos against coverage, as the score threshold rises.
+
+    Args:
+        predictions: On the split shown.
+
+    Returns:
+        An SVG element.
+    """
     share, accuracy, cut = coverage(predictions)
     total = len(predictions.scores)
-    # A few photos alone jump between 0 and 1; the curve begins where a figure says something.
+    # With a few photos the accuracy is noise; the curve begins at 10.
     kept = np.flatnonzero(share * total >= min(10, total))
     if len(kept) > 200:
         kept = kept[np.unique(np.linspace(0, len(kept) - 1, 200).round().astype(int))]

@@ -1,4 +1,4 @@
-"""What is computed of answers: reliability, coverage, figures of slices, confusions."""
+"""Statistics of predictions: reliability, coverage, metrics of slices, confusions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ _LEAST = 10  # validation photos that must stay above a threshold for it to be c
 
 
 def untempered(p: Floats, temperature: float) -> Floats:
-    """The probabilities [N, C] before tempering, from those after."""
+    """Recover the probabilities before temperature scaling from those after.
+
+    Args:
+        p: float64 [N, C].
+        temperature: The fitted temperature.
+
+    Returns:
+        float64 [N, C].
+    """
     logits = temperature * np.log(np.maximum(p, 1e-300))
     raw = np.exp(logits - logits.max(axis=1, keepdims=True))
     result: Floats = raw / raw.sum(axis=1, keepdims=True)
@@ -26,7 +34,15 @@ def untempered(p: Floats, temperature: float) -> Floats:
 
 @dataclass(frozen=True)
 class Bin:
-    """Answers of about equal score: how sure they were, how often right, how many."""
+    """A reliability bin.
+
+    Attributes:
+        score: Mean score of its predictions.
+        right: Their accuracy.
+        n: Their number.
+        low: Lower bound of the accuracy's Wilson interval.
+        high: Upper bound.
+    """
 
     score: float
     right: float
@@ -36,7 +52,15 @@ class Bin:
 
 
 def reliability(p: Floats, labels: Ints) -> list[Bin]:
-    """Answers in 15 bins of equal width by score; empty bins are left out."""
+    """Predictions in 15 bins of equal width by score; empty bins are left out.
+
+    Args:
+        p: float64 [N, C], probabilities.
+        labels: int64 [N], true classes.
+
+    Returns:
+        The bins, by rising score.
+    """
     scores, right = p.max(axis=1), p.argmax(axis=1) == labels
     place = np.minimum((scores * BINS).astype(int), BINS - 1)
     found = []
@@ -48,10 +72,15 @@ def reliability(p: Floats, labels: Ints) -> list[Bin]:
 
 
 def coverage(predictions: Predictions) -> tuple[Floats, Floats, Floats]:
-    """Coverage, accuracy and threshold, from the surest answer alone to all of them, each [K].
+    """Coverage, accuracy and threshold, from the highest score alone to all of them, each [K].
 
-    One entry a distinct score, cut off after four decimals: a threshold people can type parts no
-    others.
+    One entry per distinct score, rounded down to four decimals, as users would type a threshold.
+
+    Args:
+        predictions: On one split.
+
+    Returns:
+        Coverage (0..1), accuracy (0..1) and threshold, each float64 [K].
     """
     cut = np.floor(predictions.scores * 1e4) / 1e4
     order = np.argsort(-cut, kind="stable")
@@ -62,18 +91,22 @@ def coverage(predictions: Predictions) -> tuple[Floats, Floats, Floats]:
 
 
 def thresholds(val: Predictions, shown: Predictions) -> list[dict[str, Any]]:
-    """For each promised accuracy the lowest threshold that keeps it on validation.
+    """For each target accuracy the lowest threshold that reaches it on validation.
+
+    Args:
+        val: Predictions on validation.
+        shown: Predictions on the split of the report.
 
     Returns:
-        Rows ``{"target", "threshold", "val", "shown"}``; ``threshold`` is None where no
-        threshold keeps the promise for at least 10 photos, 0 where none is needed.
+        Rows ``{"target", "threshold", "val", "shown"}``; ``threshold`` is None where no threshold
+        reaches the target with at least 10 photos, 0 where none is needed.
     """
     share, accuracy, cut = coverage(val)
     rows: list[dict[str, Any]] = [{"target": None, "threshold": 0.0}]
     for target in _TARGETS:
         kept = np.flatnonzero((accuracy >= target) & (share * len(val.scores) >= _LEAST))
         found = None if not len(kept) else float(cut[kept[-1]])
-        # All of validation is kept: then nothing needs to be turned away.
+        # All of validation is kept, so no threshold is needed.
         found = 0.0 if len(kept) and kept[-1] == len(cut) - 1 else found
         rows.append({"target": target, "threshold": found})
     for row in rows:
@@ -98,7 +131,15 @@ def _answered(predictions: Predictions, threshold: float) -> dict[str, Any]:
 
 
 def macro_f1(labels: Ints, predicted: Ints) -> float:
-    """Mean F1 of the classes that have photos here."""
+    """Mean F1 of the classes that occur in ``labels``; 0 without labels.
+
+    Args:
+        labels: int64 [N], true classes.
+        predicted: int64 [N].
+
+    Returns:
+        0 to 1.
+    """
     scores = []
     for number in np.unique(labels):
         hits = int(((labels == number) & (predicted == number)).sum())
@@ -107,7 +148,15 @@ def macro_f1(labels: Ints, predicted: Ints) -> float:
 
 
 def slice_rows(slicing: Slicing, shown: Predictions) -> list[dict[str, Any]]:
-    """n, top-1 with interval and macro-F1 of each value, worst top-1 first."""
+    """Metrics of each value of a slicing column.
+
+    Args:
+        slicing: The column.
+        shown: The predictions.
+
+    Returns:
+        Rows with n, top-1 with its 95% interval and macro-F1, lowest top-1 first.
+    """
     rows = []
     for code, value in enumerate(slicing.values):
         inside = slicing.codes == code
@@ -121,7 +170,15 @@ def slice_rows(slicing: Slicing, shown: Predictions) -> list[dict[str, Any]]:
 
 
 def confusions(matrix: Ints, limit: int = 20) -> list[tuple[int, int, int]]:
-    """The most frequent mistakes as (true class, answer, count)."""
+    """The most frequent mistakes.
+
+    Args:
+        matrix: int64 [C, C], rows are true classes.
+        limit: At most so many.
+
+    Returns:
+        (true class, predicted class, count), most frequent first.
+    """
     wrong = matrix.copy()
     np.fill_diagonal(wrong, 0)
     places = np.argwhere(wrong > 0)

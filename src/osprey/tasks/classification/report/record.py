@@ -1,4 +1,4 @@
-"""What a classifier answered, from the run folder's tables of predictions."""
+"""A classifier's predictions, read from the tables in the run folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from osprey.reports.run_record import TABLES, Floats, Ints, RunRecord
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the network said of one split.
+    """Predictions on one split.
 
     Attributes:
         split: ``test`` or ``val``.
@@ -23,7 +23,7 @@ class Predictions:
         labels: int64 [N], the true class.
         predicted: int64 [N], the class with the highest probability.
         scores: float64 [N], that probability.
-        p: float64 [N, C], tempered probabilities.
+        p: float64 [N, C], calibrated probabilities.
     """
 
     split: str
@@ -35,14 +35,14 @@ class Predictions:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Which answers are true, bool [N]."""
+        """Which predictions are correct, bool [N]."""
         result: NDArray[np.bool_] = self.predicted == self.labels
         return result
 
 
 @dataclass(frozen=True)
 class ClassifierRun(RunRecord):
-    """A classifier's run folder, read.
+    """The content of a classifier's run folder.
 
     Attributes:
         shown: Predictions on the split that is shown.
@@ -54,7 +54,7 @@ class ClassifierRun(RunRecord):
 
 
 def read(run: RunRecord) -> ClassifierRun:
-    """Add the tables of predictions to what every run has."""
+    """Add the tables of predictions to a run's record."""
     tables = {
         split: _predictions(run.folder / name, split, run.summary)
         for split, name in TABLES.items()
@@ -64,7 +64,7 @@ def read(run: RunRecord) -> ClassifierRun:
 
 
 def _predictions(path: Path, split: str, summary: dict[str, Any]) -> Predictions:
-    """A table of predictions; its columns say the class names, as the summary does."""
+    """A table of predictions; its columns are named by the summary's classes."""
     classes = summary["classes"]
     text = dict.fromkeys(["path", "label", "predicted"], str)
     table = pd.read_csv(path, dtype=text, keep_default_na=False)

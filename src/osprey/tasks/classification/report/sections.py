@@ -1,4 +1,4 @@
-"""What each section of a classifier's report shows, as plain values for its template."""
+"""Values for the templates of a classifier's report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GALLERY = {
 
 
 def sections(run: ClassifierRun) -> dict[str, Any]:
-    """Everything the page's templates ask for."""
+    """Every value that the page's templates use, by name."""
     sliced, unsliced = slicings(run.manifest, run.split, run.shown.paths)
     predict = ["osprey", "predict", "--run", "RUN", "--image", "PHOTO", "--verbose"]
     return {
@@ -82,7 +82,7 @@ def _confusion(run: ClassifierRun) -> dict[str, Any]:
 
 
 def _per_class(run: ClassifierRun) -> list[dict[str, Any]]:
-    """Per class the summary's figures, and the interval of its recall."""
+    """Per class the summary's metrics, and the interval of its recall."""
     matrix = np.array(run.figures["confusion"], dtype=np.int64)
     rows = []
     for i, row in enumerate(run.figures["per_class"]):
@@ -109,7 +109,7 @@ def _calibration(run: ClassifierRun) -> dict[str, Any]:
 
 
 def _other(run: ClassifierRun) -> dict[str, Any] | None:
-    """This run's test figures beside those of its twin on the other kind of split."""
+    """This run's test metrics beside those of the same run on the other type of split."""
     found = run.summary.get("other_split")
     if not found or "test" not in run.summary:
         return None

@@ -1,4 +1,4 @@
-"""Boxes told: printed for one photo, annotations for a folder, pictures of either."""
+"""Output of predictions: printed for one photo, annotations for a folder, pictures of either."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is told of one photo.
+    """The prediction for one photo.
 
     Attributes:
         prediction: The detector's.
-        pixels: The photo at full size, where it is at hand.
-        label: Of the whole photo, from a second step.
-        score: Likewise.
-        species: Of each box ``[(name, probability), ...]``, from a second step.
+        pixels: The photo at full size, if it is in memory.
+        label: Class of the whole photo, from a classifier on the crops.
+        score: Its probability.
+        species: For each box ``[(name, probability), ...]``, from a classifier on the crops.
     """
 
     prediction: BoxPrediction
@@ -41,7 +41,7 @@ class Answer:
     species: list[list[tuple[str, float]]] | None = field(default=None)
 
     def record(self, classes: Sequence[str]) -> dict[str, Any]:
-        """As plain data, pixels x, y, w, h."""
+        """As plain data, boxes as x, y, w, h in pixels."""
         boxes = self.prediction.boxes(classes)
         for box, ranked in zip(boxes, self.species or [], strict=self.species is not None):
             box["classifications"] = [list(pair) for pair in ranked]
@@ -49,7 +49,7 @@ class Answer:
         return {"file": self.prediction.file, **whole, "detections": boxes}
 
     def texts(self, classes: Sequence[str]) -> list[str]:
-        """What to write at each box."""
+        """The label to draw at each box."""
         if self.species is not None:
             return [f"{ranked[0][0]} {ranked[0][1]:.2f}" for ranked in self.species]
         return [f"{box['label']} {box['score']:.2f}" for box in self.prediction.boxes(classes)]
@@ -65,16 +65,22 @@ def tell(
     pictures: Pictures | None = None,
     **info: str,
 ) -> int:
-    """Tell the answers as the command line says; returns the exit code.
+    """Print or write the answers as the command line says.
 
     Args:
         arguments: The command line.
-        photos: What is answered, in order.
+        photos: The photos, in order.
         classes: The detector's.
-        answers: One a photo.
-        species: The classifier's classes, of two steps.
-        pictures: Takes each photo with its boxes drawn.
-        **info: The runs that answer, as ``detector`` and ``classifier``.
+        answers: One per photo.
+        species: The classifier's classes, if there is a classifier.
+        pictures: Writes each photo with its boxes drawn, or None.
+        **info: Names of the runs, as ``detector`` and ``classifier``.
+
+    Returns:
+        The exit code: 1 with ``--strict`` if a photo could not be read, else 0.
+
+    Raises:
+        UnreadableImage: The single photo cannot be read.
     """
     drawn = _drawn(pictures, photos, classes, answers)
     if arguments.image:
@@ -101,10 +107,11 @@ def tell(
 
 
 def pictures_of(arguments: argparse.Namespace, photos: list[Path]) -> Pictures | None:
-    """Where pictures of ``photos`` go, if any are wanted.
+    """The writer of pictures for ``--save-dir``, or None without it.
 
     Raises:
-        UserError: They would come to lie among the photos, or take the place of another's files.
+        UserError: They would be written among the photos, or replace files that Osprey did not
+            write.
     """
     if not arguments.save_dir:
         return None

@@ -1,4 +1,4 @@
-"""A detector's answers about photos."""
+"""``osprey predict`` with a detector on photos."""
 
 from __future__ import annotations
 
@@ -15,7 +15,20 @@ if TYPE_CHECKING:
 
 
 def predict_boxes(arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
-    """Find what is on ``photos`` as the command line says; returns the exit code."""
+    """Detect objects on ``photos`` as the command line says.
+
+    Args:
+        arguments: The command line.
+        run: Its best checkpoint is used.
+        photos: One photo, or those of a folder.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UnreadableImage: The single photo cannot be read.
+        UserError: ``--save-dir`` is among the photos.
+    """
     pictures = pictures_of(arguments, photos)  # refused before a network is loaded
     predictor = load_detector(arguments, run)
     answers = (Answer(*found) for found in predictor.predict_opened(photos))
@@ -24,7 +37,18 @@ def predict_boxes(arguments: argparse.Namespace, run: RunFolder, photos: list[Pa
 
 
 def load_detector(arguments: argparse.Namespace, run: RunFolder) -> BoxPredictor:
-    """The detector of a run; says which it is."""
+    """Load a run's detector and print its name.
+
+    Args:
+        arguments: The command line.
+        run: Its best checkpoint is loaded.
+
+    Returns:
+        The predictor, on the CPU for a single photo.
+
+    Raises:
+        CheckpointError: The checkpoint is refused, or is not a detector's.
+    """
     from osprey.system.devices import pick_device
     from osprey.tasks.detection.predictor import BoxPredictor
 

@@ -1,4 +1,4 @@
-"""Photos with what was found drawn on them."""
+"""Photos with their detections drawn on them."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from osprey.system.outputs import note_written, refuse_existing
 
 
 class Pictures:
-    """Writes drawn photos into the folders that the photos have.
+    """Writes annotated photos, in the same subfolders as the photos.
 
     Args:
         target: The folder to write to.
         photos: All photos.
-        root: The folder they come from; None: one photo, whose folder is not kept.
-        force: Files that Osprey did not write may be replaced.
+        root: The folder they come from; None for a single photo.
+        force: Replace files that Osprey did not write.
 
     Raises:
-        UserError: Pictures would come to lie among the photos of that folder, or take the place
-            of files that Osprey did not write.
+        UserError: Pictures would be written among the photos of that folder, or replace files that
+            Osprey did not write.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Pictures:
     ) -> None:
         self.force = force
         one = photos[0]
-        # Where the photo lies, its picture does not take its name.
+        # In the photo's own folder the picture gets another name.
         beside = root is None and target.resolve() in (one.parent.resolve(), one.resolve().parent)
         ending = "_boxes.jpg" if beside else ".jpg"
         above = one.parent if root is None else root
@@ -61,9 +61,14 @@ class Pictures:
 
         Args:
             photo: One of the photos.
-            found: What to draw on it.
-            texts: What to write at each box.
-            pixels: The photo, where it is decoded already.
+            found: The detections to draw.
+            texts: The label of each box.
+            pixels: uint8 [H, W, 3], the photo, if it is decoded already.
+
+        Raises:
+            UnreadableImage: The photo cannot be decoded.
+            UserError: The picture cannot be written, or would replace a file that Osprey did not
+                write.
         """
         full = read_image(photo) if pixels is None else pixels
         picture = draw_boxes(full, found.boxes, texts, found.labels.tolist())

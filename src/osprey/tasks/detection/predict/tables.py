@@ -1,4 +1,4 @@
-"""What was found on a folder of photos, collected and written as annotations."""
+"""Detections on a folder of photos, written as annotations."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class BoxTable:
     """Collects predictions.
 
     Args:
-        root: The folder of the photos, which their names will be relative to.
+        root: The folder of the photos; names are relative to it.
         classes: The detector's class names.
-        species: The classifier's, of two steps.
-        info: The runs that answer, as ``detector`` and ``classifier``.
+        species: The classifier's, if there is a classifier.
+        info: Names of the runs, as ``detector`` and ``classifier``.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class BoxTable:
         self.failures: list[str] = []
 
     def add(self, answer: Answer) -> None:
-        """Take up a photo and its boxes."""
+        """Add a photo and its boxes."""
         prediction = answer.prediction
         said: dict[str, Any] = {}
         if answer.label is not None:
@@ -52,12 +52,16 @@ class BoxTable:
             self.found.box(row, box["label"], (x, y, w, h), box["score"], ranked)
 
     def write(self, output: str, form: str | None, *, force: bool = False) -> None:
-        """Write the file whole or not at all.
+        """Write the file atomically.
 
         Args:
             output: The file; ``-`` is standard output.
-            form: One of the task's formats; None: by the file's ending, and CSV of a stream.
-            force: A file that Osprey did not write may be replaced.
+            form: One of the task's formats; None: by the file's suffix, CSV on standard output.
+            force: Replace a file that Osprey did not write.
+
+        Raises:
+            DataError: No photo is left to write.
+            UserError: The file exists and Osprey did not write it, or it cannot be written.
         """
         form = form or ("json" if Path(output).suffix.lower() == ".json" else "csv")
         with output_path(output, "--output", force=force) as partial:

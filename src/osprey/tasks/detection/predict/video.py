@@ -1,4 +1,4 @@
-"""A detector's answers on a video or a camera."""
+"""``osprey predict`` with a detector on a video or a camera."""
 
 from __future__ import annotations
 
@@ -22,7 +22,18 @@ if TYPE_CHECKING:
 
 
 def open_source(arguments: argparse.Namespace) -> Video:
-    """The video or the camera asked for, before anything else is loaded."""
+    """Open the video or the camera, before anything else is loaded.
+
+    Args:
+        arguments: The command line.
+
+    Returns:
+        The opened source.
+
+    Raises:
+        UnreadableImage: It cannot be opened.
+        UserError: ``--video`` is a folder, or PyAV is not installed.
+    """
     if arguments.camera is not None:
         return open_camera(arguments.camera)
     if Path(arguments.video).is_dir():
@@ -31,7 +42,20 @@ def open_source(arguments: argparse.Namespace) -> Video:
 
 
 def predict_video(arguments: argparse.Namespace, run: RunFolder, video: Video) -> int:
-    """Find what is on each frame; draw it, write it down, and say how fast that went."""
+    """Detect objects on each frame; write video and JSON, and print the speed.
+
+    Args:
+        arguments: The command line.
+        run: Its best checkpoint is used.
+        video: The opened source; it is closed here.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UnreadableImage: No frame can be decoded.
+        UserError: An output file exists and Osprey did not write it.
+    """
     target = _target(arguments)
     drawn, table = _outputs(target, force=arguments.force)
     predictor = load_detector(arguments, run)
@@ -70,7 +94,7 @@ def _target(arguments: argparse.Namespace) -> Path | None:
 
 
 def _outputs(target: Path | None, *, force: bool) -> tuple[Path | None, Path | None]:
-    """The drawn video and its table, refused before a network is loaded."""
+    """The drawn video and its table, checked before a network is loaded."""
     if target is None:
         return None, None
     files = (target.with_name(f"{target.name}.mp4"), target.with_name(f"{target.name}.json"))

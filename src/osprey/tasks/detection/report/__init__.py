@@ -1,1 +1,1 @@
-"""The report of a run that finds the subjects on each photo."""
+"""The report of a detector's run."""

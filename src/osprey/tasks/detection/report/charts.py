@@ -1,4 +1,4 @@
-"""Charts of found boxes: precision against recall, counts of each photo."""
+"""Charts of detections: precision against recall, counts of each photo."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ _CELLS = 40  # of the larger count, from which photos of nearly equal counts sha
 def precision_recall_chart(
     curve: tuple[Floats, Floats, Floats], at: tuple[float, float, float], name: str
 ) -> Markup:
-    """Precision against recall as the threshold falls, the chosen threshold marked.
+    """Precision against recall, with the chosen threshold marked.
 
     Args:
-        curve: Recall, precision and score, each [K].
+        curve: Recall, precision and score, each float64 [K].
         at: Recall and precision at the chosen threshold, and the threshold.
         name: The class.
+
+    Returns:
+        An SVG element.
     """
     recall, precision, scores = curve
     x, y = chart_axes((0.0, 1.0), (0.0, 1.0))
@@ -48,7 +51,7 @@ def precision_recall_chart(
 
 
 def count_chart(true: Ints, found: Ints) -> Markup:
-    """How many boxes each photo has and how many are found; a dot is larger for more photos."""
+    """Scatter plot of the number of detections against true boxes; dot size is number of photos."""
     most = int(max(true.max(initial=1), found.max(initial=1)))
     step = -(-most // _CELLS)
     pairs, n = np.unique(np.stack([true, found], 1) // step, axis=0, return_counts=True)

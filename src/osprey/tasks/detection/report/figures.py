@@ -1,4 +1,4 @@
-"""What is computed of found boxes: curves, confusions, counts, kinds of mistakes, slices."""
+"""Statistics of detections: curves, confusions, counts, types of mistakes, slices."""
 
 from __future__ import annotations
 
@@ -27,9 +27,16 @@ MISSED = {
 
 
 def precision_recall(run: DetectorRun, label: int) -> tuple[Floats, Floats, Floats]:
-    """Recall, precision and score of one class, from its surest box alone to all, each [K].
+    """Recall, precision and score of one class as the threshold falls, each float64 [K].
 
-    One entry a distinct score; empty without boxes found or true ones.
+    One entry per distinct score; empty without detections or true boxes.
+
+    Args:
+        run: The record.
+        label: Class id.
+
+    Returns:
+        Recall (0..1), precision (0..1) and score.
     """
     mine = run.found.labels == label
     total = int((run.truth.labels == label).sum())
@@ -43,7 +50,14 @@ def precision_recall(run: DetectorRun, label: int) -> tuple[Floats, Floats, Floa
 
 
 def confusion(run: DetectorRun) -> Ints:
-    """Counts [C + 1, C + 1] of boxes at their thresholds, rows the truth; the last is nothing."""
+    """Confusion matrix at the thresholds.
+
+    Args:
+        run: The record.
+
+    Returns:
+        int64 [C + 1, C + 1]; rows are true classes, the last row and column the background.
+    """
     m, size = run.matched, len(run.classes)
     matrix = np.zeros((size + 1, size + 1), dtype=np.int64)
     right, other = np.flatnonzero(m.right), np.flatnonzero(m.other >= 0)
@@ -57,7 +71,14 @@ def confusion(run: DetectorRun) -> Ints:
 
 
 def mistakes(run: DetectorRun) -> dict[str, list[dict[str, Any]]]:
-    """Why boxes that count are wrong, and why true ones were not found, most frequent first."""
+    """Reasons of mistakes, most frequent first.
+
+    Args:
+        run: The record.
+
+    Returns:
+        Rows of ``why``, ``n`` and ``share``: false alarms under ``wrong``, misses under ``missed``.
+    """
     return {
         "wrong": _reasons(run.matched.wrong, WRONG),
         "missed": _reasons(run.matched.missed, MISSED),
@@ -75,7 +96,14 @@ def _reasons(found: Ints, names: dict[int, str]) -> list[dict[str, Any]]:
 
 
 def counts(run: DetectorRun) -> tuple[Ints, Ints]:
-    """True boxes and boxes that count of each photo, each [P]."""
+    """Number of boxes of each photo.
+
+    Args:
+        run: The record.
+
+    Returns:
+        True boxes and detections above threshold, each int64 [P].
+    """
     photos = len(run.paths)
     return (
         np.bincount(run.truth.photos, minlength=photos),
@@ -84,7 +112,15 @@ def counts(run: DetectorRun) -> tuple[Ints, Ints]:
 
 
 def totals(run: DetectorRun, photos: NDArray[np.bool_] | None = None) -> dict[str, Any]:
-    """Boxes at their thresholds, of all photos or of those in a mask [P], with intervals."""
+    """Recall, precision and F1 at the thresholds, with 95% intervals.
+
+    Args:
+        run: The record.
+        photos: bool [P], which photos to count; None for all.
+
+    Returns:
+        Plain data; None where a ratio is undefined.
+    """
     true, kept, right = len(run.truth), run.matched.kept, run.matched.right
     if photos is not None:
         inside = photos[run.found.photos]
@@ -105,7 +141,15 @@ def totals(run: DetectorRun, photos: NDArray[np.bool_] | None = None) -> dict[st
 
 
 def slice_rows(run: DetectorRun, slicing: Slicing) -> list[dict[str, Any]]:
-    """Recall, precision and count error of each value, worst recall first."""
+    """Metrics of each value of a slicing column.
+
+    Args:
+        run: The record.
+        slicing: The column.
+
+    Returns:
+        Rows with recall, precision and count error, lowest recall first.
+    """
     true, kept = counts(run)
     rows = []
     for code, value in enumerate(slicing.values):

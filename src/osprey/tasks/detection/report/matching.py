@@ -1,4 +1,4 @@
-"""Which found box is which true box, and what is wrong with those that are none."""
+"""Matching of detections to true boxes, and the reasons of mistakes."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class BoxTable:
     """Boxes of many photos, sorted by photo.
 
     Attributes:
-        photos: int64 [N], which photo each lies on.
+        photos: int64 [N], index of each box's photo.
         labels: int64 [N], class ids.
-        scores: float64 [N]; 1 of true boxes.
+        scores: float64 [N]; 1 for true boxes.
         boxes: float32 [N, 4], corners in pixels.
     """
 
@@ -41,16 +41,16 @@ class BoxTable:
 
 @dataclass(frozen=True)
 class Matched:
-    """Found boxes [N] against true boxes [M].
+    """Detections [N] matched to true boxes [M].
 
     Attributes:
-        hit: int64 [N], the true box of its class that it is, at an overlap of a half; -1: none.
-        kept: bool [N], whether its score reaches its class's threshold.
-        finder: int64 [M], the found box that is it, however low its score; -1: none.
-        other: int64 [N], for a kept box that is none: the true box of another class, found by no
-            box of its own, that it is; -1: none.
-        wrong: int64 [N], 0 or what is wrong with a kept box: TWICE, MISTAKEN, BESIDE, NOTHING.
-        missed: int64 [M], 0 or why no kept box found it: MISTAKEN, FAINT, BESIDE, NOTHING.
+        hit: int64 [N], the matched true box of the same class at IoU 0.5; -1: none.
+        kept: bool [N], whether the score reaches its class's threshold.
+        finder: int64 [M], the matched detection, whatever its score; -1: none.
+        other: int64 [N], for a kept box without a match: the true box of another class that it
+            overlaps and no other detection matched; -1: none.
+        wrong: int64 [N], 0 or the reason of a false alarm: TWICE, MISTAKEN, BESIDE, NOTHING.
+        missed: int64 [M], 0 or the reason of a miss: MISTAKEN, FAINT, BESIDE, NOTHING.
     """
 
     hit: Ints
@@ -62,25 +62,28 @@ class Matched:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Which kept boxes are true, bool [N]."""
+        """Which kept boxes are correct, bool [N]."""
         result: NDArray[np.bool_] = self.kept & (self.hit >= 0)
         return result
 
     @property
     def seen(self) -> NDArray[np.bool_]:
-        """Which true boxes a kept box found, bool [M]."""
+        """Which true boxes have a kept detection, bool [M]."""
         result: NDArray[np.bool_] = self.missed == 0
         return result
 
 
 def matched(found: BoxTable, truth: BoxTable, kept: NDArray[np.bool_], photos: int) -> Matched:
-    """Match as the figures do: within each class, the surest first; then explain the rest.
+    """Match as the metrics do: within each class, highest score first; then explain mistakes.
 
     Args:
-        found: Boxes found; of equal photo and class the surest first.
+        found: Detections; within a photo and class, highest score first.
         truth: The true boxes.
-        kept: bool [N], which found boxes count.
-        photos: How many photos there are.
+        kept: bool [N], which detections are above threshold.
+        photos: Number of photos.
+
+    Returns:
+        The matches and the reasons.
     """
     hit, finder = _within_classes(found, truth)
     seen = np.zeros(len(truth), dtype=bool)

@@ -1,4 +1,4 @@
-"""What the page's script filters: a few small numbers a photo."""
+"""Data that the page's script filters: a few small numbers per photo."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from osprey.tasks.detection.report.record import DetectorRun
 
 
 def payload(run: DetectorRun, sliced: Sequence[Slicing]) -> dict[str, Any]:
-    """Boxes of each photo and class: how many true, how many found, how many of these right.
+    """Per photo and class the number of true boxes, detections and correct detections.
 
-    ``rows`` holds them one after another, five numbers each: photo, class, true, found, right.
+    ``rows`` is flat, five numbers each: photo, class, true, found, right.
     """
     size = len(run.classes)
     m = run.matched

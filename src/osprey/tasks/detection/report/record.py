@@ -1,4 +1,4 @@
-"""What a detector found, from the run folder's table of boxes, beside the manifest's boxes."""
+"""A detector's boxes, read from the run folder's table, with the manifest's true boxes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from osprey.tasks.detection.report.matching import BoxTable, Matched, matched
 
 @dataclass(frozen=True)
 class DetectorRun(RunRecord):
-    """A detector's run folder, read.
+    """The content of a detector's run folder.
 
     Attributes:
         paths: The P photos of the split shown, in the manifest's order.
-        sizes: int64 [P, 2], their width and height.
+        sizes: int64 [P, 2], their width and height in pixels.
         truth: Their true boxes.
-        found: The boxes found on them, of equal photo and class the surest first.
-        matched: Which of the found boxes are which of the true ones.
+        found: The detections; within a photo and class, highest score first.
+        matched: Detections matched to true boxes.
         mended: ``path, label, x, y, w, h, what`` of boxes repaired or dropped before training.
     """
 
@@ -42,7 +42,7 @@ class DetectorRun(RunRecord):
 
 
 def read(run: RunRecord) -> DetectorRun:
-    """Add the boxes of the split shown, found and true, to what every run has."""
+    """Add the detections and true boxes of the split shown to a run's record."""
     part = run.manifest[run.manifest["split"] == run.split]
     part = part.head(int(run.figures["n"]))  # testing may have been cut short
     paths = part["path"].tolist()

@@ -1,4 +1,4 @@
-"""What each section of a detector's report shows, as plain values for its template."""
+"""Values for the templates of a detector's report."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _GALLERY = {
 
 
 def sections(run: DetectorRun) -> dict[str, Any]:
-    """Everything the page's templates ask for."""
+    """Every value that the page's templates use, by name."""
     sliced, unsliced = slicings(run.manifest, run.split, run.paths, _NO_SLICE)
     predict = ["osprey", "predict", "--run", "RUN", "--image", "PHOTO", "--save-dir", "OUT"]
     return {
@@ -73,7 +73,7 @@ def _curves(run: DetectorRun) -> list[dict[str, Any]]:
 
 
 def _per_class(run: DetectorRun) -> list[dict[str, Any]]:
-    """Per class the summary's figures, and the interval of its recall."""
+    """Per class the summary's metrics, and the interval of its recall."""
     rows = []
     for row in run.figures["per_class"]:
         low, high = wilson(round(row["recall"] * row["n"]), int(row["n"]))
@@ -130,7 +130,7 @@ def _confusion(run: DetectorRun) -> dict[str, Any]:
 
 
 def _other(run: DetectorRun) -> list[dict[str, Any]]:
-    """This run's test figures beside those of its twin on the other kind of split."""
+    """This run's test metrics beside those of the same run on the other type of split."""
     found = run.summary.get("other_split")
     if not found or "test" not in run.summary:
         return []

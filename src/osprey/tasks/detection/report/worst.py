@@ -1,4 +1,4 @@
-"""Which missed subjects and which false alarms a person should look at first."""
+"""Misses and false alarms that are most worth inspecting."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from osprey.tasks.detection.report.matching import MISTAKEN, NOTHING
 from osprey.tasks.detection.report.record import DetectorRun
 
 _EACH = 24
-_A_PHOTO = 2  # of one kind; more of a photo say the same again
+_A_PHOTO = 2  # of one type; more from one photo would be redundant
 
 
 @dataclass(frozen=True)
 class Pick:
-    """One box worth a look.
+    """One box to inspect.
 
     Attributes:
-        kind: ``miss`` (a true box that no box found) or ``false_alarm`` (found, and not true).
-        box: Its place among the true boxes, or among those found.
-        row: Which photo it lies on.
+        kind: ``miss`` (a true box without a detection) or ``false_alarm``.
+        box: Its index among the true boxes, or among the detections.
+        row: Index of its photo.
         label: Its class id.
-        score: Of a false alarm its own, of a miss that of the box that nearly found it, or 0.
-        why: What went wrong, in words.
+        score: A false alarm's own; for a miss that of the matching detection below threshold, or 0.
+        why: The reason in words.
     """
 
     kind: str
@@ -39,9 +39,15 @@ class Pick:
 
 
 def worst(run: DetectorRun) -> list[Pick]:
-    """Up to 24 misses, those with no sign of them and the largest first; then false alarms.
+    """Up to 24 misses and up to 24 false alarms, at most two of each from one photo.
 
-    Of these up to 24, the surest first. At most two of each kind come from one photo.
+    Misses without any detection nearby and large ones come first, false alarms by score.
+
+    Args:
+        run: The record.
+
+    Returns:
+        Misses, then false alarms.
     """
     m, truth, found = run.matched, run.truth, run.found
     missed = np.flatnonzero(m.missed)
