@@ -34,16 +34,18 @@ class Interrupted(Exception):
     """
 
     def __init__(self, code: int) -> None:
-        """Args: the exit code."""
         super().__init__(f"interrupted by signal {code - 128}")
         self.code = code
 
 
 class Terminated(KeyboardInterrupt):
-    """Another signal than Ctrl-C asked to stop: SIGTERM, or SIGHUP of a closed terminal."""
+    """Another signal than Ctrl-C asked to stop: SIGTERM, or SIGHUP of a closed terminal.
+
+    Args:
+        number: Of the signal.
+    """
 
     def __init__(self, number: int) -> None:
-        """Args: the signal."""
         super().__init__(f"signal {number}")
         self.number = number
 

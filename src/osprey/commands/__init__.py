@@ -12,6 +12,7 @@ from typing import Any
 
 from osprey.errors import Terminated, UserError, exit_code_of, nearest
 from osprey.system.console import say, warn
+from osprey.system.disk import system_failure
 from osprey.system.launcher import is_first
 from osprey.system.plugins import command_scope
 
@@ -66,6 +67,12 @@ def run_command(name: str, argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         if is_first():  # of a launcher's processes one line is enough
             warn(f"osprey {name}: {_one_line(error)}")
+        return 2
+    except OSError as error:
+        line = system_failure(error)
+        if line is None:
+            raise
+        warn(f"osprey {name}: {line}")
         return 2
     except KeyboardInterrupt as stop:
         warn(f"osprey {name}: stopped")

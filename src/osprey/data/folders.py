@@ -25,6 +25,9 @@ def existing_folder(root: str, setting: str = "data.root") -> Path:
         DataError: There is none; the line names the nearest folder that exists.
     """
     path = Path(root).expanduser()
+    if setting == "data.root" and not _is_text(path.absolute()):
+        # Manifests, configurations and reports are text.
+        raise DataError(f"{setting}: '{printable(root)}' is not UTF-8: rename the folder")
     if path.is_dir():
         return path
     if path.exists():
@@ -121,6 +124,10 @@ def walk_photos(root: Path, passed: PassedOver | None = None) -> Iterator[Path]:
                 yield Path(folder, name)
             else:
                 passed.add(os.path.join(folder, name))
+
+
+def _is_text(path: Path) -> bool:
+    return not any("\udc80" <= letter <= "\udcff" for letter in str(path))
 
 
 def _is_hidden(name: str) -> bool:

@@ -15,6 +15,7 @@ from osprey.engine.prepare import check_and_prepare
 from osprey.errors import Interrupted, UserError, exit_code_of
 from osprey.runs.folder import RunFolder
 from osprey.system.console import warn
+from osprey.system.disk import system_failure
 from osprey.system.launcher import Place, find_place
 from osprey.system.trust import trust_targets
 
@@ -117,10 +118,14 @@ def go_on(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
     from osprey.engine.launch import train_run
     from osprey.system.plugins import plugin_setting
 
+    words = ["osprey", "train", f"resume={run.path}", *plugin_setting()]
     try:
         summary = train_run(run, config)
+    except OSError as error:
+        if system_failure(error) is not None and run.last.is_file():
+            warn(f"stopped; to go on when that is mended: {shlex.join(words)}")
+        raise
     except (Interrupted, KeyboardInterrupt) as stop:
-        words = ["osprey", "train", f"resume={run.path}", *plugin_setting()]
         if run.last.is_file():
             warn(f"stopped, state saved; to go on: {shlex.join(words)}")
         else:

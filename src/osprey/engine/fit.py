@@ -72,6 +72,13 @@ def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> Watch
         if not is_out_of_memory(error):
             raise
         raise _out_of_memory(config) from None
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ConfigError(
+            f"data.batch_size={config.data.batch_size} is one photo a device, and BatchNorm has "
+            "nothing to compare it with: raise it, or add model.freeze_batchnorm=true"
+        ) from None
     return watchers_of(trainer)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from osprey.errors import Interrupted, UserError
 from osprey.runs.folder import RunFolder
+from osprey.system.disk import system_failure
 from osprey.system.plugins import load_installed, load_plugins, see_current_folder
 from osprey.system.trust import trust_packages
 
@@ -40,6 +41,12 @@ def main() -> int:
         return stop.code
     except UserError as error:
         run.write_text("failure.txt", f"{error}\n")
+        return 2
+    except OSError as error:
+        line = system_failure(error)
+        if line is None:
+            raise
+        run.write_text("failure.txt", f"{line}\n")
         return 2
     return 0
 

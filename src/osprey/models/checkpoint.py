@@ -216,5 +216,10 @@ def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...] | None]:
 def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:
     """Write a checkpoint atomically: to a temporary name, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as partial:
-        torch.save(dict(content), partial)
+    with atomic_path(path) as partial, partial.open("wb") as file:
+        try:
+            torch.save(dict(content), file)
+        except RuntimeError as error:  # torch's words for a full disk do not name it
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from osprey.tasks.base import Task
 from osprey.tasks.optim import make_optimizer, make_scheduler
@@ -97,7 +98,8 @@ class Trial:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad()
-        self.scheduler.step()
+        if not isinstance(self.scheduler, ReduceLROnPlateau):  # which waits for validation
+            self.scheduler.step()
         self.done += 1
         return float(loss.detach())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from osprey.data.folders import PassedOver, existing_folder, outside, walk_photos
@@ -90,6 +91,8 @@ def photos_of(folder: str, output: str, *, force: bool) -> FolderPhotos:
         raise UserError(f"--output: '{output}' is a folder; name a file")
     if not target.parent.is_dir():
         raise UserError(f"--output: there is no folder '{target.parent}' to write to")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise UserError(f"--output: cannot write to '{target.parent}': name another folder")
     photos = FolderPhotos(folder)
     real = followed(target)
     refuse_existing([real], "--output", force=force)

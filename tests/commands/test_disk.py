@@ -1,0 +1,114 @@
+"""A full disk, a folder without permission: one line with place and remedy, nothing half."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import TINY, environment, only_run, run_process
+
+
+def as_anybody(words: list[str | Path], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The command without root's right to write everywhere."""
+    command = [sys.executable, "-m", "osprey", *(str(word) for word in words)]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root writes everywhere, and setpriv is not here to take that away")
+        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
+    return subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True)
+
+
+@pytest.fixture
+def read_only(trained: Path, here: Path) -> Iterator[Path]:
+    """A working folder with a run in it, where nothing can be written."""
+    shutil.copytree(trained / "runs", here / "runs")
+    folders = [here, *(path for path in here.rglob("*") if path.is_dir())]
+    for folder in folders:
+        folder.chmod(0o555)
+    yield here
+    for folder in folders:
+        folder.chmod(0o755)
+
+
+RIGHTS = "permission denied: give yourself the right to it, or name another folder"
+
+
+def test_a_folder_that_cannot_be_written_to(read_only: Path, photos: Path) -> None:
+    run = only_run(read_only).relative_to(read_only)
+    data = ["data=folder", f"data.root={photos}", *TINY]
+    cases: dict[tuple[str | Path, ...], str] = {
+        ("train", *data): "paths.runs: cannot write to 'runs' (Permission denied)",
+        ("train", "data.render_count=200"): f"'data': {RIGHTS}",
+        ("train", "-m", "seed=1,2", *data): f"'runs/sweeps': {RIGHTS}",
+        ("train", "resume=latest", "trainer.max_epochs=3"): f"'{run}/config.yaml': {RIGHTS}",
+        ("eval", "run=latest"): f"'{run}/evaluations': {RIGHTS}",
+        ("report",): f"'{run}/report.html': {RIGHTS}",
+        ("predict", "--folder", photos, "--output", "o.csv"): (
+            "--output: cannot write to '.': name another folder"
+        ),
+    }
+    for words, line in cases.items():
+        done = as_anybody(list(words), read_only)
+        assert (done.returncode, done.stderr) == (2, f"osprey {words[0]}: {line}\n"), words
+
+
+def test_a_folder_that_cannot_be_opened(here: Path) -> None:
+    closed = here / "closed"
+    closed.mkdir()
+    closed.chmod(0)
+    done = as_anybody(["train", "data=folder", "data.root=closed", *TINY], here)
+    closed.chmod(0o755)
+    assert (done.returncode, done.stderr) == (2, f"osprey train: 'closed': {RIGHTS}\n")
+
+
+def test_a_full_disk(here: Path, photos: Path) -> None:
+    """Here a limit on the size of files; what was there before stays whole, and the run goes on."""
+    words = ["train", "data=folder", f"data.root={photos}", *TINY]
+    assert run_process([*words, "trainer.max_epochs=1"], here).code == 0
+    run = only_run(here)
+    before = (run / "checkpoints" / "last.ckpt").read_bytes()
+    limit = 4000
+
+    def full() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    command = [sys.executable, "-m", "osprey", "train", f"resume={run}", "trainer.max_epochs=2"]
+    done = subprocess.run(
+        command, cwd=here, env=environment(), capture_output=True, text=True, preexec_fn=full
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"stopped; to go on when that is mended: osprey train resume={run}\n"
+        f"osprey train: '{run}/checkpoints/last.ckpt': file too large: files may not be so large "
+        "here (ulimit -f): raise that, or write elsewhere\n",
+    )
+    assert (run / "checkpoints" / "last.ckpt").read_bytes() == before
+    assert not [path for path in run.rglob(".*") if path.name != ".lock"]
+    assert run_process(["train", f"resume={run}", "trainer.max_epochs=2"], here).code == 0
+
+
+def test_names_that_are_no_text(here: Path, photos: Path) -> None:
+    folder = os.fsencode(here) + b"/f\xe4nge"
+    shutil.copytree(os.fsencode(photos), folder)
+    words = ["train", "data=folder", f"data.root={os.fsdecode(folder)}", *TINY]
+    result = run_process(list(words), here)
+    assert result.code == 2 and result.err.count("\n") == 1, result.err
+    assert "is not UTF-8: rename the folder" in result.err
+
+
+def test_a_batch_of_one(here: Path, photos: Path) -> None:
+    words = ["train", "data=folder", f"data.root={photos}", *TINY, "data.batch_size=1"]
+    words = [word for word in words if not word.startswith("model.")]
+    more = ["model=resnet18", "model.pretrained=false"]
+    result = run_process([*words, *more], here)
+    assert (result.code, result.err) == (
+        2,
+        "osprey train: data.batch_size=1 is one photo a device, and BatchNorm has nothing to "
+        "compare it with: raise it, or add model.freeze_batchnorm=true\n",
+    )
