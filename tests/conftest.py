@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -177,7 +178,13 @@ def osprey_process(words: list[str | Path], cwd: Path, **more: str) -> subproces
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=as_from_a_terminal,
     )
+
+
+def as_from_a_terminal() -> None:
+    """Ctrl-C counts, also where the tests themselves were started in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def run_process(words: list[str | Path], cwd: Path, **more: str) -> Result:

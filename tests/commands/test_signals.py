@@ -14,7 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import TINY, Result, environment, make_photos, only_run, run_process
+from conftest import (
+    TINY,
+    Result,
+    as_from_a_terminal,
+    environment,
+    make_photos,
+    only_run,
+    run_process,
+)
 
 Call = Callable[..., Result]
 
@@ -22,10 +30,9 @@ Call = Callable[..., Result]
 def start(words: list[str | Path], cwd: Path, **more: object) -> subprocess.Popen[str]:
     """A command in a process group of its own, as a scheduler or ``timeout`` starts it."""
     command = [sys.executable, "-m", "osprey", *(str(word) for word in words)]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
-        command, cwd=cwd, env=environment(), start_new_session=True, **{**streams, **more}
-    )
+    more = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **more}
+    more |= {"start_new_session": True, "preexec_fn": as_from_a_terminal}
+    return subprocess.Popen(command, cwd=cwd, env=environment(), **more)  # type: ignore[call-overload, no-any-return]
 
 
 def wait_for(process: subprocess.Popen[str], text: str) -> None:

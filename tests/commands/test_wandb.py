@@ -21,6 +21,7 @@ from osprey.engine.loggers import wandb as wandb_logger
 from osprey.engine.loggers import wandb_media
 from osprey.errors import Interrupted, UserError
 from osprey.runs.folder import RunFolder
+from osprey.tasks.evaluation import Watchers
 
 
 @pytest.mark.slow
@@ -74,12 +75,14 @@ def test_a_run_that_failed_is_ended_as_failed(
     run = SimpleNamespace(finish=lambda exit_code: codes.append(exit_code))
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(run=run))
 
-    def train(*_: object, **__: object) -> None:
+    def train(*_: object, **__: object) -> Watchers:
         if error is not None:
             raise error
+        return Watchers()
 
     monkeypatch.setattr(fit, "fit", train)
-    monkeypatch.setattr("osprey.engine.finalize.finish", lambda *_: {})
+    for step in ("evaluate_run", "publish"):
+        monkeypatch.setattr(f"osprey.engine.finalize.{step}", lambda *_: {})
     monkeypatch.setattr(RunFolder, "write_text", lambda *_: None)
     folder = RunFolder(only_run(trained))
     monkeypatch.setattr(sys, "argv", ["worker", str(folder.path)])

@@ -89,7 +89,7 @@ def note_written(path: Path) -> None:
 
 
 @contextmanager
-def output_path(name: str | Path, option: str, *, force: bool) -> Iterator[Path]:
+def output_path(name: str | Path, option: str, *, force: bool, ending: str = "") -> Iterator[Path]:
     """Write an output whole or not at all.
 
     A link is followed. Standard output (``-``), devices and pipes are written to once all is there.
@@ -98,6 +98,7 @@ def output_path(name: str | Path, option: str, *, force: bool) -> Iterator[Path]
         name: As the user gave it.
         option: What it was given as.
         force: Whatever is there may be replaced.
+        ending: Of the path to write to, where the output is no file.
 
     Yields:
         A path to write to, of the same name and ending where the output is a file.
@@ -107,7 +108,7 @@ def output_path(name: str | Path, option: str, *, force: bool) -> Iterator[Path]
     """
     if is_stream(os.fspath(name)):
         with TemporaryDirectory(prefix="osprey-") as folder:
-            partial = Path(folder, "output")
+            partial = Path(folder, f"output{ending}")
             yield partial
             _pour(partial, os.fspath(name))
         return

@@ -116,9 +116,6 @@ class TaskPlugin:
         Returns:
             The transform for the dataset of the task's target, and the short side in pixels that
             decoding must not go below.
-
-        Raises:
-            ConfigError: A step cannot be built.
         """
         from osprey.augmentation import Policy
 
@@ -145,9 +142,6 @@ class TaskPlugin:
             metadata: Stored in its checkpoints.
             config: The run's settings.
             manifest: Its samples; None if the network is only validated and tested.
-
-        Returns:
-            The module.
         """
         raise NotImplementedError
 
@@ -270,9 +264,6 @@ class TaskPlugin:
             device: Device to compute on; default the CPU.
             **options: The predictor's own.
 
-        Returns:
-            The predictor.
-
         Raises:
             UserError: The task has none.
         """
@@ -282,7 +273,7 @@ class TaskPlugin:
         )
 
     def predict(self, arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
-        """Predict photos as ``osprey predict`` does.
+        """Predict photos as ``osprey predict`` does; returns the exit code.
 
         One photo's record is printed as JSON, those of a folder become a table. A task may override
         this with output of its own.
@@ -291,9 +282,6 @@ class TaskPlugin:
             arguments: The command line.
             run: Its best checkpoint is used.
             photos: One, or those of a folder.
-
-        Returns:
-            The exit code.
 
         Raises:
             UserError: The task has no predictor.

@@ -64,11 +64,9 @@ class BoxTable:
             UserError: The file exists and Osprey did not write it, or it cannot be written.
         """
         form = form or ("json" if Path(output).suffix.lower() == ".json" else "csv")
-        with output_path(output, "--output", force=force) as partial:
-            named = partial.with_suffix(".csv" if form == "csv" else ".json")
-            write_annotations(self.found.done(), named, _FORMS.get(form, form), self.found.root)
-            if named != partial:  # a stream's, which has no ending
-                named.rename(partial)
+        ending = ".csv" if form == "csv" else ".json"
+        with output_path(output, "--output", force=force, ending=ending) as partial:
+            write_annotations(self.found.done(), partial, _FORMS.get(form, form), self.found.root)
 
 
 def _text(name: str) -> str:
