@@ -97,11 +97,7 @@ class TaskPlugin:
         return []
 
     def check_augmentation(self, config: TrainConfig) -> None:
-        """Check that all augmentation steps can be built. Without torch.
-
-        Raises:
-            ConfigError: One line that names the step.
-        """
+        """Raise a ConfigError for an augmentation step that cannot be built. Without torch."""
         from osprey.augmentation import check_policy
 
         check_policy(config.augmentation.steps)
