@@ -14,6 +14,7 @@ from osprey.config.parse import typed_eval
 from osprey.config.schema import EvalConfig, TrainConfig
 from osprey.config.validate import validate_eval
 from osprey.data.external_dataset import read_external_dataset
+from osprey.data.folders import check_photos
 from osprey.errors import ConfigError, UserError, nearest
 from osprey.runs.folder import RunFolder, find_run
 from osprey.tasks.registry import all_tasks, get_task
@@ -53,9 +54,10 @@ def _evaluate(config: EvalConfig) -> dict[str, Any]:
     settings.trainer.accelerator = config.accelerator
     manifest = _samples(config, settings, run)
 
-    from osprey.system.console import say
+    from osprey.system.console import quieten, say
     from osprey.system.devices import pick_device
 
+    quieten()
     pick_device(config.accelerator)
     split = config.data.split
     name = f"{config.checkpoint}-{split}{_told_apart(config)}"
@@ -136,6 +138,7 @@ def _samples(config: EvalConfig, settings: TrainConfig, run: RunFolder) -> Manif
         return None
     known = run.load_manifest(settings.data.root)
     if config.data.root is None:
+        check_photos(known)
         return known
     from osprey.system.console import say
 

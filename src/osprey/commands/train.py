@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from osprey.commands import sweep
 from osprey.config.compose import plugins_in, run_hydra
+from osprey.data.folders import check_photos
 from osprey.errors import ConfigError, Interrupted, UserError, nearest
 from osprey.runs.donor import with_runs_named
 from osprey.runs.folder import RunFolder, find_run
@@ -96,11 +97,31 @@ def resume(argv: list[str]) -> RunFolder:
     config.resume = word  # pretrained weights are not read again and need not be there
     validate_run(config)
     process_count(config)
+    if not config.data.is_foreign:
+        check_photos(run.load_manifest(config.data.root))
     with run.held():
         run.save_config(config)
         run.reopen()
         go_on(run, config)
     return run
+
+
+def _devices_of(word: str) -> list[str]:
+    """``trainer=ddp_sim`` as the settings of devices that this option makes; else the word."""
+    if not word.startswith("trainer="):
+        return [word]
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+
+    from osprey.config.compose import CONFIG_DIR
+    from osprey.config.errors import explain
+
+    try:
+        with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+            chosen = compose("train", overrides=[word]).trainer
+    except HydraException as error:
+        raise explain(error) from None
+    return [f"trainer.{key}={chosen[key]}" for key in ("accelerator", "devices", "strategy")]
 
 
 def _parse_resume(argv: list[str]) -> dict[str, Any]:
@@ -110,6 +131,7 @@ def _parse_resume(argv: list[str]) -> dict[str, Any]:
     from osprey.config.errors import explain
     from osprey.config.overrides import quoted
 
+    argv = [part for word in argv for part in _devices_of(word)]
     if any(word.startswith("-") for word in argv):
         raise ConfigError("resume goes on with one run: it takes key=value settings and no flags")
     try:

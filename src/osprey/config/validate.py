@@ -63,6 +63,8 @@ def _check_model(config: TrainConfig) -> None:
     if file is not None and config.resume is None and not file.exists():
         beside = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
         hint = nearest(file.name, beside)
+        if not hint and model.factory == "timm":
+            hint = "; model.pretrained=true downloads timm's own weights"
         raise ConfigError(f"model.pretrained: there is no file '{model.pretrained}'{hint}")
     if model.factory == "simple_cnn" and model.pretrained is True:
         raise ConfigError(

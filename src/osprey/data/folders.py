@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from osprey.data.passed_over import PassedOver, printable
 from osprey.errors import DataError, UserError, nearest
 from osprey.imaging import IMAGE_SUFFIXES
+
+if TYPE_CHECKING:
+    from osprey.data.manifest import Manifest
 
 
 def existing_folder(root: str, setting: str = "data.root") -> Path:
@@ -36,66 +40,6 @@ def existing_folder(root: str, setting: str = "data.root") -> Path:
     beside = [p.name for p in parent.iterdir() if p.is_dir()] if parent.is_dir() else []
     where = "" if parent.is_dir() else f" (nor is there a folder '{parent}')"
     raise DataError(f"{setting}: there is no folder '{root}'{where}{nearest(path.name, beside)}")
-
-
-# Photos that no decoder here reads. Left out in silence they would pass for photos of nothing.
-_OTHER_PHOTOS = {
-    *(".heic", ".heif", ".avif", ".jxl", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2"),
-    *(".raf", ".psd", ".gif", ".svg"),
-}
-_OF_THE_SYSTEM = ("thumbs.db", "desktop.ini")  # hidden where they come from
-
-
-@dataclass
-class PassedOver:
-    """What a walk met and did not use, each as a path.
-
-    Attributes:
-        photos: Photos of a form that cannot be read, such as HEIC.
-        others: Files that are no photos.
-        closed: Folders that cannot be opened, with the reason.
-    """
-
-    photos: list[str] = field(default_factory=list)
-    others: list[str] = field(default_factory=list)
-    closed: list[tuple[str, str]] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(self.photos or self.others or self.closed)
-
-    def add(self, path: str) -> None:
-        """Take up a file."""
-        ending = os.path.splitext(path)[1].lower()
-        (self.photos if ending in _OTHER_PHOTOS else self.others).append(path)
-
-    def lines(self) -> list[str]:
-        """A line for each kind, with a count and an example."""
-        lines = []
-        if self.closed:
-            path, why = self.closed[0]
-            count = counted(len(self.closed), "folder")
-            lines.append(f"left out, cannot be opened: {count} such as '{printable(path)}' ({why})")
-        if self.photos:
-            count = counted(len(self.photos), "photo")
-            form = os.path.splitext(self.photos[0])[1][1:].upper()
-            lines.append(
-                f"left out, {form} cannot be read: {count} such as '{printable(self.photos[0])}'; "
-                "save them as JPEG"
-            )
-        if self.others:
-            count = counted(len(self.others), "file")
-            lines.append(f"left out, not photos: {count} such as '{printable(self.others[0])}'")
-        return lines
-
-
-def counted(count: int, noun: str) -> str:
-    """``1 file``, ``2 files``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def printable(path: str | Path) -> str:
-    """A path as text, whatever bytes it has."""
-    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def walk_photos(root: Path, passed: PassedOver | None = None) -> Iterator[Path]:
@@ -130,8 +74,33 @@ def _is_text(path: Path) -> bool:
     return not any("\udc80" <= letter <= "\udcff" for letter in str(path))
 
 
+# Hidden where they come from.
+_OF_THE_SYSTEM = ("thumbs.db", "desktop.ini")
+
+
 def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _OF_THE_SYSTEM
+
+
+_LOOKED_FOR = 200  # photos of a run, spread over its table: a folder that moved shows at once
+
+
+def check_photos(manifest: Manifest) -> None:
+    """Refuse a run whose photos are no longer where they were.
+
+    Args:
+        manifest: The run's.
+
+    Raises:
+        DataError: The folder or some of the photos are gone.
+    """
+    paths = manifest.table["path"].iloc[:: max(1, len(manifest.table) // _LOOKED_FOR)]
+    gone = next((path for path in paths if not (manifest.root / path).is_file()), None)
+    if gone is not None:
+        raise DataError(
+            f"the run's photos are not in '{manifest.root}' any more (no '{gone}'): name the "
+            "folder they are in with data.root=FOLDER"
+        )
 
 
 def folder_to_write(name: str, option: str) -> Path:

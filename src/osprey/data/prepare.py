@@ -35,12 +35,13 @@ class Prepared:
     mended: pd.DataFrame
 
 
-def prepare(config: DataConfig, cache: Path) -> Prepared:
+def prepare(config: DataConfig, cache: Path, notices: list[str] | None = None) -> Prepared:
     """Read, filter, check, group and split the data set.
 
     Args:
         config: The data section of the configuration.
         cache: ``paths.cache``.
+        notices: Lines worth telling the user are appended here.
 
     Returns:
         The samples, and what was found.
@@ -49,7 +50,7 @@ def prepare(config: DataConfig, cache: Path) -> Prepared:
         ConfigError: A reader of the user's own cannot be imported or called.
         DataError: The data cannot be trained on as they are.
     """
-    notices: list[str] = []
+    notices = [] if notices is None else notices
     manifest = read_manifest(config, notices)
     if config.classes is not None:
         manifest = only_classes(manifest, list(config.classes))

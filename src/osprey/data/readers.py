@@ -9,10 +9,11 @@ import pandas as pd
 
 from osprey.config.schema import DataConfig
 from osprey.data.class_names import tidy_class_names
-from osprey.data.folders import PassedOver, existing_folder, printable, walk_photos
+from osprey.data.folders import existing_folder, walk_photos
 from osprey.data.foreign_reader import read_foreign
 from osprey.data.harbour_reader import read_harbour, read_harbour_boxes
 from osprey.data.manifest import SPLIT_NAMES, Manifest, complete
+from osprey.data.passed_over import PassedOver, printable
 from osprey.errors import DataError, nearest
 from osprey.imaging import IMAGE_SUFFIXES
 

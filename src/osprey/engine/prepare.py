@@ -23,6 +23,7 @@ from osprey.ensembling.members import find_members, inherit_members
 from osprey.errors import ConfigError, DataError
 from osprey.runs.donor import check_donor, inherit, keep_split, knows_all
 from osprey.runs.folder import RunFolder, find_run
+from osprey.system.console import say
 from osprey.system.launcher import Place
 from osprey.system.plugins import load_plugins
 from osprey.system.trust import trust_targets
@@ -74,7 +75,13 @@ def _prepare(
     """The data, read, split and checked against the runs that this one builds on."""
     task = get_task(config.task.name)
     task.check_augmentation(config)
-    prepared = prepare(config.data, Path(config.paths.cache))
+    notices: list[str] = []
+    try:
+        prepared = prepare(config.data, Path(config.paths.cache), notices)
+    except DataError:
+        for notice in notices:  # which may be why it is refused
+            say(notice)
+        raise
     task.check_data(config, prepared.manifest)
     if donor is not None:
         prepared = replace(prepared, manifest=keep_split(prepared.manifest, donor, said))
@@ -143,7 +150,15 @@ def _read(
 
 def _check_places(config: TrainConfig) -> None:
     """Refuse a folder of photos that is not there, or that runs would be written into."""
-    root = existing_folder(config.data.root).resolve()
+    try:
+        root = existing_folder(config.data.root).resolve()
+    except DataError as error:
+        if config.data.source is None:
+            raise
+        raise DataError(
+            f"{error}; it can be had from {config.data.source}: name its folder with "
+            "data.root=FOLDER"
+        ) from None
     for key in ("runs", "cache"):
         place = Path(getattr(config.paths, key)).expanduser()
         if place.resolve().is_relative_to(root):

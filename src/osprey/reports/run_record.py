@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -157,10 +158,10 @@ def damage_in_one_line(folder: Path) -> Iterator[None]:
 
 def _summary(folder: Path) -> dict[str, Any]:
     if not (folder / "summary.json").is_file():
-        raise UserError(
-            f"run '{folder}' is not finished, so there is nothing to report: "
-            f"osprey train resume={folder}"
-        )
+        saved = (folder / "checkpoints" / "last.ckpt").is_file()
+        words = ["osprey", "train", f"resume={folder}"]
+        remedy = shlex.join(words) if saved else "it has not finished an epoch: train anew"
+        raise UserError(f"run '{folder}' is not finished, so there is nothing to report: {remedy}")
     return cast("dict[str, Any]", _json(folder / "summary.json"))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from osprey.data.folders import PassedOver, existing_folder, outside, walk_photos
+from osprey.data.folders import existing_folder, outside, walk_photos
+from osprey.data.passed_over import PassedOver
 from osprey.errors import DataError, UserError, nearest
 from osprey.imaging import IMAGE_SUFFIXES
 from osprey.runs.folder import RunFolder, find_run

@@ -18,6 +18,7 @@ class DataConfig:
     name: str = setting()
     reader: Any = setting(help="folder, table, coco, ..., or _target_ of a function of your own")
     root: str = setting(help="folder of the photos")
+    source: str | None = setting(None, "where the data can be had, for the message that it is not")
     file: str | None = setting(None, "the table or the annotations, where they have a file")
     columns: dict[str, str] = setting(
         {k: k for k in ("path", "label", "split", "group", "weight")}, "the table's own names"

@@ -49,10 +49,24 @@ def predict_classes(
     warn(f"model: {run.best} ({model})")
     if arguments.image:
         return _one(predictor, photos[0], arguments.verbose, loaded)
+    if arguments.format == "submission":
+        _check_names(photos)
     writers = {**record_writers(columns), "submission": _write_submission}
     output, form, force = arguments.output, arguments.format, arguments.force
     failed = write_answers(predictor, photos, output, form, writers, "label", force=force)
     return 1 if failed and arguments.strict else 0
+
+
+def _check_names(photos: Sequence[Path]) -> None:
+    """Refuse photos of one name in different folders, before any is asked about."""
+    known: dict[str, Path] = {}
+    for photo in photos:
+        other = known.setdefault(photo.name, photo)
+        if other is not photo:
+            raise UserError(
+                f"--format submission names photos without their folders, and '{other}' and "
+                f"'{photo}' would be one: use --format csv, or one folder at a time"
+            )
 
 
 def _one(predictor: Predictor, photo: Path, verbose: bool, loaded: float) -> int:
@@ -74,15 +88,8 @@ def _write_submission(file: TextIO, predictions: Iterable[Prediction], classes: 
     """One column a class, as the fisheries competition wants it; unread files stay empty."""
     writer = csv.writer(file)
     writer.writerow(["image", *classes])
-    names: set[str] = set()
     for prediction in predictions:
         name = Path(prediction.file).name
-        if name in names:
-            raise UserError(
-                f"--format submission names photos without their folders, and '{name}' is there "
-                "twice; use csv, or one folder at a time"
-            )
-        names.add(name)
         p = prediction.probabilities
         cells = [""] * len(classes) if p is None else [f"{value:.6f}" for value in p]
         writer.writerow([name, *cells])

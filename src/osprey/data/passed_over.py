@@ -1,0 +1,65 @@
+"""What was met in a folder and not used, counted and named."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# Photos that no decoder here reads. Left out in silence they would pass for photos of nothing.
+_OTHER_PHOTOS = {
+    *(".heic", ".heif", ".avif", ".jxl", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2"),
+    *(".raf", ".psd", ".gif", ".svg"),
+}
+
+
+@dataclass
+class PassedOver:
+    """What a walk met and did not use, each as a path.
+
+    Attributes:
+        photos: Photos of a form that cannot be read, such as HEIC.
+        others: Files that are no photos.
+        closed: Folders that cannot be opened, with the reason.
+    """
+
+    photos: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    closed: list[tuple[str, str]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.photos or self.others or self.closed)
+
+    def add(self, path: str) -> None:
+        """Take up a file."""
+        ending = os.path.splitext(path)[1].lower()
+        (self.photos if ending in _OTHER_PHOTOS else self.others).append(path)
+
+    def lines(self) -> list[str]:
+        """A line for each kind, with a count and an example."""
+        lines = []
+        if self.closed:
+            path, why = self.closed[0]
+            count = counted(len(self.closed), "folder")
+            lines.append(f"left out, cannot be opened: {count} such as '{printable(path)}' ({why})")
+        if self.photos:
+            count = counted(len(self.photos), "photo")
+            form = os.path.splitext(self.photos[0])[1][1:].upper()
+            lines.append(
+                f"left out, {form} cannot be read: {count} such as '{printable(self.photos[0])}'; "
+                "save them as JPEG"
+            )
+        if self.others:
+            count = counted(len(self.others), "file")
+            lines.append(f"left out, not photos: {count} such as '{printable(self.others[0])}'")
+        return lines
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def printable(path: str | Path) -> str:
+    """A path as text, whatever bytes it has."""
+    return os.fsencode(path).decode("utf-8", "replace")
