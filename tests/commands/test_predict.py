@@ -102,7 +102,8 @@ def test_submission_refuses_twins(folder: Path, tmp_path: Path, osprey) -> None:
     assert result.code == 2
     assert result.err.splitlines()[-1] == (
         "osprey predict: --format submission names photos without their folders, and "
-        "'red_00.png' is there twice; use csv, or one folder at a time"
+        f"'{inbox}/blue/red_00.png' and '{inbox}/red/red_00.png' would be one: use --format csv, "
+        "or one folder at a time"
     )
     assert not (tmp_path / "o.csv").exists() and not list(tmp_path.glob(".o.csv*"))
 

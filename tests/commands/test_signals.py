@@ -87,20 +87,52 @@ def test_sigterm_in_a_sweep_ends_it(here: Path, words: list[str | Path]) -> None
     assert len(list(here.glob("runs/*/*/checkpoints/last.ckpt"))) == 1
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_predict_leaves_no_half_table(
-    trained: Path, here: Path, number: signal.Signals, code: int
+@pytest.mark.parametrize("task", ["classifier", "detector"])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)],
+)
+def test_predict_goes_on(
+    trained: Path, detector: Path, here: Path, task: str, number: signal.Signals, code: int
 ) -> None:
-    shutil.copytree(trained / "runs", here / "runs")
-    photos = make_photos(here / "photos", per_class=700)
-    process = start(["predict", "--folder", photos, "--output", "o.csv"], here)
-    while not list(here.glob(".osprey-*")) and process.poll() is None:
+    """Stopped however, it leaves no half table, and the same command asks about each photo once."""
+    shutil.copytree((trained if task == "classifier" else detector) / "runs", here / "runs")
+    photos = make_photos(here / "photos", per_class=500 if task == "classifier" else 100)
+    count = len(list(photos.rglob("*.png")))
+    words: list[str | Path] = ["predict", "--folder", photos, "--output", "o.csv"]
+    answers = here / ".o.csv.part" / "answers.jsonl"
+    process = start(words, here)
+    while process.poll() is None and not (answers.is_file() and answers.stat().st_size):
         time.sleep(0.01)
     os.killpg(process.pid, number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code, err
-    assert err.endswith("osprey predict: stopped\n") and "Traceback" not in err
-    assert {path.name for path in here.iterdir()} == {"runs", "photos"}
+    assert "Traceback" not in err
+    if number != signal.SIGKILL:
+        assert err.endswith("the same command goes on\nosprey predict: stopped\n")
+    assert {path.name for path in here.iterdir()} == {"runs", "photos", ".o.csv.part"}
+
+    result = run_process(words, here)
+    assert result.code == 0, result.err
+    assert " photos were done before, " in result.err
+    assert {path.name for path in here.iterdir()} == {"runs", "photos", "o.csv"}
+    undisturbed = run_process([*words[:-1], "whole.csv"], here)
+    assert undisturbed.code == 0 and f"{count} photos, " in undisturbed.err
+    assert (here / "o.csv").read_bytes() == (here / "whole.csv").read_bytes()
+
+
+def test_another_command_begins_anew(trained: Path, here: Path, photos: Path) -> None:
+    """What was answered by other settings, or of photos that changed, counts for nothing."""
+    shutil.copytree(trained / "runs", here / "runs")
+    shutil.copytree(photos, here / "photos")
+    words: list[str | Path] = ["predict", "--folder", "photos", "--output", "o.csv"]
+    part = here / ".o.csv.part"
+    part.mkdir()
+    (part / "settings.json").write_text("of another")
+    (part / "answers.jsonl").write_text('["strange,1\\n", null]\n')
+    result = run_process(words, here)
+    assert result.code == 0 and "done before" not in result.err
+    assert "strange" not in (here / "o.csv").read_text() and not part.exists()
 
 
 def test_a_reader_that_has_had_enough(here: Path, photos: Path) -> None:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
+from osprey.data.passed_over import counted
 from osprey.errors import UnreadableImage
 from osprey.system.console import say, warn
 from osprey.system.outputs import output_path
+from osprey.tasks.journal import PredictionJournal
 
 if TYPE_CHECKING:
     from osprey.tasks.predictor import Answer, PhotoPredictor
-
-Writer = Callable[[TextIO, Iterable[Any], list[str]], None]  # file, answers, classes
 
 
 def answer_photos(
@@ -48,91 +50,98 @@ def answer_photos(
             raise UnreadableImage(answer.failure)
         say(json.dumps(answer.record(predictor.classes), ensure_ascii=False))
         return 0
-    failed = write_answers(
-        predictor,
-        photos,
-        arguments.output,
-        arguments.format,
-        record_writers(columns),
-        force=arguments.force,
-    )
+    failed = write_answers(predictor, photos, arguments, record_forms(columns))
     return 1 if failed and arguments.strict else 0
 
 
 def write_answers(
     predictor: PhotoPredictor[Any],
     photos: Sequence[Path],
-    output: str,
-    form: str | None,
-    writers: Mapping[str, Writer],
+    arguments: argparse.Namespace,
+    forms: Mapping[str, TableForm],
     lacking: str = "answer",
-    *,
-    force: bool = False,
 ) -> int:
-    """Write a table atomically.
+    """Write a table atomically; killed, the same command goes on.
 
     Args:
         predictor: The task's predictor.
-        photos: The photos to predict.
-        output: The file; ``-`` is standard output.
-        form: One of ``writers``; None: JSON or CSV by the file's suffix.
-        writers: Functions that write answers to an open file, by format.
-        lacking: What a photo that cannot be read has none of, for the message.
-        force: Replace a file that Osprey did not write.
+        photos: What is asked about.
+        arguments: The command line: ``output``, ``format``, ``force``.
+        forms: How a table is written, by format.
+        lacking: What unreadable photos have none of, in the warning.
 
     Returns:
-        How many photos could not be read.
-
-    Raises:
-        UserError: The file exists and Osprey did not write it, or it cannot be written.
+        Number of photos without an answer.
     """
-    kind = form or ("json" if Path(output).suffix.lower() == ".json" else "csv")
-    failures: list[str] = []
+    output = arguments.output
+    kind = arguments.format or ("json" if Path(output).suffix.lower() == ".json" else "csv")
+    form, classes = forms[kind], predictor.classes
 
-    def seen() -> Iterable[Answer]:
-        for answer in predictor.predict(photos):
-            if answer.failure is not None:
-                failures.append(answer.failure)
-            yield answer
+    def asked(journal: PredictionJournal) -> Iterator[tuple[str, str | None]]:
+        for answer in predictor.predict(journal.todo):
+            yield form.line(answer, classes), answer.failure
 
     started = time.perf_counter()
-    with (
-        output_path(output, "--output", force=force) as partial,
-        # Names that are no UTF-8, as old cards have them, are written with escapes.
-        partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
-    ):
-        writers[kind](file, seen(), predictor.classes)
-    rate = len(photos) / (time.perf_counter() - started)
-    warn(f"{len(photos)} photos, {rate:.0f} a second: {output}")
+    failures: list[str] = []
+    with PredictionJournal(arguments, photos, [predictor.checkpoint]) as journal:
+        journal.keep(asked(journal))
+        with (
+            output_path(output, "--output", force=arguments.force) as partial,
+            # Names that are not UTF-8, as on old cards, are escaped.
+            partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+        ):
+            file.write(form.head(classes))
+            for number, (line, failure) in enumerate(journal.entries()):
+                file.write((form.between if number else "") + line)
+                if failure is not None:
+                    failures.append(failure)
+            file.write(form.tail)
+    rate = len(journal.todo) / (time.perf_counter() - started)
+    warn(f"{counted(len(photos), 'photo')}, {rate:.0f} a second: {output}")
     if failures:
         warn(f"{len(failures)} could not be read and have no {lacking}, first: {failures[0]}")
     return len(failures)
 
 
-def record_writers(columns: Sequence[str]) -> dict[str, Writer]:
-    """Writers of records for `write_answers`.
+@dataclass(frozen=True)
+class TableForm:
+    """How a table is written, answer by answer.
 
-    Args:
-        columns: Columns of ``csv``; ``json`` has every field.
-
-    Returns:
-        Writers by format.
+    Attributes:
+        head: What comes first, given the class names.
+        line: One answer's text, given the class names.
+        between: What stands between two answers.
+        tail: What comes last.
     """
 
-    def write_csv(file: TextIO, answers: Iterable[Answer], classes: list[str]) -> None:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        for answer in answers:
-            record = answer.record(classes)
-            writer.writerow([record.get(key, "") for key in columns])
-
-    return {"csv": write_csv, "json": _write_json}
+    head: Callable[[list[str]], str]
+    line: Callable[[Any, list[str]], str]
+    between: str = ""
+    tail: str = ""
 
 
-def _write_json(file: TextIO, answers: Iterable[Answer], classes: list[str]) -> None:
-    """A JSON array written record by record, so that memory does not grow with their number."""
-    file.write("[")
-    for number, answer in enumerate(answers):
-        record = json.dumps(answer.record(classes), ensure_ascii=False)
-        file.write((",\n " if number else "\n ") + record)
-    file.write("\n]\n")
+def csv_row(values: Sequence[object]) -> str:
+    """One row of a CSV, its line end included."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(values)
+    return text.getvalue()
+
+
+def record_forms(columns: Sequence[str]) -> dict[str, TableForm]:
+    """Forms of records: ``csv`` with these columns, ``json`` with all that they hold.
+
+    Args:
+        columns: Keys of the record.
+    """
+
+    def row(answer: Answer, classes: list[str]) -> str:
+        record = answer.record(classes)
+        return csv_row([record.get(key, "") for key in columns])
+
+    def element(answer: Answer, classes: list[str]) -> str:
+        return json.dumps(answer.record(classes), ensure_ascii=False)
+
+    return {
+        "csv": TableForm(lambda _: csv_row(columns), row),
+        "json": TableForm(lambda _: "[\n ", element, between=",\n ", tail="\n]\n"),
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from osprey.runs.folder import RunFolder
@@ -24,16 +25,14 @@ def predict_two_step(
     model = f"{second.metadata.model.name}, {len(second.classes)} classes"
     warn(f"model: {classifier.best} ({model})")
     steps = TwoStep(first, second, fallback=arguments.full_image_fallback)
-    answers = (
-        Answer(found.prediction, pixels)
-        if found.prediction.failure is not None
-        else Answer(
-            *(found.prediction, pixels, *found.summary(second.classes)),
-            found.species(second.classes),
-        )
-        for found, pixels in steps.predict_opened(photos)
-    )
-    made = {"detector": detector.full_name, "classifier": classifier.full_name}
-    return tell(
-        arguments, photos, first.classes, answers, second.classes, pictures=pictures, **made
-    )
+
+    def ask(some: Sequence[Path]) -> Iterator[Answer]:
+        for found, pixels in steps.predict_opened(some):
+            if found.prediction.failure is not None:
+                yield Answer(found.prediction, pixels)
+                continue
+            whole, species = found.summary(second.classes), found.species(second.classes)
+            yield Answer(found.prediction, pixels, *whole, species)
+
+    made = {"detector": detector, "classifier": classifier}
+    return tell(arguments, photos, first.classes, ask, second.classes, pictures=pictures, **made)

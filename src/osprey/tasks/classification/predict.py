@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from osprey.errors import UnreadableImage, UserError
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say, warn
-from osprey.tasks.answers import record_writers, write_answers
+from osprey.tasks.answers import TableForm, csv_row, record_forms, write_answers
 
 if TYPE_CHECKING:
     from osprey.tasks.classification.predictor import Prediction, Predictor
@@ -51,9 +50,10 @@ def predict_classes(
         return _one(predictor, photos[0], arguments.verbose, loaded)
     if arguments.format == "submission":
         _check_names(photos)
-    writers = {**record_writers(columns), "submission": _write_submission}
-    output, form, force = arguments.output, arguments.format, arguments.force
-    failed = write_answers(predictor, photos, output, form, writers, "label", force=force)
+    # One column a class, as the fisheries competition wants it; unread files stay empty.
+    submission = TableForm(lambda classes: csv_row(["image", *classes]), _submission_row)
+    forms = {**record_forms(columns), "submission": submission}
+    failed = write_answers(predictor, photos, arguments, forms, "label")
     return 1 if failed and arguments.strict else 0
 
 
@@ -84,12 +84,7 @@ def _one(predictor: Predictor, photo: Path, verbose: bool, loaded: float) -> int
     return 0
 
 
-def _write_submission(file: TextIO, predictions: Iterable[Prediction], classes: list[str]) -> None:
-    """One column a class, as the fisheries competition wants it; unread files stay empty."""
-    writer = csv.writer(file)
-    writer.writerow(["image", *classes])
-    for prediction in predictions:
-        name = Path(prediction.file).name
-        p = prediction.probabilities
-        cells = [""] * len(classes) if p is None else [f"{value:.6f}" for value in p]
-        writer.writerow([name, *cells])
+def _submission_row(prediction: Prediction, classes: list[str]) -> str:
+    p = prediction.probabilities
+    cells = [""] * len(classes) if p is None else [f"{value:.6f}" for value in p]
+    return csv_row([Path(prediction.file).name, *cells])

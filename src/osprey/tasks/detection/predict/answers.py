@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from osprey.data.passed_over import counted
 from osprey.errors import UnreadableImage
+from osprey.runs.folder import RunFolder
 from osprey.system.console import say, warn
 from osprey.tasks.detection.predict.pictures import Pictures
 from osprey.tasks.detection.predict.tables import BoxTable
+from osprey.tasks.journal import PredictionJournal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,11 +62,11 @@ def tell(
     arguments: argparse.Namespace,
     photos: list[Path],
     classes: Sequence[str],
-    answers: Iterator[Answer],
+    ask: Callable[[Sequence[Path]], Iterator[Answer]],
     species: Sequence[str] = (),
     *,
     pictures: Pictures | None = None,
-    **info: str,
+    **runs: RunFolder,
 ) -> int:
     """Print or write the answers as the command line says.
 
@@ -71,10 +74,10 @@ def tell(
         arguments: The command line.
         photos: The photos, in order.
         classes: The detector's.
-        answers: One per photo.
+        ask: Answers about some of them, one per photo.
         species: The classifier's classes, if there is a classifier.
         pictures: Writes each photo with its boxes drawn, or None.
-        **info: Names of the runs, as ``detector`` and ``classifier``.
+        **runs: Those that answer, as ``detector`` and ``classifier``.
 
     Returns:
         The exit code: 1 with ``--strict`` if a photo could not be read, else 0.
@@ -82,23 +85,24 @@ def tell(
     Raises:
         UnreadableImage: The single photo cannot be read.
     """
-    drawn = _drawn(pictures, photos, classes, answers)
     if arguments.image:
-        answer = next(drawn)
+        answer = next(_drawn(pictures, photos, classes, ask(photos)))
         if answer.prediction.failure is not None:
             raise UnreadableImage(answer.prediction.failure)
         say(json.dumps(answer.record(classes), ensure_ascii=False))
         return 0
     started = time.perf_counter()
+    info = {name: run.full_name for name, run in runs.items()}
     table = BoxTable(Path(arguments.folder).expanduser(), classes, species, info)
-    for answer in drawn:
-        table.add(answer)
-    table.write(arguments.output, arguments.format, force=arguments.force)
-    rate = len(photos) / (time.perf_counter() - started)
-    warn(
-        f"{len(photos)} photos, {len(table.found.boxes)} boxes, {rate:.0f} photos a second: "
-        f"{arguments.output}"
-    )
+    with PredictionJournal(arguments, photos, [run.best for run in runs.values()]) as journal:
+        todo = journal.todo
+        journal.keep(map(table.entry, _drawn(pictures, todo, classes, ask(todo))))
+        for entry in journal.entries():
+            table.add(entry)
+        table.write(arguments.output, arguments.format, force=arguments.force)
+    rate = len(todo) / (time.perf_counter() - started)
+    found = f"{counted(len(photos), 'photo')}, {len(table.found.boxes)} boxes"
+    warn(f"{found}, {rate:.0f} photos a second: {arguments.output}")
     if table.failures:
         warn(
             f"{len(table.failures)} could not be read and have no boxes, first: {table.failures[0]}"
@@ -121,7 +125,7 @@ def pictures_of(arguments: argparse.Namespace, photos: list[Path]) -> Pictures |
 
 def _drawn(
     pictures: Pictures | None,
-    photos: list[Path],
+    photos: Sequence[Path],
     classes: Sequence[str],
     answers: Iterator[Answer],
 ) -> Iterator[Answer]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,9 +32,11 @@ def predict_boxes(arguments: argparse.Namespace, run: RunFolder, photos: list[Pa
     """
     pictures = pictures_of(arguments, photos)  # refused before a network is loaded
     predictor = load_detector(arguments, run)
-    answers = (Answer(*found) for found in predictor.predict_opened(photos))
-    classes = predictor.classes
-    return tell(arguments, photos, classes, answers, pictures=pictures, detector=run.full_name)
+
+    def ask(some: Sequence[Path]) -> Iterator[Answer]:
+        return (Answer(*found) for found in predictor.predict_opened(some))
+
+    return tell(arguments, photos, predictor.classes, ask, pictures=pictures, detector=run)
 
 
 def load_detector(arguments: argparse.Namespace, run: RunFolder) -> BoxPredictor:

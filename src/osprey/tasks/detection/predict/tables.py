@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,21 +35,33 @@ class BoxTable:
         self.classes = classes
         self.failures: list[str] = []
 
-    def add(self, answer: Answer) -> None:
-        """Add a photo and its boxes."""
+    def entry(self, answer: Answer) -> dict[str, Any]:
+        """One photo and its boxes as plain data."""
         prediction = answer.prediction
         said: dict[str, Any] = {}
         if answer.label is not None:
             said = {"prediction": answer.label, "prediction_score": answer.score}
         if prediction.failure is not None:
-            self.failures.append(prediction.failure)
             said["failure"] = _text(prediction.failure)
         name = os.path.relpath(prediction.file, self.found.root).replace(os.sep, "/")
-        row = self.found.image(_text(name), prediction.width, prediction.height, **said)
-        for number, box in enumerate(prediction.boxes(self.classes)):
-            x, y, w, h = box["box"]
-            ranked = [list(pair) for pair in answer.species[number]] if answer.species else None
-            self.found.box(row, box["label"], (x, y, w, h), box["score"], ranked)
+        ranked: list[Any] = [None] * len(found := prediction.boxes(self.classes))
+        if answer.species:
+            ranked = [[list(pair) for pair in species] for species in answer.species]
+        boxes = [
+            [box["label"], box["box"], box["score"], species]
+            for box, species in zip(found, ranked, strict=True)
+        ]
+        size = [prediction.width, prediction.height]
+        return {"name": _text(name), "size": size, "said": said, "boxes": boxes}
+
+    def add(self, entry: Mapping[str, Any]) -> None:
+        """Add what `entry` made of a photo."""
+        width, height = entry["size"]
+        if "failure" in entry["said"]:
+            self.failures.append(entry["said"]["failure"])
+        row = self.found.image(entry["name"], width, height, **entry["said"])
+        for label, (x, y, w, h), score, species in entry["boxes"]:
+            self.found.box(row, label, (x, y, w, h), score, species)
 
     def write(self, output: str, form: str | None, *, force: bool = False) -> None:
         """Write the file atomically.
