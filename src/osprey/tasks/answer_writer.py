@@ -17,7 +17,7 @@ T = TypeVar("T", bound=Task)
 
 
 def _refuse_not_numbers(answers: Tensor) -> None:
-    lost = int((~torch.isfinite(answers.flatten(1))).any(dim=1).sum())
+    lost = int((~torch.isfinite(answers.reshape(len(answers), -1))).any(dim=1).sum())
     if lost:
         raise UserError(
             f"the network's answers about {lost} of {len(answers)} photos are not numbers (nan or "
