@@ -25,19 +25,9 @@ help: ## print this list
 	@echo "Options: PYTHON=python3.12 (first install), ARGS='...' (for demo, test and lock)"
 
 demo: $(READY) ## train on the embedded harbour set, then recognise one of its photos
-	$(BIN)/python scripts/train.py $(ARGS)
-	@photo=$$(ls data/harbour/images/*/*.jpg | head -n 1); \
-	echo; \
-	echo "$(BIN)/python scripts/predict.py --image $$photo --verbose"; \
-	$(BIN)/python scripts/predict.py --image "$$photo" --verbose; \
-	status=$$?; \
-	if [ $$status -ne 0 ]; then exit $$status; fi; \
-	echo; \
-	echo "Next:"; \
-	echo "  source $(BIN)/activate"; \
-	echo "  python scripts/predict.py --image YOUR_PHOTO.jpg"; \
-	echo "  python scripts/train.py --help"; \
-	echo "  make test"
+	@$(BIN)/osprey demo $(ARGS)
+	@echo; \
+	echo "first: source $(BIN)/activate"
 
 test: lint ## lint, then every test on up to four cores (ARGS="-m 'not slow'" for the quick ones)
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest -q -n $(CORES) $(ARGS)

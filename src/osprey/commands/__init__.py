@@ -17,6 +17,8 @@ from osprey.system.launcher import is_first
 from osprey.system.plugins import command_scope
 
 COMMANDS = {
+    "demo": "train on embedded photos of fish, and name what is on one of them",
+    "check": "is this machine ready: Python, torch, GPU, codecs, disk, memory, W&B",
     "train": "train a model on your photos, test it, keep it",
     "eval": "test a run's checkpoint on a split or another data set",
     "find": "try out a learning rate (lr) or a batch size (batch_size) for what you would train",

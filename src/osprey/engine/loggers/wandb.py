@@ -64,7 +64,7 @@ def create(
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     import wandb
 
-    why = "logger.offline=true" if offline else _why_offline(wandb)
+    why = "logger.offline=true" if offline else why_offline(wandb.setup().settings.base_url)
     if why and not quiet and os.environ.get("RANK", "0") == "0":
         say(f"wandb   offline ({why}); to upload later: wandb sync {run.path}/wandb/offline-run-*")
     return WandbLogger(
@@ -80,11 +80,15 @@ def create(
     )
 
 
-def _why_offline(wandb: Any) -> str | None:
-    """Why Weights & Biases cannot be reached, or None if it can."""
+def why_offline(base_url: str) -> str | None:
+    """Why Weights & Biases cannot be reached, or None if it can.
+
+    Args:
+        base_url: Of its server.
+    """
     if os.environ.get("WANDB_MODE"):  # the user has decided
         return None
-    address = urlparse(wandb.setup().settings.base_url)
+    address = urlparse(base_url)
     host = address.hostname or ""
     if not os.environ.get("WANDB_API_KEY") and not _netrc_key(host):
         return "no API key: set WANDB_API_KEY or run 'wandb login'"
