@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -60,6 +61,9 @@ def _holds_the_test(run: Path, folder: Path) -> None:
     content = json.loads(table.read_text())
     assert content["columns"] == ["path", "label", "predicted", "score"]
     assert len(content["data"]) == summary["test"]["n"]
+    wait_until = time.monotonic() + 30  # W&B's own process writes it, and outlives ours
+    while not list(folder.glob("*.wandb")) and time.monotonic() < wait_until:
+        time.sleep(0.1)
     (log,) = folder.glob("*.wandb")
     record = log.read_bytes()
     assert f"model-{run.name}".encode() in record, "the best checkpoint is an artifact"
