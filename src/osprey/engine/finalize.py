@@ -80,6 +80,11 @@ def evaluate_run(
     return summary
 
 
+def minutes_so_far(run: RunFolder) -> float:
+    """Minutes of the epochs that a run has trained, by metrics.csv; 0 of a new one."""
+    return sum(float(row.get("seconds") or 0) for row in _metrics(run)) / 60
+
+
 def publish(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None:
     """Point ``runs/latest`` to a finished run; write pictures and report, upload to W&B."""
     manifest = None if config.data.is_foreign else run.load_manifest(config.data.root)

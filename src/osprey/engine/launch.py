@@ -32,10 +32,10 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
         UserError: The model, its weights or the data cannot be used as configured.
         RuntimeError: A training process failed.
     """
-    from osprey.engine.finalize import evaluate_run, publish
+    from osprey.engine.finalize import evaluate_run, minutes_so_far, publish
     from osprey.engine.loggers.build import closing_loggers
 
-    started = time.monotonic()
+    started, before = time.monotonic(), minutes_so_far(run)
     with closing_loggers():
         processes = process_count(config)
         if config.model.factory == "ensemble":
@@ -56,7 +56,8 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
             from osprey.engine.fit import fit
 
             watchers = fit(run, config, resolved=processes > 1)
-            summary = evaluate_run(run, config, (time.monotonic() - started) / 60, watchers)
+            minutes = before + (time.monotonic() - started) / 60
+            summary = evaluate_run(run, config, minutes, watchers)
         if is_first():
             publish(run, config, summary)
         return summary

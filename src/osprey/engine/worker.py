@@ -23,7 +23,7 @@ def main() -> int:
         The exit code.
     """
     run = RunFolder(Path(sys.argv[1]))
-    from osprey.engine.finalize import evaluate_run
+    from osprey.engine.finalize import evaluate_run, minutes_so_far
     from osprey.engine.fit import fit
     from osprey.engine.loggers.build import closing_loggers
 
@@ -34,9 +34,10 @@ def main() -> int:
         config = run.load_config()
         load_plugins(config.plugins)
         with closing_loggers():
-            started = time.monotonic()
+            started, before = time.monotonic(), minutes_so_far(run)
             watchers = fit(run, config, resolved=True)
-            evaluate_run(run, config, (time.monotonic() - started) / 60, watchers)
+            minutes = before + (time.monotonic() - started) / 60
+            evaluate_run(run, config, minutes, watchers)
     except Interrupted as stop:
         return stop.code
     except UserError as error:

@@ -18,6 +18,7 @@ from osprey.models.pixels import Normalise
 from osprey.models.registry import first_stages, head_prefixes
 from osprey.system.instantiate import wrong_kind
 from osprey.system.targets import import_target
+from osprey.tasks.epoch_loss import EpochLoss
 from osprey.tasks.optim import (
     lightning_schedule,
     make_optimizer,
@@ -64,6 +65,7 @@ class Task(pl.LightningModule):
         self.config = config
         preprocess = Preprocess.from_dict(metadata.preprocess)
         self.pixels = Normalise(preprocess.mean, preprocess.std)
+        self.epoch_loss = EpochLoss()
         self._head = head_prefixes(model)
         self._undecayed = undecayed(model)
         self._stages = first_stages(model, config.model.freeze_stages)
@@ -157,8 +159,14 @@ class Task(pl.LightningModule):
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
 
     def log_loss(self, loss: Tensor, count: int) -> None:
-        """Log the epoch's mean training loss as ``train/loss``."""
-        self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=count)
+        """Log the mean training loss of the whole epoch as ``train/loss``.
+
+        Args:
+            loss: Mean loss of a batch.
+            count: Photos in it.
+        """
+        self.epoch_loss.add(loss.detach(), count)
+        self.log("train/loss", self.epoch_loss, on_step=False, on_epoch=True)
 
     def on_train_epoch_end(self) -> None:
         """Stop if the training loss or a weight is not finite.
@@ -184,9 +192,12 @@ class Task(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add Osprey's metadata; everything else in the file is tensors and plain data already."""
         checkpoint[METADATA_KEY] = self.metadata.to_dict()
+        if not self.trainer.is_last_batch:
+            self.epoch_loss.save(checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Convert checkpoints of older releases, which stored EMA weights as ``ema.module.*``."""
+        self.epoch_loss.load(checkpoint)
         state: dict[str, Any] = checkpoint["state_dict"]
         old = "ema.module."
         if any(key.startswith(old) for key in state):

@@ -38,3 +38,8 @@ def leave_group() -> None:
 def is_shared() -> bool:
     """Whether a process group is initialised."""
     return dist.is_available() and dist.is_initialized()
+
+
+def rank() -> int:
+    """This process's number among those that have met; 0 of one alone."""
+    return dist.get_rank() if is_shared() else 0
