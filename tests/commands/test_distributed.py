@@ -64,7 +64,8 @@ def test_a_mistake_in_a_process_is_one_line(tmp_path: Path, photos: Path, words:
     words += ["trainer.gradient_clip=null", "optimizer.weight_decay=0.5"]
     result = run_process([*words, "data=folder", f"data.root={photos}"], tmp_path)
     assert result.code == 2
-    assert result.err.startswith("osprey train: the training loss became nan in epoch ")
+    assert result.err.startswith("osprey train: ")
+    assert " in epoch 1: lower optimizer.lr (it is 1e+30), or use trainer." in result.err
     assert result.err.count("\n") == 1
 
 
