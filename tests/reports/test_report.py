@@ -250,8 +250,8 @@ def test_command_answers_mistakes_in_one_line(
     assert error(run).startswith(f"osprey report: run '{run}' has a file that cannot be read: ")
     (folder / "summary.json").unlink()
     assert error(run) == (
-        f"osprey report: run '{run}' is not finished, so there is nothing to report: "
-        f"osprey train resume={run}\n"
+        f"osprey report: run '{run}' is not finished, so there is nothing to report: it has not "
+        "finished an epoch: train anew\n"
     )
 
 

@@ -147,6 +147,9 @@ def report(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None
     say(f"val     {task.metrics_line(summary['val'])}")
     if "test" in summary:
         say(f"test    {task.metrics_line(summary['test'])}")
+    chance = task.chance_line(summary[shown])
+    if chance:
+        say(f"note    {chance}")
     averaging = summary.get("averaging", {})
     mean = f"{averaging.get('kind')} of epochs {', '.join(map(str, averaging.get('epochs', [])))}"
     chosen = mean if averaging.get("kept") else f"epoch {epochs['best']}"

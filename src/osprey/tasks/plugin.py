@@ -217,8 +217,6 @@ class TaskPlugin:
                 f"checkpoint '{path}' describes itself in a way Osprey never writes"
             )
 
-    # ------------------------------------------------------------ what is shown
-
     def metrics_line(self, figures: Mapping[str, Any]) -> str:
         """The main metrics of one split."""
         return ", ".join(
@@ -232,14 +230,16 @@ class TaskPlugin:
         """What was chosen on validation and belongs to the weights; empty: nothing."""
         return ""
 
+    def chance_line(self, figures: Mapping[str, Any]) -> str:
+        """What to say of a split's result at chance level; empty of a better one."""
+        return ""
+
     def draw_pictures(self, run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
         """Write the report's pictures of photos to the folder ``plots``."""
 
     def report(self, record: RunRecord) -> ReportPage:
         """The report's page of a finished run, from its folder's files alone. Without torch."""
         raise NotImplementedError
-
-    # ------------------------------------------------------------ prediction
 
     def load_network(self, run: RunFolder) -> nn.Module:
         """The network of a run's best checkpoint, in evaluation mode on the CPU."""
@@ -271,8 +271,7 @@ class TaskPlugin:
     def predict(self, arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
         """Predict photos as ``osprey predict`` does; returns the exit code.
 
-        One photo's record is printed as JSON, those of a folder become a table. A task may override
-        this with output of its own.
+        One photo's record is printed as JSON, those of a folder become a table.
 
         Args:
             arguments: The command line.
@@ -280,7 +279,7 @@ class TaskPlugin:
             photos: One, or those of a folder.
 
         Raises:
-            UserError: The task has no predictor.
+            UserError: The task has none.
         """
         if type(self).predictor is TaskPlugin.predictor:
             raise UserError(

@@ -142,6 +142,12 @@ class ClassificationTask(TaskPlugin):
         """The fitted temperature."""
         return f"temperature {summary['temperature']:.2f}"
 
+    def chance_line(self, figures: Mapping[str, Any]) -> str:
+        """Whether always answering the most frequent class would do as well."""
+        from osprey.tasks.classification.chance import chance_line
+
+        return chance_line(figures)
+
     def draw_pictures(self, run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
         """Write the mosaic of training photos and the gallery of mistakes into the run folder."""
         from osprey.tasks.classification.pictures import draw_pictures

@@ -11,6 +11,7 @@ from osprey.reports.confusion import confusion_picture
 from osprey.reports.figures import FEW, Slicing, slicings, wilson
 from osprey.reports.photos import batch, gallery
 from osprey.reports.sections import commands, curves, shared_sections
+from osprey.tasks.classification.chance import chance_line
 from osprey.tasks.classification.report import charts, figures
 from osprey.tasks.classification.report.record import ClassifierRun
 
@@ -50,6 +51,7 @@ def _headline(run: ClassifierRun) -> dict[str, Any]:
     return {
         "figures": {**run.figures, "low": low, "high": high},
         "fewest": min(row["n"] for row in run.figures["per_class"]),
+        "chance": chance_line(run.figures),
         "chief": "macro-F1",
         "chosen": "the temperature",
     }

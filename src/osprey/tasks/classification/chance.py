@@ -1,0 +1,31 @@
+"""Whether a classifier is better than an answer that looks at nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+_SURE = 2.0  # standard errors
+
+
+def chance_line(figures: Mapping[str, Any]) -> str:
+    """What to say of a result at chance level, with the next thing to try; empty of a better one.
+
+    Args:
+        figures: Of one split: ``n``, ``top1`` and ``per_class`` with each class's ``n``.
+
+    Returns:
+        One line, or nothing.
+    """
+    count, rows = int(figures["n"]), figures["per_class"]
+    common = max(rows, key=lambda row: int(row["n"]))
+    share = int(common["n"]) / count
+    error = math.sqrt(share * (1 - share) / count)
+    if float(figures["top1"]) > share + _SURE * error:
+        return ""
+    return (
+        f"no better than chance: always '{common['label']}' is right for {share:.3f} of these "
+        f"{count}, and the network for {float(figures['top1']):.3f}; try experiment=probe, more "
+        "photos a class, or more epochs"
+    )
