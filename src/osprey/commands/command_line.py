@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import re
 from typing import NoReturn
 
-from osprey.errors import UserError, nearest
+from osprey.system.options import option_mistake
 from osprey.system.plugins import load_installed, load_plugins
 
 
@@ -25,14 +24,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong; argparse calls this."""
-        strange = re.match(r"unrecognized arguments: (\S+)", message)
-        if strange:
-            word, _, _ = strange[1].partition("=")
-            if word.startswith("-"):
-                message = f"there is no option '{word}'{nearest(word, self._option_string_actions)}"
-            else:
-                message = f"there is no place for '{word}' (names with spaces need quotes)"
-        raise UserError(f"{message.removesuffix('?')}; '{self.prog} --help' tells what there is")
+        raise option_mistake(message, self.prog, self._option_string_actions)
 
 
 def use_plugins(arguments: argparse.Namespace) -> None:

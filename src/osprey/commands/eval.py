@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from osprey.commands.predicting.inputs import run_of_task
-from osprey.config.compose import run_hydra
+from osprey.commands.settings_help import asks_help, show_help
+from osprey.commands.sweep import check_trials
+from osprey.config.call import read_call
+from osprey.config.compose import run_call
 from osprey.config.parse import typed_eval
 from osprey.config.schema import EvalConfig, TrainConfig
 from osprey.config.validate import validate_eval
@@ -25,8 +28,16 @@ if TYPE_CHECKING:
 
 def main(argv: list[str]) -> int:
     """Evaluate as the overrides in ``argv`` say."""
-    run_hydra("eval", argv, evaluate_composed, "osprey eval")
+    if asks_help(argv):
+        return show_help("eval", argv, PROGRAM)
+    call = read_call("eval", argv, PROGRAM)
+    if call.line.several:
+        check_trials(call, lambda cfg, _: validate_eval(typed_eval(cfg)))
+    run_call(call, evaluate_composed)
     return 0
+
+
+PROGRAM = "osprey eval"
 
 
 def evaluate_composed(cfg: DictConfig) -> dict[str, Any]:

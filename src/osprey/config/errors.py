@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import is_dataclass
 from typing import Any, cast, get_type_hints
 
 from hydra.errors import MissingConfigException, OverrideParseException
+from omegaconf.errors import (
+    GrammarParseError,
+    InterpolationKeyError,
+    OmegaConfBaseException,
+    UnsupportedInterpolationType,
+)
 
+from osprey.config.quoting import in_quotes
 from osprey.config.schema import TrainConfig
+from osprey.config.text_settings import Kind, kind_of_key
 from osprey.errors import ConfigError, nearest
 
 # Settings that are tables of the user's own: Hydra wants a plus before an entry it has not seen.
 _OPEN_KEYS = ("model.options", "data.filter", "data.columns", "task.metrics")
-_KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+_KINDS = {
+    **{"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"},
+    **{"Int": "a whole number", "Bool": "true or false", "Str": "a text"},
+}
 
 
 def first_line(text: str) -> str:
@@ -55,6 +67,39 @@ def _group_error(error: MissingConfigException) -> ConfigError:
     return ConfigError(f"no {group} called '{name}'{hint}")
 
 
+def _several_values(word: str, schema: type[Any]) -> str:
+    """What to say of commas where there is no sweep, with the remedies that work in a shell."""
+    key, _, value = word.partition("=")
+    said = f"'{word}' has several values: add -m to try each"
+    kind = kind_of_key(key.lstrip("+"), schema)
+    if kind is Kind.TEXTS or key == "logger":
+        return f"{said}, or write them as one list: {for_shell(f'{key}=[{value}]')}"
+    if kind is not None:
+        return f"{said}, or keep the comma in quotes: {for_shell(f'{key}={in_quotes(value)}')}"
+    return said
+
+
+def for_shell(word: str) -> str:
+    """A word as it is typed in a shell; Hydra's quotes stand readable within the shell's."""
+    if "'" in word and not re.search(r'[$`"!\\]', word):
+        return f'"{word}"'
+    return shlex.quote(word)
+
+
+def _lookup(error: BaseException) -> str:
+    """What to say of ``${...}`` that stands for nothing."""
+    text = str(error)
+    name = re.search(r"Interpolation key '([^']*)' not found", text)
+    kind = re.search(r"Unsupported interpolation type (\S+)", text)
+    if name:
+        why = f"there is no setting '{name[1]}' that ${{{name[1]}}} could stand for"
+    elif kind:
+        why = f"there is nothing called '{kind[1]}' to look up with ${{{kind[1]}:...}}"
+    else:
+        why = "a '${' that cannot be read"
+    return f"{why}; where ${{ is part of a name write \\${{"
+
+
 def explain(error: BaseException, schema: type[Any] = TrainConfig, prefix: str = "") -> ConfigError:
     """Turn one of Hydra's or OmegaConf's errors into one line with what to do.
 
@@ -71,18 +116,19 @@ def explain(error: BaseException, schema: type[Any] = TrainConfig, prefix: str =
             "and values with spaces or commas need quotes"
         )
     text = str(error)
+    merging = re.match(r"Error merging override \+{0,2}([^\s=]+)=", text)
+    if merging and isinstance(error.__cause__, OmegaConfBaseException):
+        key = f"{merging[1]}: "
+        return ConfigError(f"{key}{str(explain(error.__cause__, schema)).removeprefix(key)}")
     full_key = str(getattr(error, "full_key", "") or "")
     full_key = f"{prefix}{full_key}" if full_key else ""
     # An unknown key is told in three ways, depending on where it stands.
     found = re.search(r"Could not override '([^']+)'", text)
     if found or "is not in struct" in text or re.search(r"Key '.+' not in '", text):
         return unknown_key(found.group(1) if found else full_key, schema)
-    several = re.search(r"Ambiguous value for argument '([^']*)'", text)
+    several = re.match(r"Ambiguous value for argument '(.*?)'\n1\. ", text, re.DOTALL)
     if several:
-        return ConfigError(
-            f"'{several[1]}' has several values: add -m to try each, or write them as one list, "
-            "key=[a,b]"
-        )
+        return ConfigError(_several_values(several[1], schema))
     unset = re.search(r"Missing mandatory value: ([\w.]+)", text)
     if unset:
         return ConfigError(f"{unset[1]} is not set: add {unset[1]}=VALUE to the command")
@@ -93,6 +139,12 @@ def explain(error: BaseException, schema: type[Any] = TrainConfig, prefix: str =
         return ConfigError(f"{where}'{wrong.group(1)}' is not {kind}")
     if "is not a ListConfig" in text:
         return ConfigError(f"{where}it is a list: write [a,b], [a] for one, [] for none")
-    if "is not Optional" in text:
-        return ConfigError(f"{where}it cannot be null")
+    null = re.search(r"Incompatible value 'None' for field of type '(\w+)'", text)
+    if null or "is not Optional" in text:
+        kind = _KINDS.get((null[1] if null else "").capitalize(), "")
+        return ConfigError(f"{where}it cannot be null" + (f": give {kind}" if kind else ""))
+    if re.search(r"Invalid type assigned: \w+ is not a subclass of str", text):
+        return ConfigError(f"{where}it is text, and a name alone may stand here")
+    if isinstance(error, InterpolationKeyError | UnsupportedInterpolationType | GrammarParseError):
+        return ConfigError(f"{where}{_lookup(error)}")
     return ConfigError(f"{where}{first_line(text)}")

@@ -15,7 +15,9 @@ from osprey.config.errors import explain, unknown_key
 from osprey.config.fields import UNSET, defaults
 from osprey.config.groups.data import DATAMODULE
 from osprey.config.groups.model import FACTORIES
+from osprey.config.quoting import escaped
 from osprey.config.schema import GROUPS, EvalConfig, RunSettings, TaskConfig, TrainConfig
+from osprey.config.text_settings import refuse_changed_text
 from osprey.errors import ConfigError
 from osprey.system.plugins import loaded_plugins
 
@@ -178,8 +180,10 @@ def _merge(
     settings: type[T], known: Mapping[str, Any], prefix: str, schema: type[Any] = TrainConfig
 ) -> T:
     try:
+        known = {key: escaped(value) for key, value in known.items()}
+        refuse_changed_text(settings, known, prefix)
         structured = OmegaConf.structured(settings)
-        merged = OmegaConf.merge(structured, dict(known))
+        merged = OmegaConf.merge(structured, known)
         unset = sorted(OmegaConf.missing_keys(merged))
         if unset and not (prefix in _FOREIGN_PREFIXES and "args" in known):
             key = f"{prefix}{unset[0]}"
