@@ -104,4 +104,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 def _one_line(error: UserError) -> str:
     """The message; one raised in a loader process comes wrapped in that process's traceback."""
     lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].partition("UnreadableImage: ")[2] or lines[-1] if lines else "failed"
+    if not lines:
+        return "failed"
+    wrapped = lines[-1].partition("UnreadableImage: ")[2]
+    return wrapped or r"\n".join(lines)  # what was typed may hold a line break

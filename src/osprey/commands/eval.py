@@ -20,6 +20,7 @@ from osprey.data.external_dataset import read_external_dataset
 from osprey.data.folders import check_photos
 from osprey.errors import ConfigError, UserError, nearest
 from osprey.runs.folder import RunFolder, find_run
+from osprey.system.paths import home_path
 from osprey.tasks.registry import all_tasks, get_task
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _two_step(config: EvalConfig, detector: str) -> dict[str, Any]:
 def _told_apart(config: EvalConfig) -> str:
     """What names the figures of other data and settings, so that none take another's place."""
     data = config.data
-    place = data.root and Path(data.root).expanduser().resolve()
+    place = data.root and home_path(data.root).resolve()
     shown = [place.name if place else "", "" if config.tta == "none" else config.tta]
     of_two = (config.one_step, config.min_score, config.full_image_fallback, config.nothing)
     hidden = (str(place or ""), data.reader, data.file, *of_two)

@@ -12,6 +12,7 @@ from hydra._internal.utils import get_args_parser
 
 from osprey.errors import ConfigError, nearest
 from osprey.system.options import option_mistake
+from osprey.system.paths import home_path
 
 # Flags of Hydra's that a run of Osprey's has no use for, and what to say instead.
 _REFUSED = {
@@ -43,6 +44,7 @@ class CommandLine:
         several: Whether it is a sweep.
         help: Whether help was asked for.
         shows: Whether something is printed instead of run (``--cfg``, ``--info``).
+        about_hydra: Whether Hydra's own help was asked for.
     """
 
     flags: tuple[str, ...]
@@ -51,6 +53,7 @@ class CommandLine:
     several: bool
     help: bool
     shows: bool
+    about_hydra: bool
 
 
 def parse_command_line(argv: Sequence[str], program: str) -> CommandLine:
@@ -74,7 +77,9 @@ def parse_command_line(argv: Sequence[str], program: str) -> CommandLine:
     for name, why in _REFUSED.items():
         if getattr(found, name) is not None:
             raise ConfigError(why)
-    shown = [f"--{n}" for n in ("cfg", "info", "shell_completion") if getattr(found, n)]
+    shown = [
+        f"--{n.replace('_', '-')}" for n in ("cfg", "info", "shell_completion") if getattr(found, n)
+    ]
     asked = shown + ["-m"] * found.multirun + ["--run"] * found.run
     if len(asked) > 1:
         raise ConfigError(f"{asked[0]} and {asked[1]} cannot be used together: choose one")
@@ -82,6 +87,8 @@ def parse_command_line(argv: Sequence[str], program: str) -> CommandLine:
         flag = "--resolve" if found.resolve else "--package"
         raise ConfigError(f"{flag} goes with --cfg: add --cfg job")
     settings = tuple(cast("list[str]", found.overrides))
+    for word in (word for word in settings if word.startswith("-")):  # after ``--``
+        raise option_mistake(f"unrecognized arguments: {word}", program, ())
     refuse_moved_folders(settings)
     return CommandLine(
         tuple(_flags(found)),
@@ -90,6 +97,7 @@ def parse_command_line(argv: Sequence[str], program: str) -> CommandLine:
         bool(found.multirun),
         bool(found.help),
         bool(shown) or bool(found.hydra_help),
+        bool(found.hydra_help),
     )
 
 
@@ -107,7 +115,7 @@ def _flags(found: argparse.Namespace) -> list[str]:
 def _config_folder(word: str | None) -> Path | None:
     if word is None:
         return None
-    folder = Path(word).expanduser().absolute()
+    folder = home_path(word).absolute()
     if not folder.is_dir():
         beside = [p.name for p in _entries(folder.parent) if p.is_dir()]
         raise ConfigError(
@@ -131,8 +139,9 @@ def refuse_moved_folders(settings: Sequence[str]) -> None:
     """
     for word in settings:
         key = word.lstrip("+~").partition("=")[0].strip()
-        if key in _HYDRA_SETTINGS:
-            raise ConfigError(f"{key}: {_HYDRA_SETTINGS[key]}")
+        for refused, why in _HYDRA_SETTINGS.items():
+            if f"{key}.".startswith(f"{refused}."):
+                raise ConfigError(f"{refused}: {why}")
 
 
 def refuse_moved_folders_of(node: Any) -> None:

@@ -54,10 +54,13 @@ def read_call(config_name: str, argv: Sequence[str], program: str) -> Call:
     load_plugins(plugins_in(line.settings))
     refuse_hidden_options(line.settings, tuple(GROUPS))
     with folders.laid_over(line.folder):
-        untyped = folders.foreign_groups(line.settings)
-    words = quoted(
-        long_form(line.settings), _SCHEMAS[config_name], several=line.several, untyped=untyped
-    )
+        words = quoted(
+            long_form(line.settings),
+            _SCHEMAS[config_name],
+            several=line.several,
+            groups=["hydra", *(folders.groups() if config_name == "train" else GROUPS)],
+            untyped=folders.foreign_groups(line.settings),
+        )
     return Call(config_name, program, line, tuple(words))
 
 

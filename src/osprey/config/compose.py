@@ -67,7 +67,7 @@ def run_call(call: Call, task: Callable[[DictConfig], Any]) -> None:
             say(notice)
     job = _Job(task)
     before = sys.argv
-    sys.argv = [call.program, *call.line.flags, *call.words]
+    sys.argv = [call.program, *call.line.flags, *(() if call.line.about_hydra else call.words)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of Hydra's own printer
     main = hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=call.config_name)
     try:

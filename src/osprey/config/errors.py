@@ -49,6 +49,12 @@ def unknown_key(key: str, schema: type[Any] = TrainConfig) -> ConfigError:
         if key == open_key or key.startswith(f"{open_key}."):
             return ConfigError(f"{key}: a new entry is written with a plus: +{open_key}.NAME=VALUE")
     known = known_keys(schema)
+    parts = [name for name in known if name.startswith(f"{key}.")]
+    if key in known and parts:
+        shown = ", ".join(parts[:4]) + (", ..." if len(parts) > 4 else "")
+        return ConfigError(f"{key} is a group of settings: {shown}")
+    if key in known:
+        return ConfigError(f"{key} is there already: write {key}=VALUE")
     hint = nearest(key, known)
     if not hint:  # 'lr' is far from 'optimizer.lr' in letters, but its last part is right
         ends = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
@@ -132,6 +138,19 @@ def explain(error: BaseException, schema: type[Any] = TrainConfig, prefix: str =
     unset = re.search(r"Missing mandatory value: ([\w.]+)", text)
     if unset:
         return ConfigError(f"{unset[1]} is not set: add {unset[1]}=VALUE to the command")
+    sweep = re.match(r"Sweep parameters '(.*)' requires --multirun", text, re.DOTALL)
+    if sweep:
+        return ConfigError(f"'{sweep[1]}' has several values: add -m to try each")
+    there = re.search(r"Could not append to config. An item is already at '([^']+)'", text)
+    gone = re.search(r"Could not delete from config. '([^']+)' does not exist", text)
+    other = re.search(r"Could not delete from config. The value of '([^']+)' is (.*) and", text)
+    if there:
+        return ConfigError(f"+{there[1]}: it is there already: leave out the plus")
+    if gone:
+        known = gone[1] in known_keys(schema)
+        return ConfigError(f"~{gone[1]}: nothing is set there") if known else unknown_key(gone[1])
+    if other:
+        return ConfigError(f"~{other[1]}: its value is {other[2]}: write ~{other[1]} alone")
     where = f"{full_key}: " if full_key else ""
     wrong = re.search(r"Value '(.*)' of type '\w+' could not be converted to (\w+)", text)
     if wrong:
@@ -143,8 +162,8 @@ def explain(error: BaseException, schema: type[Any] = TrainConfig, prefix: str =
     if null or "is not Optional" in text:
         kind = _KINDS.get((null[1] if null else "").capitalize(), "")
         return ConfigError(f"{where}it cannot be null" + (f": give {kind}" if kind else ""))
-    if re.search(r"Invalid type assigned: \w+ is not a subclass of str", text):
-        return ConfigError(f"{where}it is text, and a name alone may stand here")
+    if re.search(r"Invalid type assigned: \w+ is not a subclass of str|to string: ", text):
+        return ConfigError(f"{where}it is text: give it one, in quotes")
     if isinstance(error, InterpolationKeyError | UnsupportedInterpolationType | GrammarParseError):
         return ConfigError(f"{where}{_lookup(error)}")
     return ConfigError(f"{where}{first_line(text)}")

@@ -10,10 +10,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from osprey.config.quoting import as_text, in_quotes
-from osprey.config.text_settings import kind_of_key, optional_settings
+from osprey.config.text_settings import Kind, kind_of_key, optional_settings
 from osprey.errors import ConfigError
 
 _KEY = r"[+~]{0,2}[\w./@-]+"
+_NO_RECIPE = {f"{key}=null": f"~{key}" for key in ("experiment", "debug")}
 
 
 def quoted(
@@ -21,6 +22,7 @@ def quoted(
     schema: type[Any] | None = None,
     *,
     several: bool = False,
+    groups: Collection[str] = (),
     untyped: Collection[str] = (),
 ) -> list[str]:
     r"""Quote the values Hydra's grammar cannot read, and leave every other word as it is.
@@ -33,6 +35,7 @@ def quoted(
         argv: Settings.
         schema: Those of the command, for their types.
         several: A sweep, in which a comma stands between trials.
+        groups: Whose options are names.
         untyped: Groups whose target is the user's own, with types of its own.
 
     Raises:
@@ -42,12 +45,11 @@ def quoted(
     words = []
     for word in argv:
         key, equals, value = word.partition("=")
-        if schema is not None and word.startswith("~"):
+        if schema is not None and (word.startswith("~") or word in _NO_RECIPE):
             words.append(_switched_off(word, schema))
             continue
         if equals and re.fullmatch(_KEY, key):
-            typed = schema if key.lstrip("+").partition(".")[0] not in untyped else None
-            kind = kind_of_key(key.lstrip("+"), typed) if typed is not None else None
+            kind = _kind(key.lstrip("+"), schema, groups, untyped)
             if kind is not None:
                 value = as_text(key.lstrip("+"), value, kind, several=several)
                 word = f"{key}={value}"
@@ -62,8 +64,21 @@ def quoted(
     return words
 
 
-def _switched_off(word: str, schema: type[Any]) -> str:
+def _kind(
+    key: str, schema: type[Any] | None, groups: Collection[str], untyped: Collection[str]
+) -> Kind | None:
+    """How what stands after ``key=`` is text; None where it is none."""
+    if schema is None:
+        return None
+    if key in groups or "/" in key:
+        return Kind.OPTION
+    return None if key.partition(".")[0] in untyped else kind_of_key(key, schema)
+
+
+def _switched_off(word: str, schema: Any) -> str:
     """``~key`` of a setting that may be null sets it so; Hydra deletes only what is not null."""
+    if word in _NO_RECIPE:  # Hydra takes no null for a group
+        return _NO_RECIPE[word]
     key = word[1:]
     return f"{key}=null" if key in optional_settings(schema) else word
 

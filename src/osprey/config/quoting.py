@@ -27,6 +27,8 @@ def as_text(key: str, value: str, kind: Kind, *, several: bool) -> str:
     Raises:
         ConfigError: There is nothing after ``=``.
     """
+    if not value.strip() and kind is Kind.OPTION:
+        return value  # Hydra says which there are
     if not value.strip():
         rest = ", or null for none" if kind is Kind.OPTIONAL else ""
         raise ConfigError(f"{key}= is empty: give it a value{rest}")
@@ -39,14 +41,14 @@ def as_text(key: str, value: str, kind: Kind, *, several: bool) -> str:
 
 
 def _one(value: str, kind: Kind) -> str:
-    if kind is Kind.TEXTS:
+    if kind is Kind.TEXTS or (kind is Kind.OPTION and value.startswith("[")):
         return _list(value)
     if kind is Kind.NAMED:
         return _table(value)
     if kind is Kind.MIXED:
         read = _read(value)
         return value if read is None or isinstance(read, bool | int) else _text(value)
-    return value if value == "null" else _text(value)
+    return value if value == "null" and kind is not Kind.OPTION else _text(value)
 
 
 def _list(value: str) -> str:

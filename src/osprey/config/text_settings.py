@@ -24,6 +24,7 @@ class Kind(Enum):
     TEXTS = "a list of them"
     NAMED = "names with one each"
     MIXED = "one, or a number or a truth value"
+    OPTION = "the name of a group's option, or a list of them"
 
 
 @cache
@@ -72,7 +73,7 @@ def kind_of(hint: Any) -> Kind | None:
     return None
 
 
-def kind_of_key(key: str, schema: type[Any]) -> Kind | None:
+def kind_of_key(key: str, schema: Any) -> Kind | None:
     """How the setting ``key`` holds text; an entry of a table of texts is one."""
     known = text_settings(schema)
     if known.get(key.rpartition(".")[0]) is Kind.NAMED:

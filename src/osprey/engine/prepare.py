@@ -25,6 +25,7 @@ from osprey.runs.donor import check_donor, inherit, keep_split, knows_all
 from osprey.runs.folder import RunFolder, check_run_name, find_run
 from osprey.system.console import say
 from osprey.system.launcher import Place
+from osprey.system.paths import home_path
 from osprey.system.plugins import load_plugins
 from osprey.system.trust import trust_targets
 from osprey.tasks.checks import check_own_classes, validate_run
@@ -183,7 +184,7 @@ def _check_places(config: TrainConfig) -> None:
             "data.root=FOLDER"
         ) from None
     for key in ("runs", "cache"):
-        place = Path(getattr(config.paths, key)).expanduser()
+        place = home_path(getattr(config.paths, key))
         if place.resolve().is_relative_to(root):
             raise DataError(
                 f"paths.{key}: '{place}' lies inside data.root '{config.data.root}', where nothing "
