@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import NoReturn
 
 from osprey.system.options import option_mistake
@@ -21,6 +22,17 @@ class Parser(argparse.ArgumentParser):
             metavar="PACKAGE",
             help="a package of your own that the run may name; may be given several times",
         )
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """Parse, and refuse an option with nothing in it, as ``--folder "$UNSET"`` gives it."""
+        found = super().parse_args(args, namespace)
+        for action in self._actions:
+            if getattr(found, action.dest, None) == "" and action.default != "":
+                name = "/".join(action.option_strings) or str(action.metavar or action.dest)
+                self.error(f"argument {name}: it is empty")
+        return found
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong; argparse calls this."""

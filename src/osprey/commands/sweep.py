@@ -52,16 +52,33 @@ def check_trials(call: Call, check: Callable[[DictConfig, list[str]], None]) -> 
     Raises:
         UserError: A trial cannot be composed or used; the line names it.
     """
-    for words, shown in _trials(call):
-        try:
-            cfg = compose_call(call, words, with_hydra=True)
-            with opened(call):  # what a trial asks of Hydra while it runs
-                HydraConfig.instance().set_config(cfg)
-                with open_dict(cfg):
-                    del cfg["hydra"]
-                check(cfg, list(words))
-        except UserError as error:
-            raise ConfigError(f"{error} (in the trial {' '.join(shown)})") from None
+    trials = list(_trials(call))
+    for words, shown in trials:
+        mistake = _mistake(call, words, check)
+        if mistake is None:
+            continue
+        last = trials[-1][0]
+        if len(trials) == 1 or (
+            words is not last and str(_mistake(call, last, check)) == str(mistake)
+        ):
+            raise mistake  # of all trials
+        raise ConfigError(f"{mistake} (in the trial {' '.join(shown)})")
+
+
+def _mistake(
+    call: Call, words: list[str], check: Callable[[DictConfig, list[str]], None]
+) -> UserError | None:
+    """Why one trial cannot be used."""
+    try:
+        cfg = compose_call(call, words, with_hydra=True)
+        with opened(call):  # what a trial asks of Hydra while it runs
+            HydraConfig.instance().set_config(cfg)
+            with open_dict(cfg):
+                del cfg["hydra"]
+            check(cfg, list(words))
+    except UserError as error:
+        return error
+    return None
 
 
 def _trials(call: Call) -> Iterator[tuple[list[str], list[str]]]:

@@ -29,6 +29,7 @@ _HYDRA_SETTINGS = {
     "hydra.job.chdir": "Osprey works in the folder it is called in: use paths.runs=FOLDER",
     "hydra.mode": "leave it out, and add -m for a sweep",
 }
+_COMPLETION = ("install", "uninstall", "query")
 # As `configs/hydra/default.yaml` has them: so long as they are, nothing is moved.
 _AS_OURS = {"run.dir": ".", "sweep.subdir": ".", "output_subdir": None, "job.chdir": False}
 
@@ -87,6 +88,9 @@ def parse_command_line(argv: Sequence[str], program: str) -> CommandLine:
         flag = "--resolve" if found.resolve else "--package"
         raise ConfigError(f"{flag} goes with --cfg: add --cfg job")
     settings = tuple(cast("list[str]", found.overrides))
+    keys = [word.partition("=")[0] for word in settings]
+    if found.shell_completion and sum(key in _COMPLETION for key in keys) != 1:
+        raise ConfigError("--shell-completion goes with one of install=SHELL and uninstall=SHELL")
     for word in (word for word in settings if word.startswith("-")):  # after ``--``
         raise option_mistake(f"unrecognized arguments: {word}", program, ())
     refuse_moved_folders(settings)

@@ -8,7 +8,7 @@ from typing import Any
 
 from osprey.config import folders
 from osprey.config.arguments import CommandLine, parse_command_line
-from osprey.config.overrides import quoted, refuse_hidden_options, value_of
+from osprey.config.overrides import quoted, refuse_no_options, value_of
 from osprey.config.schema import GROUPS, EvalConfig, TrainConfig
 from osprey.config.shorthands import long_form
 from osprey.system.plugins import load_installed, load_plugins
@@ -52,7 +52,7 @@ def read_call(config_name: str, argv: Sequence[str], program: str) -> Call:
     line = parse_command_line(argv, program)
     load_installed()
     load_plugins(plugins_in(line.settings))
-    refuse_hidden_options(line.settings, tuple(GROUPS))
+    refuse_no_options(line.settings, tuple(GROUPS))
     with folders.laid_over(line.folder):
         words = quoted(
             long_form(line.settings),

@@ -117,6 +117,11 @@ def explained(call: Call) -> Iterator[None]:
         if isinstance(error.__cause__, yaml.YAMLError):
             raise folders.yaml_mistake(error.__cause__) from error
         raise _explained(error, call) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{folders.undecodable()} is not UTF-8: save it as such") from error
+    except OSError as error:
+        place = f"'{error.filename}'" if error.filename else "a file"
+        raise UserError(f"{place} cannot be used: {error.strerror or error}") from error
     except RecursionError as error:
         raise ConfigError("a config file names itself in its defaults list") from error
 

@@ -156,6 +156,12 @@ def explain(error: BaseException, schema: type[Any] = TrainConfig, prefix: str =
     if wrong:
         kind = _KINDS.get(wrong.group(2), wrong.group(2))
         return ConfigError(f"{where}'{wrong.group(1)}' is not {kind}")
+    truth = re.search(r"Value '(.*)' is not a valid bool", text)
+    if truth:
+        return ConfigError(f"{where}'{truth[1]}' is not true or false")
+    variable = re.search(r"Environment variable '(.*)' not found", text)
+    if variable:
+        return ConfigError(f"{where}there is no environment variable '{variable[1]}'")
     if "is not a ListConfig" in text:
         return ConfigError(f"{where}it is a list: write [a,b], [a] for one, [] for none")
     null = re.search(r"Incompatible value 'None' for field of type '(\w+)'", text)

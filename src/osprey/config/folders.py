@@ -135,9 +135,27 @@ def _names_target(file: Path) -> bool:
     return re.search(r"^_target_:\s*(?!osprey\.)\S", text, re.MULTILINE) is not None
 
 
+def undecodable() -> str:
+    """The config file that is no UTF-8, which Python does not say."""
+    for folder in (*_added, *config_folders()):
+        for file in sorted(folder.rglob("*.yaml")):
+            try:
+                file.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                return f"'{file}'"
+            except OSError:
+                continue
+    return "a config file"
+
+
 def yaml_mistake(error: yaml.YAMLError) -> ConfigError:
     """What is wrong with a config file, and in which line."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if isinstance(error, yaml.reader.ReaderError):
+        place = "a value" if error.name.startswith("<") else f"'{error.name}'"
+        return ConfigError(
+            f"{place} has a character that YAML does not allow (#x{error.character:x})"
+        )
     if mark is None:
         return ConfigError(f"a config file is malformed YAML: {' '.join(str(error).split())}")
     began = getattr(error, "context_mark", None)

@@ -14,6 +14,7 @@ from osprey.config.text_settings import Kind, kind_of_key, optional_settings
 from osprey.errors import ConfigError
 
 _KEY = r"[+~]{0,2}[\w./@-]+"
+_NEEDED = ("task", "data", "augmentation", "model")
 _NO_RECIPE = {f"{key}=null": f"~{key}" for key in ("experiment", "debug")}
 
 
@@ -83,13 +84,15 @@ def _switched_off(word: str, schema: Any) -> str:
     return f"{key}=null" if key in optional_settings(schema) else word
 
 
-def refuse_hidden_options(argv: Sequence[str], groups: Sequence[str]) -> None:
-    """Refuse ``group=_base``: it is what options are made from, and none itself.
+def refuse_no_options(argv: Sequence[str], groups: Sequence[str]) -> None:
+    """Refuse ``group=_base``, which options are made from, and ``~group`` of what a run needs.
 
     Raises:
-        ConfigError: One is chosen.
+        ConfigError: One is written.
     """
     for word in argv:
+        if word.startswith("~") and word[1:] in _NEEDED:
+            raise ConfigError(f"{word}: every run has one: choose it with {word[1:]}=NAME")
         key, _, value = word.lstrip("+~").partition("=")
         if key in groups and any(part.strip("[] '\"").startswith("_") for part in value.split(",")):
             raise ConfigError(f"no {key} called '{value}'; 'osprey train --help' lists them")

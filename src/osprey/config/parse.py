@@ -80,6 +80,12 @@ def complete(cfg: DictConfig) -> None:
 
     They may come from a YAML of three lines, which names no more than the target.
     """
+    for group in GROUPS:
+        if not isinstance(cfg.get(group), DictConfig | None):
+            raise ConfigError(
+                f"{group}: it is a group of settings, and '{cfg.get(group)}' is none: choose an "
+                f"option ({group}=NAME), or set {group}.NAME=VALUE"
+            )
     for group, keys in FRAMEWORK.items():
         node = cfg.get(group)
         if not isinstance(node, DictConfig) or not is_foreign(group, _plain(node)):
@@ -186,7 +192,7 @@ def _merge(
         merged = OmegaConf.merge(structured, known)
         unset = sorted(OmegaConf.missing_keys(merged))
         if unset and not (prefix in _FOREIGN_PREFIXES and "args" in known):
-            key = f"{prefix}{unset[0]}"
+            key = f"{prefix}{'_target_' if unset[0] == 'target' else unset[0]}"
             raise ConfigError(f"{key} is not set: add {key}=VALUE to the command")
         if unset:  # settings that Osprey's own target alone reads
             empty: dict[str, Any] = dict.fromkeys(map(str, unset), "")

@@ -96,6 +96,7 @@ def refuse_changed_text(settings: type[Any], known: Mapping[str, Any], prefix: s
             if isinstance(part, bool | float):
                 shown = str(part).lower() if isinstance(part, bool) else part
                 said = "a truth value" if isinstance(part, bool) else "a number"
+                key = f"{prefix}{'_target_' if name == 'target' else name}"
                 raise ConfigError(
-                    f"{prefix}{name}: it is text, and {shown} is {said} to YAML: write it in quotes"
+                    f"{key}: it is text, and {shown} is {said} to YAML: write it in quotes"
                 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from osprey.config.adopt import adopt_targets, names_foreign
@@ -28,7 +29,7 @@ from osprey.system.launcher import Place
 from osprey.system.paths import home_path
 from osprey.system.plugins import load_plugins
 from osprey.system.trust import trust_targets
-from osprey.tasks.checks import check_own_classes, validate_run
+from osprey.tasks.checks import WrongTask, check_own_classes, validate_run
 from osprey.tasks.registry import get_task
 
 
@@ -88,7 +89,9 @@ def _checked(
         raise ConfigError("tags: extras.enforce_tags=true wants some: add tags=[WORD,...]")
     if config.data.is_foreign:
         check_foreign_data(config)
-    elif not str(config.data.reader).startswith("harbour"):
+        return config, donor, members, said
+    get_task(config.task.name).check_reader(config)
+    if not str(config.data.reader).startswith("harbour"):
         _check_places(config)  # before checks that take a second or two
     return config, donor, members, said
 
@@ -151,7 +154,7 @@ def _read(
     if config.from_run is not None:
         donor = find_run(config.from_run, Path(config.paths.runs))
         inherit(config, said, donor)
-    validate_run(config)
+    _validate(config, said)
     members = find_members(config) if config.model.factory == "ensemble" else []
     if members:
         inherit_members(config, said, members)
@@ -170,6 +173,20 @@ def _read(
         check_own_classes(config)
         check_nodes(config)
     return config, donor, members, said
+
+
+def _validate(config: TrainConfig, said: set[str]) -> None:
+    """Check all settings; one of another task that a recipe made is the recipe's."""
+    try:
+        validate_run(config)
+    except WrongTask as error:
+        recipe = HydraConfig.get().runtime.choices.get("experiment")
+        if recipe is None or error.key in said:
+            raise
+        raise ConfigError(
+            f"experiment={recipe} is for task={error.task}: leave it out, or leave out "
+            f"task={config.task.name}"
+        ) from None
 
 
 def _check_places(config: TrainConfig) -> None:
