@@ -88,7 +88,7 @@ HYDRA_KEYS = (
     ),
 )
 COMPOSED = {"train": TrainConfig, "eval": EvalConfig, "explain": TrainConfig, "find": TrainConfig}
-BY_OPTIONS = ("predict", "crop", "convert", "report", "new")
+BY_OPTIONS = ("predict", "crop", "convert", "report", "new", "models")
 _FEW = st.characters(codec="utf-8", exclude_characters="/\0")
 
 

@@ -50,8 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"osprey {__version__}")
         return 0
     if words[0] not in COMMANDS:
-        hint = nearest(words[0], COMMANDS)
-        warn(f"osprey: there is no command '{words[0]}'{hint}")
+        hint = nearest(words[0], (*COMMANDS, "--help", "--version"))
+        unknown = UserError(f"there is no command '{words[0]}'{hint}")
+        warn(f"osprey: {_one_line(unknown)}")
         return 2
     return run_command(words[0], words[1:])
 
