@@ -244,6 +244,17 @@ def test_the_user_s_file_wins_and_that_is_told(here: Path, osprey) -> None:  # t
     assert osprey(*words).out == told
 
 
+def test_a_search_path_hides_no_file(here: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    write(here / "mine/model/reef.yaml", "defaults: [_base]\nname: reef\n")
+    words = ["train", f"hydra.searchpath=[file://{here}/mine]", "model=reef", *NOWHERE]
+    assert osprey(*words).err == "osprey train: data.root: there is no folder '/nonex'\n"
+    write(here / "mine/model/resnet18.yaml", "defaults: [_base]\nname: mine\n")
+    assert osprey(*words).err == (
+        "osprey train: hydra.searchpath: Osprey's own model/resnet18.yaml would be used in place "
+        f"of that of '{here}/mine': use --config-dir {here}/mine\n"
+    )
+
+
 def test_help_has_a_line_a_setting(here: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     write(here / "mine/model/reef.yaml", "defaults: [_base]\nname: reef\n")
     shown = osprey("train", "--config-dir", "mine", "experiment=probe", "--help")

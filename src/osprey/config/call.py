@@ -53,6 +53,7 @@ def read_call(config_name: str, argv: Sequence[str], program: str) -> Call:
     load_installed()
     load_plugins(plugins_in(line.settings))
     refuse_no_options(line.settings, tuple(GROUPS))
+    folders.refuse_hidden(value_of(w) for w in line.settings if w.startswith("hydra.searchpath="))
     with folders.laid_over(line.folder):
         words = quoted(
             long_form(line.settings),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -111,6 +112,22 @@ def notices(folder: Path | None) -> list[str]:
         for place, names in found
         if names
     ]
+
+
+def refuse_hidden(searchpaths: Iterable[object]) -> None:
+    """Refuse ``hydra.searchpath`` with files called as Osprey's own: Hydra would pass them over.
+
+    Raises:
+        ConfigError: There is one; the line names the flag whose files win.
+    """
+    for place in (p for found in searchpaths if isinstance(found, list) for p in found):
+        folder = Path(str(place).removeprefix("file://"))
+        names = replaced(folder)
+        if names:
+            raise ConfigError(
+                f"hydra.searchpath: Osprey's own {names[0]} would be used in place of that of "
+                f"'{folder}': use --config-dir {shlex.quote(str(folder))}"
+            )
 
 
 def foreign_groups(words: Sequence[str]) -> set[str]:
