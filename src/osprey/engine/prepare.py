@@ -90,7 +90,6 @@ def _checked(
     if config.data.is_foreign:
         check_foreign_data(config)
         return config, donor, members, said
-    get_task(config.task.name).check_reader(config)
     if not str(config.data.reader).startswith("harbour"):
         _check_places(config)  # before checks that take a second or two
     return config, donor, members, said

@@ -82,13 +82,6 @@ class TaskPlugin:
         """The error of another task that is to train one of ``own_factories``."""
         return f"model={config.model.name} is for task={self.name}: add task={self.name}"
 
-    def check_reader(self, config: TrainConfig) -> None:
-        """Refuse a reader that cannot give what the task learns, before it reads. No torch.
-
-        Raises:
-            DataError: One line that names the data and what to do.
-        """
-
     def check_data(self, config: TrainConfig, manifest: Manifest) -> None:
         """Check that the task can learn from the samples. Without torch.
 

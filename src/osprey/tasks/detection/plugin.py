@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _DETECTORS = "fcos, retinanet, fasterrcnn_mobilenet, fasterrcnn_resnet50 or ssdlite"
 
-_LABELS_ALONE = ("folder", "table", "harbour")  # readers
+_LABELS_ALONE = ("folder", "table")  # readers
 
 
 def _no_boxes(config: TrainConfig) -> DataError:
@@ -66,11 +66,6 @@ class DetectionTask(TaskPlugin):
     def refuse_factory(self, config: TrainConfig) -> str:
         """The error of other tasks for a detector."""
         return f"model={config.model.name} finds boxes: add task=detection"
-
-    def check_reader(self, config: TrainConfig) -> None:
-        """A reader of labels alone would next complain of the labels."""
-        if config.data.reader in _LABELS_ALONE:
-            raise _no_boxes(config)
 
     def check_data(self, config: TrainConfig, manifest: Manifest) -> None:
         """Check that photos have boxes, some of them in train and in val."""
