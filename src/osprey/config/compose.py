@@ -25,6 +25,7 @@ from osprey.config.folders import CONFIG_DIR as CONFIG_DIR
 from osprey.config.stamp import new_stamp
 from osprey.errors import ConfigError, UserError, nearest
 from osprey.system.console import say
+from osprey.system.launcher import is_first
 
 OmegaConf.register_new_resolver("osprey.stamp", new_stamp, use_cache=True, replace=True)
 
@@ -62,7 +63,7 @@ def run_call(call: Call, task: Callable[[DictConfig], Any]) -> None:
     """
     if call.line.help:
         return  # commands answer it themselves
-    if not call.line.shows:
+    if not call.line.shows and is_first():  # of a launcher's processes one line is enough
         for notice in folders.notices(call.line.folder):
             say(notice)
     job = _Job(task)
