@@ -87,7 +87,10 @@ HYDRA_KEYS = (
         "defaults",
     ),
 )
-COMPOSED = {"train": TrainConfig, "eval": EvalConfig, "explain": TrainConfig, "find": TrainConfig}
+COMPOSED = {
+    **{"train": TrainConfig, "eval": EvalConfig, "explain": TrainConfig, "find": TrainConfig},
+    "demo": TrainConfig,
+}
 BY_OPTIONS = ("predict", "crop", "convert", "report", "new", "models")
 _FEW = st.characters(codec="utf-8", exclude_characters="/\0")
 
@@ -153,6 +156,7 @@ def _composed(command: str) -> SearchStrategy[list[str]]:
         max_size=4,
     )
     first = {"train": ["data=folder", "data.root=photos"], "explain": ["model"], "find": ["lr"]}
+    first["demo"] = first["train"]
     return words.map(lambda found: [command, *first.get(command, []), *found])
 
 

@@ -60,6 +60,9 @@ ANSWERS = {
         "hydra.job.chdir: Osprey works in the folder it is called in: use paths.runs=FOLDER"
     ),
     "hydra.mode=MULTIRUN": "hydra.mode: leave it out, and add -m for a sweep",
+    "hydra.verbose=-1": ("Hydra cannot use 'hydra.verbose=-1': a value of another kind is wanted"),
+    "~extras=[]": "Hydra cannot use '~extras=[]': Config group override deletion value must be a "
+    "string : ",
     "--halp": (
         "there is no option '--halp'; did you mean '--help'; 'osprey train --help' tells what "
         "there is"

@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from osprey.config import folders
 from osprey.config.arguments import refuse_moved_folders_of
 from osprey.config.call import Call, read_call
-from osprey.config.errors import explain
+from osprey.config.errors import explain, first_line
 from osprey.config.folders import CONFIG_DIR as CONFIG_DIR
 from osprey.config.stamp import new_stamp
 from osprey.errors import ConfigError, UserError, nearest
@@ -125,6 +125,21 @@ def explained(call: Call) -> Iterator[None]:
         raise UserError(f"{place} cannot be used: {error.strerror or error}") from error
     except RecursionError as error:
         raise ConfigError("a config file names itself in its defaults list") from error
+    except (ValueError, TypeError, AssertionError) as error:
+        if not _is_hydra_s(error):
+            raise
+        words = [word for word in call.words if word.lstrip("+").startswith(("hydra", "~"))]
+        why = "" if isinstance(error, AssertionError) else first_line(str(error))
+        why = why or "a value of another kind is wanted"
+        raise ConfigError(f"Hydra cannot use '{' '.join(words or call.words)}': {why}") from error
+
+
+def _is_hydra_s(error: BaseException) -> bool:
+    """Whether Hydra itself raised it, of settings that it takes unchecked; not a plugin of its."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return frame is not None and str(frame.tb_frame.f_globals["__name__"]).startswith("hydra.")
 
 
 def _explained(error: Exception, call: Call) -> UserError:
