@@ -17,12 +17,11 @@ from hydra.core.global_hydra import GlobalHydra
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from osprey.config.compose import CONFIG_DIR, register_optimizers
+from osprey.config.compose import CONFIG_DIR
 from osprey.config.parse import typed
 from osprey.config.schema import DataConfig, TrainConfig
 from osprey.data.manifest import Manifest, complete
 
-register_optimizers()
 quick = settings(max_examples=60, deadline=None)
 labels_of_many = st.lists(st.sampled_from("abc"), min_size=30, max_size=150)
 

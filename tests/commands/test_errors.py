@@ -59,8 +59,7 @@ MISTAKES = {
         "model.options.dropp: a new entry is written with a plus: +model.options.NAME=VALUE"
     ),
     "model=simple_cnn,resnet18": (
-        "'model=simple_cnn,resnet18' has several values: add -m to try each, or write them as one "
-        "list, key=[a,b]"
+        "'model=simple_cnn,resnet18' has several values: add -m to try each"
     ),
     "resume=latest": (
         "there is no run with a checkpoint to go on from under 'runs': train one with "

@@ -119,10 +119,12 @@ def test_a_launcher_with_processes_of_its_own(here: Path, photos: Path) -> None:
 def test_a_bad_trial_in_another_process_does_not_end_the_sweep(here: Path, photos: Path) -> None:
     write(here, "processes", "launcher", LAUNCHER)
     result = run_process(
-        [*words(photos), "hydra/launcher=own_launcher", "seed=-1,0"], here, EXTRA_PATH=str(here)
+        [*words(photos), "hydra/launcher=own_launcher", "data.classes=[red],[blue,red]"],
+        here,
+        EXTRA_PATH=str(here),
     )
     assert result.code == 1
     first, second = trials(here)
-    assert first["failure"] == "seed: -1 is out of range (0 to 4294967295)"
+    assert str(first["failure"]).startswith("only one class, 'red'")
     assert second["run"] and "failure" not in second
     assert "  failed           data=folder" in result.out

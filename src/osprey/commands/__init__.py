@@ -50,8 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(f"osprey {__version__}")
         return 0
     if words[0] not in COMMANDS:
-        hint = nearest(words[0], COMMANDS)
-        warn(f"osprey: there is no command '{words[0]}'{hint}")
+        hint = nearest(words[0], (*COMMANDS, "--help", "--version"))
+        unknown = UserError(f"there is no command '{words[0]}'{hint}")
+        warn(f"osprey: {_one_line(unknown)}")
         return 2
     return run_command(words[0], words[1:])
 
@@ -104,4 +105,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 def _one_line(error: UserError) -> str:
     """The message; one raised in a loader process comes wrapped in that process's traceback."""
     lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].partition("UnreadableImage: ")[2] or lines[-1] if lines else "failed"
+    if not lines:
+        return "failed"
+    wrapped = lines[-1].partition("UnreadableImage: ")[2]
+    return wrapped or r"\n".join(lines)  # what was typed may hold a line break

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import re
+from collections.abc import Sequence
 from typing import NoReturn
 
-from osprey.errors import UserError, nearest
+from osprey.system.options import option_mistake
 from osprey.system.plugins import load_installed, load_plugins
 
 
@@ -23,16 +23,20 @@ class Parser(argparse.ArgumentParser):
             help="a package of your own that the run may name; may be given several times",
         )
 
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """Parse, and refuse an option with nothing in it, as ``--folder "$UNSET"`` gives it."""
+        found = super().parse_args(args, namespace)
+        for action in self._actions:
+            if getattr(found, action.dest, None) == "" and action.default != "":
+                name = "/".join(action.option_strings) or str(action.metavar or action.dest)
+                self.error(f"argument {name}: it is empty")
+        return found
+
     def error(self, message: str) -> NoReturn:
         """Say what is wrong; argparse calls this."""
-        strange = re.match(r"unrecognized arguments: (\S+)", message)
-        if strange:
-            word, _, _ = strange[1].partition("=")
-            if word.startswith("-"):
-                message = f"there is no option '{word}'{nearest(word, self._option_string_actions)}"
-            else:
-                message = f"there is no place for '{word}' (names with spaces need quotes)"
-        raise UserError(f"{message.removesuffix('?')}; '{self.prog} --help' tells what there is")
+        raise option_mistake(message, self.prog, self._option_string_actions)
 
 
 def use_plugins(arguments: argparse.Namespace) -> None:

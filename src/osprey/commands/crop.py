@@ -16,6 +16,7 @@ from osprey.data.crop_labels import Labels
 from osprey.data.folders import folder_to_write, outside
 from osprey.errors import UserError
 from osprey.system.console import warn
+from osprey.system.paths import home_path
 
 if TYPE_CHECKING:
     from osprey.pipelines.cropper import Cropper
@@ -83,7 +84,7 @@ def main(argv: list[str]) -> int:
     arguments = _parser().parse_args(argv)
     use_plugins(arguments)
     photos = FolderPhotos(arguments.input_folder, "--input_folder")
-    root = Path(arguments.input_folder).expanduser()
+    root = home_path(arguments.input_folder)
     output = folder_to_write(arguments.output_folder, "--output_folder")
     outside([output], root, photos, "--output_folder")
     labels = Labels(Path(arguments.label_file) if arguments.label_file else None)
@@ -136,7 +137,7 @@ def _settings(arguments: argparse.Namespace, checkpoint: Path) -> dict[str, obje
     """Everything that the crops depend on."""
     labels = arguments.label_file
     return {
-        "input_folder": str(Path(arguments.input_folder).expanduser().resolve()),
+        "input_folder": str(home_path(arguments.input_folder).resolve()),
         "run": f"{checkpoint.parents[1].name} {_digest(checkpoint)}",
         "label_file": f"{Path(labels).name} {_digest(Path(labels))}" if labels else None,
         "margin": arguments.margin,

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from osprey.commands.predicting.inputs import run_of_task
-from osprey.config.compose import run_hydra
+from osprey.commands.settings_help import asks_help, show_help
+from osprey.commands.sweep import check_trials
+from osprey.config.call import read_call
+from osprey.config.compose import run_call
 from osprey.config.parse import typed_eval
 from osprey.config.schema import EvalConfig, TrainConfig
 from osprey.config.validate import validate_eval
@@ -17,6 +20,7 @@ from osprey.data.external_dataset import read_external_dataset
 from osprey.data.folders import check_photos
 from osprey.errors import ConfigError, UserError, nearest
 from osprey.runs.folder import RunFolder, find_run
+from osprey.system.paths import home_path
 from osprey.tasks.registry import all_tasks, get_task
 
 if TYPE_CHECKING:
@@ -25,8 +29,16 @@ if TYPE_CHECKING:
 
 def main(argv: list[str]) -> int:
     """Evaluate as the overrides in ``argv`` say."""
-    run_hydra("eval", argv, evaluate_composed, "osprey eval")
+    if asks_help(argv):
+        return show_help("eval", argv, PROGRAM)
+    call = read_call("eval", argv, PROGRAM)
+    if call.line.several:
+        check_trials(call, lambda cfg, _: validate_eval(typed_eval(cfg)))
+    run_call(call, evaluate_composed)
     return 0
+
+
+PROGRAM = "osprey eval"
 
 
 def evaluate_composed(cfg: DictConfig) -> dict[str, Any]:
@@ -121,7 +133,7 @@ def _two_step(config: EvalConfig, detector: str) -> dict[str, Any]:
 def _told_apart(config: EvalConfig) -> str:
     """What names the figures of other data and settings, so that none take another's place."""
     data = config.data
-    place = data.root and Path(data.root).expanduser().resolve()
+    place = data.root and home_path(data.root).resolve()
     shown = [place.name if place else "", "" if config.tta == "none" else config.tta]
     of_two = (config.one_step, config.min_score, config.full_image_fallback, config.nothing)
     hidden = (str(place or ""), data.reader, data.file, *of_two)

@@ -10,7 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from osprey.commands.train import overrides_of_job
 from osprey.config.adopt import RUN_TIME
-from osprey.config.compose import option_node, run_hydra
+from osprey.config.chosen import option_node
+from osprey.config.compose import run_hydra
 from osprey.config.explain import Row, argument_rows, first_sentence, settings_rows
 from osprey.config.parse import FRAMEWORK, complete, is_foreign, typed
 from osprey.config.schema import GROUPS

@@ -10,7 +10,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from osprey.commands import sweep
-from osprey.config.compose import plugins_in, run_hydra
+from osprey.commands.settings_help import asks_help, show_help
+from osprey.config.call import plugins_in, read_call
+from osprey.config.compose import run_call
+from osprey.config.schema import TrainConfig
 from osprey.data.folders import check_photos
 from osprey.errors import ConfigError, Interrupted, UserError, nearest
 from osprey.runs.donor import with_runs_named
@@ -29,13 +32,25 @@ CHANGEABLE = (
 
 def main(argv: list[str]) -> int:
     """Train one run, resume one, or sweep over several."""
+    if asks_help(argv):
+        return show_help("train", argv, PROGRAM)
     argv = with_runs_named(argv)
     if any(word.startswith("resume=") and word != "resume=null" for word in argv):
         return _exit_code(lambda: resume(argv))
-    several = any(word in ("-m", "--multirun") for word in argv)
+    call = read_call("train", argv, PROGRAM)
+    if not call.line.several:
+        return _exit_code(lambda: run_call(call, job))
     sweep.begin()
-    code = _exit_code(lambda: run_hydra("train", argv, sweep.trial if several else job, PROGRAM))
-    return sweep.exit_code() if several and code == 0 else code
+    sweep.check_trials(call, check_settings)
+    code = _exit_code(lambda: run_call(call, sweep.trial))
+    return sweep.exit_code() if code == 0 else code
+
+
+def check_settings(cfg: DictConfig, overrides: list[str]) -> None:
+    """Check one job before its data is read."""
+    from osprey.engine.prepare import check_settings
+
+    check_settings(cfg, overrides)
 
 
 PROGRAM = "osprey train"
@@ -135,7 +150,7 @@ def _parse_resume(argv: list[str]) -> dict[str, Any]:
     if any(word.startswith("-") for word in argv):
         raise ConfigError("resume goes on with one run: it takes key=value settings and no flags")
     try:
-        parsed = OverridesParser.create().parse_overrides(quoted(argv))
+        parsed = OverridesParser.create().parse_overrides(quoted(argv, TrainConfig))
     except HydraException as error:
         raise explain(error) from None
     for override in parsed:

@@ -38,8 +38,13 @@ class Limits:
         if self.low is None and self.high is None:
             return ""
         if self.high is None:
-            return f"at least {self.low:g}"
-        return f"{self.low:g} to {self.high:g}"
+            return f"at least {_number(self.low)}"
+        return f"{_number(self.low)} to {_number(self.high)}"
+
+
+def _number(value: float | None) -> str:
+    """A limit as it is typed: seeds go to 4294967295, which is no power of ten."""
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def setting(

@@ -15,7 +15,9 @@ from osprey.config.errors import explain, unknown_key
 from osprey.config.fields import UNSET, defaults
 from osprey.config.groups.data import DATAMODULE
 from osprey.config.groups.model import FACTORIES
+from osprey.config.quoting import escaped
 from osprey.config.schema import GROUPS, EvalConfig, RunSettings, TaskConfig, TrainConfig
+from osprey.config.text_settings import refuse_changed_text
 from osprey.errors import ConfigError
 from osprey.system.plugins import loaded_plugins
 
@@ -78,6 +80,12 @@ def complete(cfg: DictConfig) -> None:
 
     They may come from a YAML of three lines, which names no more than the target.
     """
+    for group in GROUPS:
+        if not isinstance(cfg.get(group), DictConfig | None):
+            raise ConfigError(
+                f"{group}: it is a group of settings, and '{cfg.get(group)}' is none: choose an "
+                f"option ({group}=NAME), or set {group}.NAME=VALUE"
+            )
     for group, keys in FRAMEWORK.items():
         node = cfg.get(group)
         if not isinstance(node, DictConfig) or not is_foreign(group, _plain(node)):
@@ -178,11 +186,13 @@ def _merge(
     settings: type[T], known: Mapping[str, Any], prefix: str, schema: type[Any] = TrainConfig
 ) -> T:
     try:
+        known = {key: escaped(value) for key, value in known.items()}
+        refuse_changed_text(settings, known, prefix)
         structured = OmegaConf.structured(settings)
-        merged = OmegaConf.merge(structured, dict(known))
+        merged = OmegaConf.merge(structured, known)
         unset = sorted(OmegaConf.missing_keys(merged))
         if unset and not (prefix in _FOREIGN_PREFIXES and "args" in known):
-            key = f"{prefix}{unset[0]}"
+            key = f"{prefix}{'_target_' if unset[0] == 'target' else unset[0]}"
             raise ConfigError(f"{key} is not set: add {key}=VALUE to the command")
         if unset:  # settings that Osprey's own target alone reads
             empty: dict[str, Any] = dict.fromkeys(map(str, unset), "")

@@ -58,7 +58,7 @@ GROUPS: dict[str, type[Any]] = {
 class RunSettings:
     """Settings of the run itself, of no group."""
 
-    name: str = setting()
+    name: str = setting(help="of the run: runs/NAME/STAMP")
     seed: int = setting(0, "of everything random", low=0, high=2**32 - 1)
     tags: list[str] = setting([], "words to find the run by, also in W&B")
     plugins: list[str] = setting([], "packages of your own to import")
@@ -89,7 +89,9 @@ class TrainConfig(RunSettings):
 class EvalDataConfig:
     """Which samples a run is tested on: its own split, or another data set's."""
 
-    split: str = setting("test", choices=("train", "val", "test"))
+    split: str = setting(
+        "test", "of the run, or of the data set named", choices=("train", "val", "test")
+    )
     root: str | None = setting(None, "another data set instead of the run's own split")
     reader: str | None = setting(None, "of that data set; null: folder, or a detector's own")
     file: str | None = setting(None, "its table or annotations, where the reader wants one")
@@ -103,7 +105,7 @@ class EvalConfig:
     paths: PathsConfig
     run: str = setting("latest", "a run folder, or latest")
     plugins: list[str] = setting([], "packages of your own that the run may name")
-    checkpoint: str = setting("best", choices=("best", "last"))
+    checkpoint: str = setting("best", "which of the run's", choices=("best", "last"))
     tta: str = setting("none", "answers averaged over mirrored or turned views", choices=TTA)
     detector: str | None = setting(None, "a detector's run: two steps, whose classifier is run")
     one_step: str | None = setting(None, "two steps: the run asked of whole photos; null: run")
@@ -112,6 +114,6 @@ class EvalConfig:
     )
     full_image_fallback: bool = setting(False, "two steps: ask of the whole photo without a box")
     nothing: str | None = setting(None, "two steps: the class of a photo without a box")
-    batch_size: int | None = setting(None, "null: the run's", low=1)
-    num_workers: int | None = setting(None, "null: the run's", low=0, high=256)
-    accelerator: str = setting("auto", choices=("auto", "cpu", "gpu", "mps"))
+    batch_size: int | None = setting(None, "photos at a time; null: the run's", low=1)
+    num_workers: int | None = setting(None, "processes that read; null: the run's", low=0, high=256)
+    accelerator: str = setting("auto", "what computes", choices=("auto", "cpu", "gpu", "mps"))

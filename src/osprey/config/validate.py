@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from osprey.config.fields import check_choice, check_fields
 from osprey.config.schema import EvalConfig, TrainConfig
 from osprey.errors import ConfigError, nearest
+from osprey.system.paths import home_path
 
 
 def validate(config: TrainConfig) -> None:
@@ -57,7 +56,7 @@ def _check_model(config: TrainConfig) -> None:
         check_choice("model.freeze", model.freeze, ("none", "backbone"))
     elif model.freeze < 0:
         raise ConfigError(f"model.freeze: {model.freeze} is not a number of epochs")
-    file = Path(model.pretrained).expanduser() if isinstance(model.pretrained, str) else None
+    file = home_path(model.pretrained) if isinstance(model.pretrained, str) else None
     # A run that goes on takes its weights from its checkpoint.
     # Of transformers' models they are a folder.
     if file is not None and config.resume is None and not file.exists():

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from osprey.data.cache import Check, PhotoCache, Source, fill
 from osprey.errors import DataError
 from osprey.system.files import publish
+from osprey.system.paths import home_path
 
 _VERSION = 1  # raise it when decoding or resizing gives other pixels, or the files' form changes
 _SETS = 12  # kept of one data set: training and validation photos of five folds, and of one more
@@ -39,7 +40,7 @@ def usable_folder(cache: Path, root: Path) -> Path:
     Raises:
         DataError: It lies in the user's data, or cannot be written to.
     """
-    folder = cache.expanduser() / "photos"
+    folder = home_path(cache) / "photos"
     if folder.resolve().is_relative_to(root.resolve()):
         raise DataError(
             f"paths.cache: '{cache}' lies inside data.root '{root}', where nothing is written: "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from osprey.data.passed_over import PassedOver, printable
 from osprey.errors import DataError, UserError, nearest
 from osprey.imaging import IMAGE_SUFFIXES
+from osprey.system.paths import home_path
 
 if TYPE_CHECKING:
     from osprey.data.manifest import Manifest
@@ -28,7 +29,7 @@ def existing_folder(root: str, setting: str = "data.root") -> Path:
     Raises:
         DataError: There is none; the line names the nearest folder that exists.
     """
-    path = Path(root).expanduser()
+    path = home_path(root)
     if setting == "data.root" and not _is_text(path.absolute()):
         # Manifests, configurations and reports are text.
         raise DataError(f"{setting}: '{printable(root)}' is not UTF-8: rename the folder")
@@ -116,7 +117,7 @@ def folder_to_write(name: str, option: str) -> Path:
     Raises:
         UserError: It is a file, or permissions are missing.
     """
-    path = Path(name).expanduser()
+    path = home_path(name)
     if path.exists() and not path.is_dir():
         raise UserError(f"{option}: '{name}' is a file; name a folder")
     there = next(p for p in (path, *path.absolute().parents) if p.exists())

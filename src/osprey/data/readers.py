@@ -39,7 +39,7 @@ def _read(config: DataConfig, notices: list[str]) -> Manifest:
     if isinstance(config.reader, dict):
         return read_foreign(config, config.reader)
     if config.reader not in READERS:
-        hint = nearest(config.reader, READERS)
+        hint = nearest(str(config.reader), READERS)
         raise DataError(
             f"unknown data.reader '{config.reader}'{hint} (one of {', '.join(READERS)})"
         )

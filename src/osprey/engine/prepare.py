@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from osprey.config.adopt import adopt_targets, names_foreign
 from osprey.config.check_nodes import check_nodes
-from osprey.config.compose import option_node, recipe_settings
+from osprey.config.chosen import option_node, recipe_settings
 from osprey.config.groups.model import FACTORIES
 from osprey.config.parse import LIGHTNING, complete, typed
 from osprey.config.schema import TrainConfig
@@ -22,12 +23,13 @@ from osprey.engine.launch import adapt_to_launcher
 from osprey.ensembling.members import find_members, inherit_members
 from osprey.errors import ConfigError, DataError
 from osprey.runs.donor import check_donor, inherit, keep_split, knows_all
-from osprey.runs.folder import RunFolder, find_run
+from osprey.runs.folder import RunFolder, check_run_name, find_run
 from osprey.system.console import say
 from osprey.system.launcher import Place
+from osprey.system.paths import home_path
 from osprey.system.plugins import load_plugins
 from osprey.system.trust import trust_targets
-from osprey.tasks.checks import check_own_classes, validate_run
+from osprey.tasks.checks import WrongTask, check_own_classes, validate_run
 from osprey.tasks.registry import get_task
 
 
@@ -49,17 +51,10 @@ def check_and_prepare(
     Raises:
         UserError: A setting or the data cannot be used.
     """
-    config, donor, members, said = _read(cfg, overrides)
-    if place is not None:
-        adapt_to_launcher(config, place)
-    if config.extras.enforce_tags and not config.tags:
-        raise ConfigError("tags: extras.enforce_tags=true wants some: add tags=[WORD,...]")
+    config, donor, members, said = _checked(cfg, overrides, place)
     if config.data.is_foreign:
-        check_foreign_data(config)
         process_count(config)
         return config, None
-    if not str(config.data.reader).startswith("harbour"):
-        _check_places(config)  # before checks that take a second or two
     prepared = _prepare(config, donor, members, said)
     samples, left_out = prepared.manifest, len(prepared.unreadable)
     more = get_task(config.task.name).describe_data(samples)
@@ -67,6 +62,37 @@ def check_and_prepare(
     process_count(config)  # a missing GPU is reported before a run starts
     config.data.root = str(prepared.manifest.root.resolve())
     return config, prepared
+
+
+def check_settings(cfg: DictConfig, overrides: Sequence[str]) -> None:
+    """Check what can be checked of a job before its data is read; ``cfg`` is changed.
+
+    Args:
+        cfg: The composed configuration.
+        overrides: What the command line sets.
+
+    Raises:
+        UserError: A setting cannot be used.
+    """
+    _checked(cfg, overrides)
+
+
+def _checked(
+    cfg: DictConfig, overrides: Sequence[str], place: Place | None = None
+) -> tuple[TrainConfig, RunFolder | None, list[RunFolder], set[str]]:
+    """The settings, the runs they build on, and what somebody has set; no data is read."""
+    config, donor, members, said = _read(cfg, overrides)
+    check_run_name(config.name)
+    if place is not None:
+        adapt_to_launcher(config, place)
+    if config.extras.enforce_tags and not config.tags:
+        raise ConfigError("tags: extras.enforce_tags=true wants some: add tags=[WORD,...]")
+    if config.data.is_foreign:
+        check_foreign_data(config)
+        return config, donor, members, said
+    if not str(config.data.reader).startswith("harbour"):
+        _check_places(config)  # before checks that take a second or two
+    return config, donor, members, said
 
 
 def _prepare(
@@ -127,7 +153,7 @@ def _read(
     if config.from_run is not None:
         donor = find_run(config.from_run, Path(config.paths.runs))
         inherit(config, said, donor)
-    validate_run(config)
+    _validate(config, said)
     members = find_members(config) if config.model.factory == "ensemble" else []
     if members:
         inherit_members(config, said, members)
@@ -148,6 +174,20 @@ def _read(
     return config, donor, members, said
 
 
+def _validate(config: TrainConfig, said: set[str]) -> None:
+    """Check all settings; one of another task that a recipe made is the recipe's."""
+    try:
+        validate_run(config)
+    except WrongTask as error:
+        recipe = HydraConfig.get().runtime.choices.get("experiment")
+        if recipe is None or error.key in said:
+            raise
+        raise ConfigError(
+            f"experiment={recipe} is for task={error.task}: leave it out, or leave out "
+            f"task={config.task.name}"
+        ) from None
+
+
 def _check_places(config: TrainConfig) -> None:
     """Refuse a folder of photos that is not there, or that runs would be written into."""
     try:
@@ -160,7 +200,7 @@ def _check_places(config: TrainConfig) -> None:
             "data.root=FOLDER"
         ) from None
     for key in ("runs", "cache"):
-        place = Path(getattr(config.paths, key)).expanduser()
+        place = home_path(getattr(config.paths, key))
         if place.resolve().is_relative_to(root):
             raise DataError(
                 f"paths.{key}: '{place}' lies inside data.root '{config.data.root}', where nothing "

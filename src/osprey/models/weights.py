@@ -15,6 +15,7 @@ from osprey.models.foreign import is_foreign
 from osprey.models.hub import check_hub, is_kept
 from osprey.models.registry import ModelSpec, build, head_prefixes
 from osprey.models.traits import traits_of
+from osprey.system.paths import home_path
 
 _NAMED = 3  # layers left out are named up to this many
 
@@ -47,7 +48,7 @@ def load_pretrained(model: nn.Module, spec: ModelSpec, pretrained: bool | str) -
         state = download(spec)
         source = f"timm's for {spec.name}"
     else:
-        state = read_weights(Path(pretrained).expanduser())
+        state = read_weights(home_path(pretrained))
         source = str(pretrained)
     prefixes = head_prefixes(model)
     left = load_strictly(model, state, source, lambda key: key.startswith(prefixes))

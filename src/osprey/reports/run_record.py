@@ -119,7 +119,7 @@ def read_run(folder: Path, *, predictions: bool = True) -> RunRecord:
         UserError: The run is not finished, or a table of predictions is missing.
     """
     summary = _summary(folder)
-    config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+    config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"), resolve=True)
     return RunRecord(
         folder=folder,
         config=cast("dict[str, Any]", config),

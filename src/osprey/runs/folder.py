@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from osprey.config.errors import explain
 from osprey.config.parse import tree_of, typed
+from osprey.config.quoting import escaped
 from osprey.config.schema import TrainConfig
 from osprey.config.stamp import new_stamp
 from osprey.errors import UserError, nearest
@@ -26,6 +27,18 @@ if TYPE_CHECKING:
     from osprey.data.manifest import Manifest
 
 
+def check_run_name(name: str) -> None:
+    """Refuse a name that no folder of runs can have.
+
+    Raises:
+        UserError: It has a slash in it, or stands for something else.
+    """
+    if "/" in name or "\0" in name or name in ("", ".", "..", "latest", "sweeps", "debug"):
+        raise UserError(f"name: '{name}' cannot be a folder's name")
+    if len(name.encode("utf-8", "surrogateescape")) > 200:
+        raise UserError(f"name: '{name[:20]}...' is too long for a folder's name (200 letters)")
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """``runs/<name>/<stamp>``: everything about one run."""
@@ -35,8 +48,7 @@ class RunFolder:
     @classmethod
     def create(cls, runs: Path, name: str) -> RunFolder:
         """Create a new folder; UserError if ``name`` is invalid or ``runs`` not writable."""
-        if "/" in name or name in ("", ".", "..", "latest", "sweeps", "debug"):
-            raise UserError(f"name: '{name}' cannot be a folder's name")
+        check_run_name(name)
         try:
             (runs / name).mkdir(parents=True, exist_ok=True)
             path = runs / name / new_stamp()
@@ -91,7 +103,8 @@ class RunFolder:
 
     def save_config(self, config: TrainConfig) -> None:
         """Write the configuration with every default filled in."""
-        self.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.create(tree_of(config))))
+        tree = escaped(tree_of(config))  # a folder may be called ${x}
+        self.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.create(tree)))
 
     def load_config(self, changes: list[tuple[str, Any]] | None = None) -> TrainConfig:
         """The run's configuration, with some values changed; nothing it names is imported.

@@ -17,6 +17,21 @@ from osprey.tasks.plugin import TaskPlugin
 from osprey.tasks.registry import all_tasks, get_task, task_names
 
 
+class WrongTask(ConfigError):
+    """A setting of another task.
+
+    Args:
+        message: The line.
+        key: The setting.
+        task: Whose it is.
+    """
+
+    def __init__(self, message: str, key: str, task: str) -> None:
+        """Args: as above."""
+        super().__init__(message)
+        self.key, self.task = key, task
+
+
 def validate_run(config: TrainConfig) -> None:
     """Check that settings are in range, consistent, and belong to the task.
 
@@ -46,7 +61,8 @@ def check_task_settings(config: TrainConfig) -> None:
     for other in others:
         for key, without in other.own_settings.items():
             if key not in task.own_settings and _value(config, key) != without:
-                raise ConfigError(f"{key} goes with task={other.name}: set it to {without}")
+                said = f"{key} goes with task={other.name}: set it to {without}"
+                raise WrongTask(said, key, other.name)
     _check_own_arguments(config, others)
     task.check_config(config)
     for other in others:

@@ -12,6 +12,7 @@ from osprey.imaging import IMAGE_SUFFIXES
 from osprey.runs.folder import RunFolder, find_run
 from osprey.system.console import warn
 from osprey.system.outputs import followed, is_stream, refuse_existing
+from osprey.system.paths import home_path
 from osprey.tasks.registry import get_task
 
 
@@ -97,5 +98,5 @@ def photos_of(folder: str, output: str, *, force: bool) -> FolderPhotos:
     photos = FolderPhotos(folder)
     real = followed(target)
     refuse_existing([real], "--output", force=force)
-    outside([target.parent, real.parent], Path(folder).expanduser(), photos, "--output")
+    outside([target.parent, real.parent], home_path(folder), photos, "--output")
     return photos

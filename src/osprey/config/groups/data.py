@@ -52,9 +52,11 @@ class DataConfig:
     check_files: bool = setting(True, "decode every file once before training")
     size: int | None = setting(None, "pixels; null: the model's own", low=8, high=4096)
     train_size: int | None = setting(None, "pixels in training; null: the same", low=8, high=4096)
-    resize: str = setting("squash", "to the square", choices=("squash", "crop", "letterbox"))
-    mean: list[float] | None = setting(None, "null: the model's own")
-    std: list[float] | None = setting(None, "null: the model's own")
+    resize: str = setting(
+        "squash", "how photos become squares", choices=("squash", "crop", "letterbox")
+    )
+    mean: list[float] | None = setting(None, "of red, green, blue; null: the model's own")
+    std: list[float] | None = setting(None, "of red, green, blue; null: the model's own")
     batch_size: int = setting(32, "of one batch over all devices", low=1)
     eval_batch_size: int = setting(64, "in validation and test", low=1)
     num_workers: int | None = setting(None, "null: chosen from the machine", low=0, high=256)
@@ -67,8 +69,8 @@ class DataConfig:
         "uniform", "uniform, sqrt or balanced by class, or _target_ of a function of your own"
     )
     collate: Any = setting(None, "_target_ of a function that makes a batch of samples; null: ours")
-    render_count: int = setting(1600, "harbour only", low=200, high=100_000)
-    render_seed: int = setting(0, "harbour only")
+    render_count: int = setting(1600, "photos to draw, of harbour only", low=200, high=100_000)
+    render_seed: int = setting(0, "of what is drawn, of harbour only")
     args: dict[str, Any] = setting({})
 
     @property

@@ -42,7 +42,11 @@ class ModelConfig:
     )
     options: dict[str, Any] | None = setting(None, "arguments of the network: {drop_rate: 0.1}")
     runs: list[str] = setting([], "model=ensemble: the runs it is made of")
-    combine: str = setting("average", "model=ensemble", choices=("average", "weighted", "stacked"))
+    combine: str = setting(
+        "average",
+        "model=ensemble: how answers become one",
+        choices=("average", "weighted", "stacked"),
+    )
     args: dict[str, Any] = setting({})
 
     @property

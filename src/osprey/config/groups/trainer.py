@@ -13,24 +13,30 @@ class TrainerConfig:
     """What Lightning's Trainer gets; any further argument of it may be added."""
 
     target: str = setting("pytorch_lightning.Trainer", "Lightning's Trainer, or a subclass of it")
-    accelerator: str = setting("auto", choices=("auto", "cpu", "gpu", "mps"))
+    accelerator: str = setting(
+        "auto", "what computes; auto: a GPU if there is one", choices=("auto", "cpu", "gpu", "mps")
+    )
     devices: int | str = setting(1, "a number, or auto")
     num_nodes: int = setting(1, "machines; more than one is started by torchrun or srun", low=1)
     strategy: Any = setting("single", "single | ddp | fsdp, or _target_ of a strategy")
     autotune: bool = setting(
         True, "time what is left on auto and take the fastest that computes the same"
     )
-    precision: str = setting("auto", choices=("auto", "32-true", "bf16-mixed", "16-mixed"))
+    precision: str = setting(
+        "auto",
+        "of numbers; auto: what the device is fast with",
+        choices=("auto", "32-true", "bf16-mixed", "16-mixed"),
+    )
     channels_last: bool | str = setting("auto", "auto | true | false")
     compile: bool | str = setting(
         "auto", "auto | true | false: torch.compile; auto tries it on a GPU only"
     )
-    max_epochs: int = setting(12, low=0)
+    max_epochs: int = setting(12, "passes over the training photos", low=0)
     gradient_clip: float | None = setting(1.0, "largest norm of the gradient", low=0)
     accumulate: int = setting(1, "batches an optimiser step", low=1)
     deterministic: bool = setting(True, "the same seed gives the same numbers")
-    limit_train_batches: int | None = setting(None, low=1)
-    limit_eval_batches: int | None = setting(None, low=1)
+    limit_train_batches: int | None = setting(None, "of each epoch; null: all", low=1)
+    limit_eval_batches: int | None = setting(None, "of each split; null: all", low=1)
     rewrites: list[str] = setting(
         ["fold_batchnorm", "dense_strides", "keep_memory"],
         "what makes Osprey's networks faster or safe on a CPU and changes no answer; [] for none",
@@ -78,7 +84,10 @@ class PathsConfig:
 
     runs: str = setting("runs", "run folders")
     data: str = setting("data", "data sets that Osprey renders")
-    cache: str = setting("${oc.env:OSPREY_CACHE,${oc.env:HOME,.}/.cache/osprey}", "may be emptied")
+    cache: str = setting(
+        "${oc.env:OSPREY_CACHE,${oc.env:HOME,.}/.cache/osprey}",
+        "kept from run to run; may be emptied",
+    )
 
 
 @dataclass

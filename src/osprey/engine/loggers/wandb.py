@@ -5,7 +5,6 @@ from __future__ import annotations
 import netrc
 import os
 import socket
-from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlparse
 
@@ -15,6 +14,7 @@ from osprey.config.parse import tree_of
 from osprey.config.schema import TrainConfig
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say
+from osprey.system.paths import home_path
 
 
 def log_results(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None:
@@ -102,7 +102,7 @@ def why_offline(base_url: str) -> str | None:
 
 def _netrc_key(host: str) -> bool:
     for name in (os.environ.get("NETRC"), "~/.netrc", "~/_netrc"):
-        file = Path(name).expanduser() if name else None
+        file = home_path(name) if name else None
         if file is not None and file.is_file():
             try:
                 return netrc.netrc(file).authenticators(host) is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from osprey.models.detection.spec import QUERIES, backbone_of
 from osprey.models.spec import ModelSpec
 from osprey.models.timm_models import build_timm
 from osprey.models.weights import describe_weights, download, load_strictly, read_weights
+from osprey.system.paths import home_path
 
 
 def load_detector(model: Detector, spec: ModelSpec, pretrained: bool | str) -> str:
@@ -40,7 +40,7 @@ def load_detector(model: Detector, spec: ModelSpec, pretrained: bool | str) -> s
     if backbone is None:
         return _load_whole(model, spec.name, pretrained)
     if isinstance(pretrained, str):
-        state, source = read_weights(Path(pretrained).expanduser()), pretrained
+        state, source = read_weights(home_path(pretrained)), pretrained
     else:
         state, source = download(backbone), f"timm's for {backbone.name}"
     with torch.device("meta"):
@@ -56,7 +56,7 @@ def _load_whole(model: Detector, name: str, pretrained: bool | str) -> str:
     from osprey.models.detection.torchvision_detectors import coco_network
 
     if isinstance(pretrained, str):
-        state, source = read_weights(Path(pretrained).expanduser()), pretrained
+        state, source = read_weights(home_path(pretrained)), pretrained
     else:
         state, source = _download_whole(name), f"torchvision's for {name} (COCO)"
     reference = coco_network(name)

@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 
 _DETECTORS = "fcos, retinanet, fasterrcnn_mobilenet, fasterrcnn_resnet50 or ssdlite"
 
+_LABELS_ALONE = ("folder", "table")  # readers
+
+
+def _no_boxes(config: TrainConfig) -> DataError:
+    return DataError(
+        f"task=detection needs boxes, and data={config.data.name} has labels alone: "
+        "use data=voc, coco, yolo, megadetector, boxes or harbour_boxes"
+    )
+
 
 class DetectionTask(TaskPlugin):
     """Object detection: boxes and their classes on each photo."""
@@ -61,10 +70,7 @@ class DetectionTask(TaskPlugin):
     def check_data(self, config: TrainConfig, manifest: Manifest) -> None:
         """Check that photos have boxes, some of them in train and in val."""
         if manifest.target.name != self.target:
-            raise DataError(
-                f"task=detection needs boxes, and data={config.data.name} has labels alone: "
-                "use data=voc, coco, yolo, megadetector, boxes or harbour_boxes"
-            )
+            raise _no_boxes(config)
         counts = manifest.box_counts()
         for split in ("train", "val"):
             if not sum(counts[split].values()):

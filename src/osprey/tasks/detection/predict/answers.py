@@ -14,6 +14,7 @@ from osprey.data.passed_over import counted
 from osprey.errors import UnreadableImage
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say, warn
+from osprey.system.paths import home_path
 from osprey.tasks.detection.predict.pictures import Pictures
 from osprey.tasks.detection.predict.tables import BoxTable
 from osprey.tasks.journal import PredictionJournal
@@ -93,7 +94,7 @@ def tell(
         return 0
     started = time.perf_counter()
     info = {name: run.full_name for name, run in runs.items()}
-    table = BoxTable(Path(arguments.folder).expanduser(), classes, species, info)
+    table = BoxTable(home_path(arguments.folder), classes, species, info)
     with PredictionJournal(arguments, photos, [run.best for run in runs.values()]) as journal:
         todo = journal.todo
         journal.keep(map(table.entry, _drawn(pictures, todo, classes, ask(todo))))
@@ -119,7 +120,7 @@ def pictures_of(arguments: argparse.Namespace, photos: list[Path]) -> Pictures |
     """
     if not arguments.save_dir:
         return None
-    folder = Path(arguments.folder).expanduser() if arguments.folder else None
+    folder = home_path(arguments.folder) if arguments.folder else None
     return Pictures(Path(arguments.save_dir), photos, folder, force=arguments.force)
 
 
