@@ -94,6 +94,11 @@ class Manifest:
         """Whether every sample names its group."""
         return bool((self.table["group"] != "").all())
 
+    @property
+    def knows_content(self) -> bool:
+        """Whether there is a column ``sha256`` of the files' bytes."""
+        return "sha256" in self.table
+
     def split(self, name: str) -> Manifest:
         """The samples of one split."""
         return self.where(self.table["split"] == name)
