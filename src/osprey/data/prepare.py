@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from osprey.config.schema import DataConfig
 from osprey.data.check import check_files
@@ -28,12 +29,14 @@ class Prepared:
         unreadable: ``{path: reason}`` of the files left out.
         notices: Lines for the user.
         mended: In a detection set, the boxes that were repaired or dropped, see `mend_boxes`.
+        given: The split that the data gave each sample and that was kept; empty where none was.
     """
 
     manifest: Manifest
     unreadable: dict[str, str]
     notices: list[str]
     mended: pd.DataFrame
+    given: NDArray[np.str_]
 
 
 def prepare(config: DataConfig, cache: Path, notices: list[str] | None = None) -> Prepared:
@@ -63,12 +66,16 @@ def prepare(config: DataConfig, cache: Path, notices: list[str] | None = None) -
     manifest, mended = manifest.target.mend(manifest, notices)
     manifest = settle_conflicts(manifest, config.conflicts, notices)
     manifest = assign_groups(manifest, config.group)
+    given = manifest.table["split"].to_numpy(dtype=str)
+    if not config.given_split:
+        given = np.full_like(given, "")
     manifest = assign_splits(manifest, config, notices)
     tell_copies(manifest, notices)
     check_splits(manifest, config, notices)
     if config.overfit is not None:
         manifest = _overfit(manifest, config.overfit, config.split_seed)
-    return Prepared(manifest, unreadable, notices, mended)
+        given = manifest.table["split"].to_numpy(dtype=str)  # the same photos in each, as asked
+    return Prepared(manifest, unreadable, notices, mended, given)
 
 
 def _readable(
