@@ -73,7 +73,7 @@ def put(root: Path, content: object, name: str = "boxes.json") -> Path:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     for number in (1, 2, 3):
-        write_photo(tmp_path / "photos" / f"{number}.png")
+        write_photo(tmp_path / "photos" / f"{number}.png", level=number)
     return tmp_path / "photos"
 
 

@@ -10,8 +10,9 @@ from helpers import data_config, groups_straddle, labels_of_many, manifest_of, q
 from hypothesis import given
 from hypothesis import strategies as st
 
+from osprey.data.folds import make_folds
 from osprey.data.manifest import Manifest
-from osprey.data.splits import assign_groups, assign_splits, make_folds
+from osprey.data.splits import assign_groups, assign_splits
 from osprey.errors import DataError
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers import data_config, write_photo
 
 from osprey.data import check
-from osprey.data.check import find_unreadable
+from osprey.data.check import check_files
 from osprey.data.prepare import prepare
 from osprey.errors import DataError
 
@@ -24,15 +25,20 @@ def state_of(folder: Path) -> dict[str, tuple[int, int]]:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """Ten photos a class, three of them broken in their own ways."""
-    for label in ("cat", "dog"):
+    for darkest, label in ((40, "cat"), (140, "dog")):
         for number in range(10):
-            write_photo(tmp_path / "set" / label / f"{number}.jpg", size=(48, 64))
+            file = tmp_path / "set" / label / f"{number}.jpg"
+            write_photo(file, darkest + 10 * number, size=(48, 64))
     folder = tmp_path / "set" / "cat"
     (folder / "empty.jpg").write_bytes(b"")
     (folder / "text.png").write_text("<html>404</html>")
     whole = (folder / "0.jpg").read_bytes()
     (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     return tmp_path / "set"
+
+
+def unreadable(root: Path, paths: list[str], cache: Path) -> set[str]:
+    return set(check_files(root, paths, cache).unreadable)
 
 
 BROKEN = {"cat/empty.jpg", "cat/text.png", "cat/cut.jpg"}
@@ -55,40 +61,54 @@ def test_the_check_can_be_turned_off(root: Path, tmp_path: Path) -> None:
     assert prepared.unreadable == {}
     assert set(prepared.manifest.table["path"]) >= BROKEN
     assert not (tmp_path / "cache").exists()
+    assert "sha256" not in prepared.manifest.table, "no file was read"
 
 
 def test_an_answer_is_remembered_until_a_file_changes(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[Path] = []
-    reason = check._reason
-    monkeypatch.setattr(check, "_reason", lambda path: looked.append(path) or reason(path))
+    look_at = check._look_at
+    monkeypatch.setattr(check, "_look_at", lambda path: looked.append(path) or look_at(path))
     paths = sorted(str(p.relative_to(root)) for p in root.rglob("*.*"))
-    first = find_unreadable(root, paths, tmp_path / "cache")
-    assert set(first) == BROKEN
+    first = check_files(root, paths, tmp_path / "cache")
+    assert set(first.unreadable) == BROKEN
     assert len(looked) == len(paths)
-    assert find_unreadable(root, paths, tmp_path / "cache") == first
-    assert len(looked) == len(paths), "the second time nothing is decoded"
+    again = check_files(root, paths, tmp_path / "cache")
+    assert again.unreadable == first.unreadable
+    np.testing.assert_array_equal(again.digests, first.digests)
+    assert len(looked) == len(paths), "the second time nothing is decoded and nothing hashed"
     write_photo(root / "cat" / "cut.jpg")  # mended
-    assert set(find_unreadable(root, paths, tmp_path / "cache")) == BROKEN - {"cat/cut.jpg"}
+    assert unreadable(root, paths, tmp_path / "cache") == BROKEN - {"cat/cut.jpg"}
     stat = os.stat(root / "dog" / "0.jpg")
     (root / "dog" / "0.jpg").write_bytes(b"x" * stat.st_size)  # broken, of the same size
     os.utime(root / "dog" / "0.jpg", ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
-    assert "dog/0.jpg" in find_unreadable(root, paths, tmp_path / "cache")
+    assert "dog/0.jpg" in unreadable(root, paths, tmp_path / "cache")
+
+
+def test_the_digest_is_that_of_the_files_bytes(root: Path, tmp_path: Path) -> None:
+    prepared = prepare(data_config(root), tmp_path / "cache")
+    for path, digest in prepared.manifest.table[["path", "sha256"]].itertuples(index=False):
+        assert digest == hashlib.sha256((root / path).read_bytes()).hexdigest()
+    paths = [f"dog/{n % 10}.jpg" for n in range(200)]  # more than a thread takes at once
+    digests = check_files(root, paths, tmp_path / "cache").digests
+    assert digests.shape == (200, 32) and digests.dtype == np.uint8
+    np.testing.assert_array_equal(digests[:10], digests[130:140])
+    assert len(np.unique(digests, axis=0)) == 10
 
 
 def test_files_that_are_gone_are_told(root: Path, tmp_path: Path) -> None:
-    assert set(find_unreadable(root, ["cat/0.jpg", "gone.jpg"], tmp_path / "c")) == {"gone.jpg"}
+    assert unreadable(root, ["cat/0.jpg", "gone.jpg"], tmp_path / "c") == {"gone.jpg"}
 
 
 def test_a_damaged_or_unwritable_cache_costs_nothing_but_time(root: Path, tmp_path: Path) -> None:
-    find_unreadable(root, ["cat/empty.jpg"], tmp_path / "cache")
+    check_files(root, ["cat/empty.jpg"], tmp_path / "cache")
     (kept,) = (tmp_path / "cache" / "checked").iterdir()
-    assert set(json.loads(kept.read_text())) == {"cat/empty.jpg"}
-    kept.write_text('{"cat')
-    assert set(find_unreadable(root, ["cat/empty.jpg"], tmp_path / "cache")) == {"cat/empty.jpg"}
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[: len(whole) // 2])
+    assert unreadable(root, ["cat/empty.jpg"], tmp_path / "cache") == {"cat/empty.jpg"}
     file = write_photo(tmp_path / "file.png")  # a cache folder cannot be made here
-    assert set(find_unreadable(root, ["cat/empty.jpg"], file)) == {"cat/empty.jpg"}
+    assert unreadable(root, ["cat/empty.jpg"], file) == {"cat/empty.jpg"}
 
 
 def test_nothing_readable(tmp_path: Path) -> None:

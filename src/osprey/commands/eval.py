@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -16,15 +16,11 @@ from osprey.config.compose import run_call
 from osprey.config.parse import typed_eval
 from osprey.config.schema import EvalConfig, TrainConfig
 from osprey.config.validate import validate_eval
-from osprey.data.external_dataset import read_external_dataset
-from osprey.data.folders import check_photos
 from osprey.errors import ConfigError, UserError, nearest
 from osprey.runs.folder import RunFolder, find_run
+from osprey.runs.tested import Tested, samples_to_test
 from osprey.system.paths import home_path
 from osprey.tasks.registry import all_tasks, get_task
-
-if TYPE_CHECKING:
-    from osprey.data.manifest import Manifest
 
 
 def main(argv: list[str]) -> int:
@@ -64,7 +60,7 @@ def _evaluate(config: EvalConfig) -> dict[str, Any]:
         settings.data.eval_batch_size = config.batch_size
     settings.data.num_workers = config.num_workers
     settings.trainer.accelerator = config.accelerator
-    manifest = _samples(config, settings, run)
+    tested = _samples(config, settings, run)
 
     from osprey.system.console import quieten, say
     from osprey.system.devices import pick_device
@@ -75,7 +71,9 @@ def _evaluate(config: EvalConfig) -> dict[str, Any]:
     name = f"{config.checkpoint}-{split}{_told_apart(config)}"
     predictions = run.path / "evaluations" / f"{name}.csv"
     predictions.parent.mkdir(exist_ok=True)
+    manifest = None if tested is None else tested.manifest
     figures = task.test(checkpoint, settings, manifest, split, predictions, config.tta)
+    figures |= _trained_on(tested)
     run.write_json(f"evaluations/{name}.json", figures)
     if "per_class" in figures:
         task.per_class_table(figures["per_class"])
@@ -85,6 +83,7 @@ def _evaluate(config: EvalConfig) -> dict[str, Any]:
     else:
         say(f"{split:<7} without tta:  {task.metrics_line(figures['without_tta'])}")
         say(f"{split:<7} {f'tta={config.tta}:':<13} {task.metrics_line(figures)}")
+    _say_trained_on(tested, split)
     written = ".json and .csv" if task.writes_predictions else ".json"
     say(f"wrote   {run.path / 'evaluations' / name}{written} ({checkpoint})")
     return figures
@@ -97,8 +96,9 @@ def _two_step(config: EvalConfig, detector: str) -> dict[str, Any]:
     what = run_of_task(config.run, runs, "classification", "run")
     whole = run_of_task(config.one_step or str(what.path), runs, "classification", "one_step")
     settings = whole.load_config()
-    samples = _samples(config, settings, whole)
-    assert samples is not None, "of a task that reads photos"
+    tested = _samples(config, settings, whole, where, what)
+    assert tested is not None, "of a task that reads photos"
+    samples = tested.manifest
     if config.nothing is not None and config.nothing not in samples.classes:
         hint = nearest(config.nothing, samples.classes)
         raise ConfigError(f"nothing: no photo is labelled '{config.nothing}'{hint}")
@@ -122,10 +122,11 @@ def _two_step(config: EvalConfig, detector: str) -> dict[str, Any]:
     (what.path / "evaluations").mkdir(exist_ok=True)
     figures = compare(steps, one_step, part, config.nothing, what.path / f"{name}.csv")
     runs_of = {"detector": where, "classifier": what, "one_step_classifier": whole}
-    figures |= {"min_score": config.min_score}
+    figures |= {"min_score": config.min_score, **_trained_on(tested)}
     figures |= {key: str(run.path) for key, run in runs_of.items()}
     what.write_json(f"{name}.json", figures)
     print_comparison(figures, config.data.split)
+    _say_trained_on(tested, config.data.split)
     say(f"wrote   {what.path / name}.json and .csv")
     return figures
 
@@ -135,6 +136,8 @@ def _told_apart(config: EvalConfig) -> str:
     data = config.data
     place = data.root and home_path(data.root).resolve()
     shown = [place.name if place else "", "" if config.tta == "none" else config.tta]
+    shown.append("leaky" if data.allow_leakage else "")
+    shown.append("" if data.conflicts == "refuse" else data.conflicts)
     of_two = (config.one_step, config.min_score, config.full_image_fallback, config.nothing)
     hidden = (str(place or ""), data.reader, data.file, *of_two)
     if hidden != ("", None, None, None, None, False, None):
@@ -142,26 +145,46 @@ def _told_apart(config: EvalConfig) -> str:
     return "".join(f"-{part}" for part in shown if part)
 
 
-def _samples(config: EvalConfig, settings: TrainConfig, run: RunFolder) -> Manifest | None:
-    """The run's own samples, or those of another data set; None where a DataModule has them."""
+def _trained_on(tested: Tested | None) -> dict[str, int]:
+    """How many of the photos tested on were trained on, for the figures' file, if any were."""
+    return {"trained_on": tested.learnt} if tested is not None and tested.learnt else {}
+
+
+def _say_trained_on(tested: Tested | None, split: str) -> None:
+    from osprey.system.console import say
+
+    if _trained_on(tested):
+        assert tested is not None
+        say(
+            f"{split:<7} trained on {tested.learnt} of these {tested.count} photos: the figures "
+            "flatter"
+        )
+
+
+def _samples(
+    config: EvalConfig, settings: TrainConfig, run: RunFolder, *others: RunFolder
+) -> Tested | None:
+    """The run's own samples, or those of another data set; None where a DataModule has them.
+
+    Args:
+        config: What is asked.
+        settings: The run's, in which the folder of another data set takes its own's place.
+        run: The run.
+        others: Runs that answer as well.
+    """
     if settings.data.is_foreign:
         if config.data.root is not None:
             raise ConfigError(f"data.root: run '{run.path}' reads data by {settings.data.target}")
         return None
-    known = run.load_manifest(settings.data.root)
-    if config.data.root is None:
-        check_photos(known)
-        return known
     from osprey.system.console import say
 
     notices: list[str] = []
-    trained = settings.data
+    others = tuple(other for other in others if other.path.resolve() != run.path.resolve())
+    cache = Path(config.paths.cache)
     try:
-        other = read_external_dataset(
-            config.data, trained, known, Path(config.paths.cache), notices
-        )
+        tested = samples_to_test(config.data, settings.data, [run, *others], cache, notices)
     finally:
         for notice in notices:
             say(notice)
-    settings.data.root = config.data.root
-    return other
+    settings.data.root = config.data.root or settings.data.root
+    return tested

@@ -95,6 +95,12 @@ class EvalDataConfig:
     root: str | None = setting(None, "another data set instead of the run's own split")
     reader: str | None = setting(None, "of that data set; null: folder, or a detector's own")
     file: str | None = setting(None, "its table or annotations, where the reader wants one")
+    conflicts: str = setting(
+        "refuse",
+        "of that data set: one photo (byte for byte) under two labels is an error, left out, kept",
+        choices=("refuse", "drop", "keep"),
+    )
+    allow_leakage: bool = setting(False, "count photos that the run was trained on, too")
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Find files that cannot be decoded, before training rather than in the middle of it."""
+"""Read every file once before training: which cannot be decoded, and what their bytes are."""
 
 from __future__ import annotations
 
@@ -6,15 +6,35 @@ import hashlib
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from osprey.data.stamps import file_stamps
 from osprey.errors import UnreadableImage
-from osprey.imaging import read_image
-from osprey.system.files import write_json
+from osprey.imaging import decode
+from osprey.imaging.decode import read_file
+from osprey.system.files import atomic_path
 from osprey.system.memory import cores
 
-_VERSION = "2"  # raise it when the decoder's idea of readable changes
+_VERSION = "3"  # raise it when the decoder's idea of readable changes, or the file's form
+_PIECE = 64  # files a thread takes at once
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What one look at N files found.
+
+    Attributes:
+        unreadable: ``{path: reason}`` of those that cannot be decoded.
+        digests: SHA-256 of each file's bytes, uint8 [N, 32]: 32 MB for a million. Zeros where the
+            file is unreadable.
+    """
+
+    unreadable: dict[str, str]
+    digests: NDArray[np.uint8]
 
 
 def fingerprint(root: Path, paths: Sequence[str]) -> str:
@@ -30,8 +50,8 @@ def fingerprint(root: Path, paths: Sequence[str]) -> str:
     return hashlib.sha256(file_stamps(root, paths).tobytes()).hexdigest()
 
 
-def find_unreadable(root: Path, paths: Sequence[str], cache: Path) -> dict[str, str]:
-    """Decode every file once, with one thread per core.
+def check_files(root: Path, paths: Sequence[str], cache: Path) -> Checked:
+    """Decode every file once, and take the digest of its bytes while they are at hand.
 
     The result is stored under ``cache`` until a file's name, size or time changes.
 
@@ -41,33 +61,60 @@ def find_unreadable(root: Path, paths: Sequence[str], cache: Path) -> dict[str, 
         cache: Folder of stored results.
 
     Returns:
-        ``{path: reason}`` of the files that cannot be decoded.
+        Those that cannot be decoded, and every file's digest.
     """
     key = f"{_VERSION}\n{root.resolve()}\n{fingerprint(root, paths)}"
-    remembered = cache / "checked" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
-    try:
-        return dict(json.loads(remembered.read_text()))
-    except (OSError, ValueError):
-        pass
-    # The decoders release the interpreter's lock, so threads use every core.
+    remembered = cache / "checked" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
+    found = _recall(remembered, len(paths))
+    if found is not None:
+        return found
+    digests = np.zeros((len(paths), 32), dtype=np.uint8)
+    starts = range(0, len(paths), _PIECE)
+    # Decoders and digests release the interpreter's lock, so threads use every core.
     with ThreadPoolExecutor(cores()) as pool:
-        reasons = pool.map(lambda path: _reason(root / path), paths, chunksize=16)
-        bad = {path: reason for path, reason in zip(paths, reasons, strict=True) if reason}
-    _remember(remembered, bad)
+        reasons = pool.map(lambda start: _check_piece(root, paths, start, digests), starts)
+        bad = {path: reason for piece in reasons for path, reason in piece.items()}
+    _remember(remembered, checked := Checked(bad, digests))
+    return checked
+
+
+def _check_piece(
+    root: Path, paths: Sequence[str], start: int, digests: NDArray[np.uint8]
+) -> dict[str, str]:
+    """Look at a few files from ``start`` on; fills in their digests, and names the unreadable."""
+    bad = {}
+    for row, path in enumerate(paths[start : start + _PIECE], start):
+        try:
+            digests[row] = np.frombuffer(_look_at(root / path), dtype=np.uint8)
+        except UnreadableImage as error:
+            bad[path] = str(error)
     return bad
 
 
-def _reason(path: Path) -> str | None:
+def _look_at(path: Path) -> bytes:
+    """The digest of a file that can be decoded."""
+    data = read_file(path)
+    decode(data, min_side=64, name=str(path))  # an eighth of the pixels, yet all of the file
+    return hashlib.sha256(data).digest()
+
+
+def _recall(file: Path, count: int) -> Checked | None:
     try:
-        read_image(path, min_side=64)  # an eighth of the pixels, yet all of the file
-    except UnreadableImage as error:
-        return str(error)
-    return None
+        with np.load(file, allow_pickle=False) as kept:
+            digests, bad = kept["digests"], json.loads(kept["unreadable"].tobytes())
+    except Exception:  # not there, or damaged in one of the dozen ways that zip and NumPy know
+        return None
+    fits = digests.shape == (count, 32) and digests.dtype == np.uint8 and isinstance(bad, dict)
+    return Checked(bad, digests) if fits else None
 
 
-def _remember(file: Path, bad: dict[str, str]) -> None:
+def _remember(file: Path, checked: Checked) -> None:
+    text = json.dumps(checked.unreadable).encode()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_json(file, bad)
+        with atomic_path(file) as partial, partial.open("wb") as target:
+            np.savez(
+                target, digests=checked.digests, unreadable=np.frombuffer(text, dtype=np.uint8)
+            )
     except OSError:
         pass  # a read-only cache costs a second look next time, nothing else

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from osprey.config.schema import DataConfig, EvalDataConfig
-from osprey.data.check import find_unreadable
+from osprey.data.check import check_files
+from osprey.data.copies import settle_conflicts, with_content
 from osprey.data.manifest import Manifest
 from osprey.data.prepare import only_classes
 from osprey.data.readers import read_manifest
@@ -53,12 +54,14 @@ def read_external_dataset(
             f"'{asked.root}' has classes the model does not know: {', '.join(strange)} "
             f"(it knows: {', '.join(known.classes)})"
         )
-    bad = find_unreadable(other.root, other.table["path"].tolist(), cache)
+    checked = check_files(other.root, other.table["path"].tolist(), cache)
+    other, bad = with_content(other, checked.digests), checked.unreadable
     if bad:
         notices.append(
             f"left out, cannot be read: {len(bad)} files, first: {next(iter(bad.values()))}"
         )
         other = other.where(~other.table["path"].isin(list(bad)))
     other, _ = other.target.mend(other, notices)
+    other = settle_conflicts(other, asked.conflicts, notices)
     splits = other.table["split"].replace("", asked.split)
     return replace(other, table=other.table.assign(split=splits))

@@ -39,7 +39,8 @@ class Manifest:
     Attributes:
         root: Folder that ``path`` is relative to.
         table: Columns ``path`` (POSIX), ``split`` (train, val, test or empty), ``label``,
-            ``weight`` (>= 0), ``group`` (must not be in two splits; empty where unknown) and any
+            ``weight`` (>= 0), ``group`` (must not be in two splits; empty where unknown),
+            ``sha256`` (of the file's bytes, hexadecimal; absent where no file was read) and any
             others the source had. A detection set also has ``width`` and ``height`` (pixels, EXIF
             orientation applied) and ``boxes`` (JSON, ``[[label, x, y, w, h], ...]``, pixels); its
             ``label`` is the rarest class on the photo, or ``nothing``.
@@ -93,6 +94,11 @@ class Manifest:
     def has_groups(self) -> bool:
         """Whether every sample names its group."""
         return bool((self.table["group"] != "").all())
+
+    @property
+    def knows_content(self) -> bool:
+        """Whether there is a column ``sha256`` of the files' bytes."""
+        return "sha256" in self.table
 
     def split(self, name: str) -> Manifest:
         """The samples of one split."""

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from osprey.config.schema import DataConfig
-from osprey.data.check import find_unreadable
+from osprey.data.check import check_files
+from osprey.data.copies import settle_conflicts, tell_copies, with_content
 from osprey.data.disk_cache import usable_folder
 from osprey.data.leakage import check_splits
 from osprey.data.manifest import Manifest
@@ -27,12 +29,14 @@ class Prepared:
         unreadable: ``{path: reason}`` of the files left out.
         notices: Lines for the user.
         mended: In a detection set, the boxes that were repaired or dropped, see `mend_boxes`.
+        given: The split that the data gave each sample and that was kept; empty where none was.
     """
 
     manifest: Manifest
     unreadable: dict[str, str]
     notices: list[str]
     mended: pd.DataFrame
+    given: NDArray[np.str_]
 
 
 def prepare(config: DataConfig, cache: Path, notices: list[str] | None = None) -> Prepared:
@@ -58,23 +62,43 @@ def prepare(config: DataConfig, cache: Path, notices: list[str] | None = None) -
         manifest = manifest.target.merge_classes(manifest, config.single_class)
     if config.cache == "disk":
         usable_folder(cache, manifest.root)  # before files are checked, which may take minutes
+    manifest, unreadable = _readable(manifest, config, cache, notices)
+    manifest, mended = manifest.target.mend(manifest, notices)
+    manifest = settle_conflicts(manifest, config.conflicts, notices)
+    manifest = assign_groups(manifest, config.group)
+    given = manifest.table["split"].to_numpy(dtype=str)
+    if not config.given_split:
+        given = np.full_like(given, "")
+    manifest = assign_splits(manifest, config, notices)
+    tell_copies(manifest, notices)
+    check_splits(manifest, config, notices)
+    if config.overfit is not None:
+        manifest = _overfit(manifest, config.overfit, config.split_seed)
+        given = manifest.table["split"].to_numpy(dtype=str)  # the same photos in each, as asked
+    return Prepared(manifest, unreadable, notices, mended, given)
+
+
+def _readable(
+    manifest: Manifest, config: DataConfig, cache: Path, notices: list[str]
+) -> tuple[Manifest, dict[str, str]]:
+    """The samples whose files can be decoded, with the digests of their bytes; the others' reasons.
+
+    With ``data.check_files=false`` no file is read: all are taken for readable, and for different.
+    """
+    if not config.check_files:
+        return with_content(manifest, None), {}
     paths = manifest.table["path"].tolist()
-    unreadable = find_unreadable(manifest.root, paths, cache) if config.check_files else {}
-    if unreadable:
+    checked = check_files(manifest.root, paths, cache)
+    manifest = with_content(manifest, checked.digests)
+    if checked.unreadable:
         before = set(manifest.classes)
-        manifest = manifest.where(~manifest.table["path"].isin(list(unreadable)))
+        manifest = manifest.where(~manifest.table["path"].isin(list(checked.unreadable)))
         lost = sorted(before - set(manifest.classes))
         if lost:
             notices.append(f"classes lost, none of their photos can be read: {', '.join(lost)}")
     if manifest.table.empty:
         raise DataError(f"none of the {len(paths)} photos under '{manifest.root}' can be read")
-    manifest, mended = manifest.target.mend(manifest, notices)
-    manifest = assign_groups(manifest, config.group)
-    manifest = assign_splits(manifest, config, notices)
-    check_splits(manifest, config, notices)
-    if config.overfit is not None:
-        manifest = _overfit(manifest, config.overfit, config.split_seed)
-    return Prepared(manifest, unreadable, notices, mended)
+    return manifest, checked.unreadable
 
 
 def only_classes(manifest: Manifest, wanted: list[str]) -> Manifest:

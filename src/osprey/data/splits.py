@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import replace
 from fractions import Fraction
 
@@ -12,6 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from osprey.config.schema import DataConfig
+from osprey.data.copies import follow_given
+from osprey.data.folds import make_folds, pieces_of
 from osprey.data.manifest import Manifest
 from osprey.errors import DataError, nearest
 
@@ -73,7 +74,7 @@ def assign_splits(
     """Give every sample its split.
 
     Given splits are kept unless ``data.given_split=false``. Missing ones are cut from the remaining
-    samples: stratified by label, by whole groups where groups are known.
+    samples: stratified by label, by whole groups where groups are known, exact copies together.
 
     Args:
         manifest: The samples.
@@ -87,8 +88,11 @@ def assign_splits(
     split = manifest.table["split"].to_numpy(dtype=object, copy=True)
     if not config.given_split:
         split[:] = ""
-    given, unset = bool((split != "").all()), int((split == "").sum())
-    if unset and not given and unset < len(split):
+    given = bool((split != "").all())
+    partly = not given and bool((split != "").any())
+    split = follow_given(manifest, split)
+    unset = int((split == "").sum())
+    if unset and partly:
         notices.append(f"{unset} of {len(split)} photos have no split beside those that do: train")
     split[split == ""] = "train"
     has_test, has_val = (split == "test").any(), (split == "val").any()
@@ -137,39 +141,6 @@ def _assign_folds(manifest: Manifest, split: NDArray[np.object_], config: DataCo
     return _with_split(manifest, split)
 
 
-def make_folds(manifest: Manifest, count: int, seed: int) -> NDArray[np.int64]:
-    """Number the samples 0..count-1: stratified by label, no group in two folds.
-
-    Raises:
-        DataError: There are fewer samples or groups than folds.
-    """
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    labels = manifest.table["label"].to_numpy(dtype=str)
-    rng = np.random.default_rng(seed)
-    folds = np.zeros(len(labels), dtype=np.int64)
-    if not manifest.has_groups:
-        if len(labels) < count:
-            raise DataError(f"{len(labels)} samples cannot be cut into {count} parts")
-        # Dealt like cards, class after class, so that small classes do not pile up in fold 0.
-        order = np.lexsort((rng.permutation(len(labels)), labels))
-        folds[order] = np.arange(len(labels)) % count
-        return folds
-    groups = manifest.table["group"].to_numpy(dtype=str)
-    if len(np.unique(groups)) < count:
-        raise DataError(f"{len(np.unique(groups))} groups cannot be cut into {count} parts")
-    codes = np.unique(labels, return_inverse=True)[1]
-    if np.bincount(codes).max() < count:  # the splitter refuses where no class reaches every fold
-        codes = np.zeros_like(codes)
-    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():  # of classes smaller than the number of folds: so be it
-        warnings.simplefilter("ignore", UserWarning)
-        # A row of zeros in place of features, which the splitter wants and does not read.
-        for number, (_, held) in enumerate(splitter.split(np.zeros(len(codes)), codes, groups)):
-            folds[held] = number
-    return folds
-
-
 def _cut(
     manifest: Manifest, split: NDArray[np.object_], name: str, fraction: float, seed: int
 ) -> None:
@@ -177,7 +148,7 @@ def _cut(
     free = np.flatnonzero(split == "train")
     part = manifest.where(pd.Series(split == "train"))
     wanted = fraction * len(split) / len(free)
-    pieces = part.table["group"].nunique() if part.has_groups else len(free)
+    pieces = pieces_of(part)
     if pieces < 2:
         what = "groups" if part.has_groups else "samples"
         raise DataError(f"cannot cut a {name} split: only {pieces} {what} are left for training")

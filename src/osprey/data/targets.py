@@ -28,6 +28,7 @@ class LabelTarget:
         columns: Columns of the manifest besides the common ones.
         identity: Those of them that belong to the data set's digest.
         remedy: What to do where a task cannot use it.
+        one_label: A photo has one label only: copies of one photo cannot have several.
     """
 
     name = "labels"
@@ -36,6 +37,7 @@ class LabelTarget:
     columns: tuple[str, ...] = ()
     identity: tuple[str, ...] = ()
     remedy = "add task=classification"
+    one_label = True
 
     def classes(self, manifest: Manifest) -> list[str]:
         """Sorted class names."""
@@ -130,6 +132,7 @@ class BoxTarget(LabelTarget):
     columns = ("width", "height", "boxes")
     identity = ("boxes",)
     remedy = "add task=detection and a detector"
+    one_label = False  # the rarest of its boxes, which two people may draw differently
 
     def classes(self, manifest: Manifest) -> list[str]:
         """Sorted class names of the boxes."""

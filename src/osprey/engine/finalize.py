@@ -16,6 +16,7 @@ from osprey.ensembling.averaging import clear
 from osprey.ensembling.ensemble import Combined
 from osprey.runs.comparable import comparable_key, other_split
 from osprey.runs.folder import RunFolder
+from osprey.runs.learnt import learnt_counts
 from osprey.system.console import quieten, say
 from osprey.system.launcher import is_first
 from osprey.system.memory import peak_memory
@@ -76,6 +77,8 @@ def evaluate_run(
     summary["peak_memory_mb"] = None if peak is None else round(peak / 1e6)
     if manifest is not None and "test" in summary:
         summary["other_split"] = _other_split(run, config, summary)
+    if manifest is not None and config.data.allow_leakage and (learnt := learnt_counts(run)):
+        summary["trained_on"] = learnt
     run.write_json("summary.json", summary)
     return summary
 
@@ -150,6 +153,8 @@ def report(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None
     chance = task.chance_line(summary[shown])
     if chance:
         say(f"note    {chance}")
+    for name, count in summary.get("trained_on", {}).items():
+        say(f"{name:<7} trained on {count} of these photos: the figures flatter")
     averaging = summary.get("averaging", {})
     mean = f"{averaging.get('kind')} of epochs {', '.join(map(str, averaging.get('epochs', [])))}"
     chosen = mean if averaging.get("kept") else f"epoch {epochs['best']}"

@@ -14,15 +14,17 @@ from osprey.config.check_nodes import check_nodes
 from osprey.config.chosen import option_node, recipe_settings
 from osprey.config.groups.model import FACTORIES
 from osprey.config.parse import LIGHTNING, complete, typed
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import DataConfig, TrainConfig
 from osprey.data.folders import existing_folder
+from osprey.data.leakage import check_splits
 from osprey.data.prepare import Prepared, prepare
 from osprey.engine.console import describe_data
 from osprey.engine.devices import process_count
 from osprey.engine.launch import adapt_to_launcher
 from osprey.ensembling.members import find_members, inherit_members
 from osprey.errors import ConfigError, DataError
-from osprey.runs.donor import check_donor, inherit, keep_split, knows_all
+from osprey.runs.donor import inherit, knows_all
+from osprey.runs.earlier_split import check_earlier, keep_split
 from osprey.runs.folder import RunFolder, check_run_name, find_run
 from osprey.system.console import say
 from osprey.system.launcher import Place
@@ -104,21 +106,31 @@ def _prepare(
     notices: list[str] = []
     try:
         prepared = prepare(config.data, Path(config.paths.cache), notices)
+        task.check_data(config, prepared.manifest)
+        if donor is not None or members:
+            earlier, what = ([donor], "from") if donor is not None else (members, "model.runs")
+            prepared = _fit_to_earlier(prepared, config.data, earlier, what, said)
     except DataError:
         for notice in notices:  # which may be why it is refused
             say(notice)
         raise
-    task.check_data(config, prepared.manifest)
     if donor is not None:
-        prepared = replace(prepared, manifest=keep_split(prepared.manifest, donor, said))
         known = knows_all(donor, prepared.manifest.classes)
         if known and "model.head_init" not in said:
             config.model.head_init = "random"  # which the donor's own head then replaces
-    for run in members if donor is None else [donor]:
-        what = "model.runs" if donor is None else "from"
-        allowed = config.data.allow_leakage
-        prepared.notices.extend(check_donor(run, prepared.manifest, allowed=allowed, what=what))
     return prepared
+
+
+def _fit_to_earlier(
+    prepared: Prepared, config: DataConfig, earlier: list[RunFolder], what: str, said: set[str]
+) -> Prepared:
+    """The split of the first of these runs, and no photo in val or test that one has learnt."""
+    notices, manifest = prepared.notices, prepared.manifest
+    manifest = keep_split(manifest, prepared.given, earlier[0], said, notices)
+    check_splits(manifest, config, [])
+    for run in earlier:
+        notices += check_earlier(run, manifest, allowed=config.allow_leakage, what=what)
+    return replace(prepared, manifest=manifest)
 
 
 def check_foreign_data(config: TrainConfig) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from osprey.data.folds import make_folds
 from osprey.data.manifest import Manifest
-from osprey.data.splits import make_folds
 from osprey.errors import DataError
 from osprey.models.ensemble import stack_inputs
 from osprey.tasks.classification.probe.linear_probe import fit_linear

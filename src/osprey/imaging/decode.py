@@ -98,6 +98,15 @@ def read_image(path: Path, *, min_side: int = 0) -> NDArray[np.uint8]:
         UnreadableImage: As `decode`; also when the file is missing, too large, not permitted or not
             a regular file.
     """
+    return decode(read_file(path), min_side=min_side, name=str(path))
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of one photo, not decoded yet.
+
+    Raises:
+        UnreadableImage: The file is missing, forbidden, too large or not a regular file.
+    """
     label = one_line(str(path))
     try:
         # Asked before opening: to open a named pipe would wait for ever.
@@ -108,7 +117,7 @@ def read_image(path: Path, *, min_side: int = 0) -> NDArray[np.uint8]:
             raise UnreadableImage(f"{label}: is not a regular file")
         if info.st_size > _MAX_FILE_BYTES:
             raise UnreadableImage(f"{label}: is larger than 1 GiB; shrink it first")
-        data = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except FileNotFoundError:
         raise UnreadableImage(f"{label}: no such file") from None
     except PermissionError:
@@ -116,7 +125,6 @@ def read_image(path: Path, *, min_side: int = 0) -> NDArray[np.uint8]:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise UnreadableImage(f"{label}: cannot be read ({why})") from None
-    return decode(data, min_side=min_side, name=str(path))
 
 
 def _check_size(width: int, height: int, label: str) -> None:

@@ -13,7 +13,7 @@ from osprey.reports.run_record import Ints
 FEW = 30  # photos below which a slice's metrics are unreliable
 _MOST_SLICES = 50  # values of a column that are shown one by one
 _OWN = 0.8  # distinct values per photo from which a column only identifies photos
-_NO_SLICE = {"path", "split", "label", "weight"}
+_NO_SLICE = {"path", "split", "label", "weight", "sha256"}
 
 
 def wilson(right: int, n: int) -> tuple[float, float]:

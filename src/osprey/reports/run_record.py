@@ -24,7 +24,7 @@ Ints = NDArray[np.int64]
 TABLES = {"test": "predictions.csv", "val": "predictions_val.csv"}
 # Keys of summary.json that have a place of their own in the report.
 _SHOWN = {"name", "run", "task", "classes", "kin", "epochs", "minutes", "peak_memory_mb"}
-_SHOWN |= {"temperature", "thresholds", "val", "test", "other_split"}
+_SHOWN |= {"temperature", "thresholds", "val", "test", "other_split", "trained_on"}
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,18 @@
-"""A new run that starts from another: inherited settings, and checks for leakage. No torch."""
+"""A new run that starts from another: the settings it inherits. No torch."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import fields, replace
+from collections.abc import Collection, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from osprey.config.schema import DataConfig, TrainConfig
-from osprey.errors import ConfigError, DataError, UserError
+from osprey.errors import ConfigError, UserError
 from osprey.runs.folder import RunFolder, find_run
-
-if TYPE_CHECKING:
-    from osprey.data.manifest import Manifest
+from osprey.runs.learnt import earlier_manifest
 
 _NETWORK = ("target", "name", "options", "args")
-# Data settings that leave the donor's split as it is.
-_NOT_OF_THE_SPLIT = (
-    *("size", "train_size", "resize", "mean", "std", "batch_size", "eval_batch_size"),
-    *("num_workers", "cache", "sampler", "check_files", "allow_leakage"),
-)
 
 
 def with_runs_named(argv: Sequence[str]) -> list[str]:
@@ -102,94 +94,6 @@ def inherit(config: TrainConfig, said: Collection[str], donor: RunFolder) -> Non
     config.from_run = str(donor.path.resolve())  # also for a run resumed from elsewhere
 
 
-def keep_split(manifest: Manifest, donor: RunFolder, said: Collection[str]) -> Manifest:
-    """Keep photos the donor knows in its splits; new ones join their group's split.
-
-    Otherwise an added photo would move others from split to split. Nothing is changed where the
-    command sets anything that determines the split.
-
-    Args:
-        manifest: The new run's samples, split.
-        donor: The earlier run.
-        said: Keys set on the command line or by a recipe.
-
-    Returns:
-        The samples with the donor's splits.
-    """
-    splits = {key for key in said if key.startswith("data")}
-    if splits - {f"data.{name}" for name in _NOT_OF_THE_SPLIT}:
-        return manifest
-    before = _load(donor).table
-    known = dict(zip(before["path"], before["split"].astype(str), strict=True))
-    named = before[before["group"].astype(str) != ""]
-    of_group = dict(zip(named["group"].astype(str), named["split"].astype(str), strict=True))
-    table = manifest.table.copy()
-    now = zip(table["path"], table["group"].astype(str), table["split"].astype(str), strict=True)
-    table["split"] = [
-        known.get(path) or of_group.get(group, split) if group else known.get(path, split)
-        for path, group, split in now
-    ]
-    return replace(manifest, table=table)
-
-
 def knows_all(donor: RunFolder, classes: Sequence[str]) -> bool:
     """Whether the donor was trained on every one of ``classes``."""
-    return set(classes) <= set(_load(donor).classes)
-
-
-def check_donor(donor: RunFolder, manifest: Manifest, *, allowed: bool, what: str) -> list[str]:
-    """Check that val and test have no photo that the donor, or its own donors, trained on.
-
-    Args:
-        donor: The earlier run.
-        manifest: The new run's samples.
-        allowed: ``data.allow_leakage``: return a warning instead.
-        what: The setting that names the donor, for the message.
-
-    Returns:
-        Warnings for the user.
-
-    Raises:
-        DataError: There are such photos, and ``allowed`` is false.
-    """
-    root = manifest.root.resolve()
-    held = manifest.table[manifest.table["split"].isin(["val", "test"])]
-    lines = []
-    for run in _lineage(donor):
-        before = _load(run)
-        learnt = set(before.table.loc[before.table["split"] == "train", "path"])
-        origin = before.root.resolve()
-        if origin == root:
-            seen = [path for path in held["path"] if path in learnt]
-        else:
-            files = {str(origin / path) for path in learnt}
-            seen = [path for path in held["path"] if str(root / path) in files]
-        if not seen:
-            continue
-        line = (
-            f"{what}: '{run.path}' was trained on {len(seen)} of the photos now in val or test, "
-            f"first '{seen[0]}'"
-        )
-        if not allowed:
-            raise DataError(
-                f"{line}; leave the data settings out to take over its own split, "
-                "or accept flattering figures with data.allow_leakage=true"
-            )
-        lines.append(f"{line}: figures will flatter")
-    return lines
-
-
-def _lineage(run: RunFolder) -> Iterator[RunFolder]:
-    """A run, the one it came from, and so on; one that is gone can no longer be asked."""
-    seen: set[Path] = set()
-    while run.path.resolve() not in seen and (run.path / "config.yaml").is_file():
-        seen.add(run.path.resolve())
-        yield run
-        origin = run.load_config().from_run
-        if origin is None:
-            return
-        run = RunFolder(Path(origin))
-
-
-def _load(run: RunFolder) -> Manifest:
-    return run.load_manifest(run.load_config().data.root)
+    return set(classes) <= set(earlier_manifest(donor).classes)

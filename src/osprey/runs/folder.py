@@ -134,13 +134,24 @@ class RunFolder:
         """Write every sample with its split."""
         manifest.write(self.path / "manifest.csv")
 
-    def load_manifest(self, root: str) -> Manifest:
-        """The samples this run was trained and tested on."""
+    def load_manifest(self, root: str, *, content: bool = False) -> Manifest:
+        """The samples this run was trained and tested on.
+
+        Args:
+            root: Where the photos are.
+            content: With ``sha256``, by which photos are known elsewhere. Training has no use for
+                it, and of a million photos it takes as much memory as all the rest.
+        """
         import pandas as pd
 
         from osprey.data.manifest import complete
 
-        table = pd.read_csv(self.path / "manifest.csv", dtype=str, keep_default_na=False)
+        table = pd.read_csv(
+            self.path / "manifest.csv",
+            dtype=str,
+            keep_default_na=False,
+            usecols=lambda column: content or column != "sha256",
+        )
         return complete(table, Path(root), str(self.path / "manifest.csv"))
 
     def held(self) -> FolderLock:

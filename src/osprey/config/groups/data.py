@@ -38,6 +38,11 @@ class DataConfig:
         None, r"a column, or a pattern on the path such as '(?P<group>boat\d+)_'"
     )
     allow_leakage: bool = setting(False, "let a group straddle splits")
+    conflicts: str = setting(
+        "refuse",
+        "one photo (byte for byte) under two labels: an error, left out, or trained on as it is",
+        choices=("refuse", "drop", "keep"),
+    )
     given_split: bool = setting(True, "keep train/val/test where the data has them")
     val_fraction: float | None = setting(
         None, "null: 0.15, or none where a split is given", low=0, high=0.9

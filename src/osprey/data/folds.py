@@ -1,0 +1,67 @@
+"""Equal parts of a data set: stratified, and never through a group or between exact copies."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from osprey.data.copies import joined_groups, originals
+from osprey.data.manifest import Manifest
+from osprey.errors import DataError
+
+
+def pieces_of(manifest: Manifest) -> int:
+    """How many parts the samples can be cut into: groups, or photos that differ."""
+    if manifest.has_groups:
+        return len(np.unique(joined_groups(manifest)))
+    first = originals(manifest)
+    return len(manifest.table) if first is None else len(np.unique(first))
+
+
+def make_folds(manifest: Manifest, count: int, seed: int) -> NDArray[np.int64]:
+    """Number the samples 0..count-1: stratified by label, no group and no photo in two folds.
+
+    Raises:
+        DataError: There are fewer samples or groups than folds.
+    """
+    labels = manifest.table["label"].to_numpy(dtype=str)
+    if manifest.has_groups:
+        return _by_group(labels, joined_groups(manifest), count, seed)
+    first = originals(manifest)
+    if first is None:
+        return _one_by_one(labels, count, seed)
+    rows, places = np.unique(first, return_inverse=True)
+    return _one_by_one(labels[rows], count, seed)[places]  # copies follow the first of them
+
+
+def _one_by_one(labels: NDArray[np.str_], count: int, seed: int) -> NDArray[np.int64]:
+    if len(labels) < count:
+        raise DataError(f"{len(labels)} samples cannot be cut into {count} parts")
+    rng = np.random.default_rng(seed)
+    folds = np.zeros(len(labels), dtype=np.int64)
+    # Dealt like cards, class after class, so that small classes do not pile up in fold 0.
+    order = np.lexsort((rng.permutation(len(labels)), labels))
+    folds[order] = np.arange(len(labels)) % count
+    return folds
+
+
+def _by_group(
+    labels: NDArray[np.str_], groups: NDArray[np.str_], count: int, seed: int
+) -> NDArray[np.int64]:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    if len(np.unique(groups)) < count:
+        raise DataError(f"{len(np.unique(groups))} groups cannot be cut into {count} parts")
+    codes = np.unique(labels, return_inverse=True)[1]
+    if np.bincount(codes).max() < count:  # the splitter refuses where no class reaches every fold
+        codes = np.zeros_like(codes)
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    folds = np.zeros(len(labels), dtype=np.int64)
+    with warnings.catch_warnings():  # of classes smaller than the number of folds: so be it
+        warnings.simplefilter("ignore", UserWarning)
+        # A row of zeros in place of features, which the splitter wants and does not read.
+        for number, (_, held) in enumerate(splitter.split(np.zeros(len(codes)), codes, groups)):
+            folds[held] = number
+    return folds
