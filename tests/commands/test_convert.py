@@ -132,7 +132,7 @@ def test_a_nought_is_kept(osprey: Command, here: Path) -> None:
     pd.DataFrame([{**row, "frame_num": 0, "depth": 0}]).to_parquet(here / "in.parquet")
     words = ("--input", "in.parquet", "--images", "p", "--to", "csv", "--output", "o.csv")
     done = osprey("convert", *words)
-    assert (done.code, done.out) == (0, "1 photos, 1 boxes of 1 classes: o.csv\n"), "none is lost"
+    assert (done.code, done.out) == (0, "1 photo, 1 box of 1 class: o.csv\n"), "none is lost"
     found = pd.read_csv(here / "o.csv").iloc[0]
     assert [found[name] for name in ("label", "score", "frame_num", "depth")] == [0, 0, 0, 0]
 

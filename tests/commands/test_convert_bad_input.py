@@ -122,7 +122,7 @@ def test_a_byte_order_mark_is_read_over(osprey: Command, here: Path, ending: str
     text = coco() if ending == "json" else COLUMNS + "a.png,cod,1,2,3,4\n"
     (here / f"in.{ending}").write_text(text, encoding="utf-8-sig")
     words = ("--input", f"in.{ending}", "--images", "p", "--to", "csv", "--output", "o.csv")
-    assert osprey("convert", *words).out == "1 photos, 1 boxes of 1 classes: o.csv\n"
+    assert osprey("convert", *words).out == "1 photo, 1 box of 1 class: o.csv\n"
 
 
 def test_labels_that_are_no_xml(osprey: Command, here: Path) -> None:

@@ -165,7 +165,7 @@ def test_its_own_coco_folder_is_known(osprey: Command, here: Path) -> None:
     words = ("--images", "p", "--to")
     assert osprey("convert", "--input", "in.json", *words, "coco", "--output", "coco").code == 0
     done = osprey("convert", "--input", "coco", *words, "yolo", "--output", "yolo")
-    assert (done.code, done.out) == (0, "1 photos, 1 boxes of 1 classes: yolo\n")
+    assert (done.code, done.out) == (0, "1 photo, 1 box of 1 class: yolo\n")
 
 
 BOXES = ([100, 100, 5, 5], [5, 5, -3, -3], [1, 1, 0, 4], [10, 10, 20, 20], [1, 1, 2, 2])
@@ -183,7 +183,7 @@ def test_boxes_are_mended_counted_and_named(
     listed = "o/boxes_mended.csv" if form == "yolo" else f"{output}.boxes_mended.csv"
     assert (done.code, done.out) == (
         0,
-        f"1 photos, 3 boxes of 1 classes: {output}; boxes mended, listed in {listed}: {COUNTED}\n",
+        f"1 photo, 3 boxes of 1 class: {output}; boxes mended, listed in {listed}: {COUNTED}\n",
     )
     mended = pd.read_csv(here / listed)
     assert list(mended) == ["path", "label", "x", "y", "w", "h", "what"]

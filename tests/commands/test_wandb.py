@@ -45,6 +45,25 @@ def test_offline_by_itself(here: Path, photos: Path) -> None:
     assert ids == {run.name}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mode", "why"),
+    [
+        ("", "no API key: set WANDB_API_KEY or run 'wandb login'"),
+        ("online", "No API key configured. Use `wandb login` to log in"),
+    ],
+)
+def test_what_wandb_refuses_goes_on_offline(here: Path, photos: Path, mode: str, why: str) -> None:
+    words = ["train", "data=folder", f"data.root={photos}", *TINY, "trainer.max_epochs=1"]
+    quiet = {"WANDB_API_KEY": "", "HOME": str(here), "NETRC": str(here / "none")}
+    result = run_process([*words, "logger=wandb"], here, WANDB_MODE=mode, **quiet)
+    assert result.code == 0, result.err
+    run = only_run(here).relative_to(here)
+    line = f"wandb   offline ({why}); to upload later: wandb sync {run}/wandb/offline-run-*"
+    assert result.out.splitlines().count(line) == 1
+    assert list((here / run / "wandb").glob("offline-run-*"))
+
+
 def _holds_the_test(run: Path, folder: Path) -> None:
     """Pictures, table, figures and checkpoint went into the run that training had opened."""
     media = folder / "files" / "media"

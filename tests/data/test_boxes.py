@@ -90,7 +90,7 @@ def test_coco_becomes_a_manifest(root: Path) -> None:
     assert corners.tolist() == [[1, 2, 4, 6], [0, 0, 16, 12]]
     assert labels == ["cod", "eel"]
     assert manifest.boxes(2)[0].shape == (0, 4)
-    assert notices == ["left out, named by no annotation: 1 photos such as 'stray.png'"]
+    assert notices == ["left out, named by no annotation: 1 photo such as 'stray.png'"]
 
 
 def test_a_manifest_with_boxes_comes_back_from_its_file(root: Path, tmp_path: Path) -> None:
@@ -141,8 +141,8 @@ def test_camera_traps_split_by_location(tmp_path: Path) -> None:
     assert not groups_straddle(done.manifest)
     assert done.manifest.table["group"].nunique() == 6
     assert done.notices[:2] == [
-        "left out, named but not boxed: 1 photos",
-        "left out, marked as failed or corrupt: 1 photos such as '10.png'",
+        "left out, named but not boxed: 1 photo",
+        "left out, marked as failed or corrupt: 1 photo such as '10.png'",
     ]
 
 
@@ -181,8 +181,8 @@ def test_voc_with_its_lists(voc_set: Path) -> None:
     }  # fmt: skip
     assert boxes_of(manifest)["JPEGImages/b.png"] == [("eel", 0, 0, 16, 12), ("cod", 5, 5, 2.5, 2)]
     assert notices == [
-        "no XML file, taken as photos of nothing: 1 photos such as 'JPEGImages/d.png'",
-        "left out, in no split's list: 1 photos such as 'JPEGImages/e.png'",
+        "no XML file, taken as photos of nothing: 1 photo such as 'JPEGImages/d.png'",
+        "left out, in no split's list: 1 photo such as 'JPEGImages/e.png'",
     ]
 
 
@@ -229,7 +229,7 @@ def test_megadetector_as_a_source_of_boxes(root: Path) -> None:
     assert boxes_of(manifest) == {"1.png": [("animal", 4, 6, 8, 3)], "3.png": []}
     assert notices == [
         "left out, boxes of a score below 0.2: 1",
-        "left out, marked as failed or corrupt: 1 photos such as '2.png'",
+        "left out, marked as failed or corrupt: 1 photo such as '2.png'",
     ]
 
 
@@ -243,7 +243,7 @@ def test_a_table_with_one_row_a_box(root: Path) -> None:
         "3.png": [],
     }
     assert manifest.table["boat"].tolist() == ["A", "B"]
-    assert notices == ["left out, named by no annotation: 1 photos such as '2.png'"]
+    assert notices == ["left out, named by no annotation: 1 photo such as '2.png'"]
 
 
 def test_harbour_has_boxes(tmp_path: Path) -> None:

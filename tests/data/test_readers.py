@@ -87,7 +87,7 @@ def test_loose_photos_beside_class_folders(tmp_path: Path) -> None:
     manifest, notices = read(make(tmp_path, "a/1.png", "b/2.png", "3.png"))
     assert len(manifest.table) == 2
     loose = tmp_path / "3.png"
-    assert notices == [f"left out, in no class folder: 1 photos such as '{loose}'"]
+    assert notices == [f"left out, in no class folder: 1 photo such as '{loose}'"]
 
 
 def test_nothing_but_loose_photos(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_names_that_are_no_text_are_left_out_and_told(tmp_path: Path) -> None:
     manifest, notices = read(tmp_path)
     assert {path for path, _, _ in rows(manifest)} == {"a/1.png", "b/2.png"}
     name = f"{tmp_path}/a/latin-\N{REPLACEMENT CHARACTER}.png"
-    assert notices == [f"left out, names not in UTF-8: 1 photos such as '{name}'"]
+    assert notices == [f"left out, names not in UTF-8: 1 photo such as '{name}'"]
     (tmp_path / os.fsdecode(b"a/caf\xe9.txt")).write_text("")
     for notice in read(tmp_path)[1]:
         notice.encode()  # or printing it would fail

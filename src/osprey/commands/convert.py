@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from osprey.commands.command_line import Parser
 from osprey.data.formats import FORMS, Annotations, read_annotations, write_annotations
-from osprey.data.formats.mend import counted, mend_annotations
+from osprey.data.formats.mend import mend_annotations, mended_line
 from osprey.data.formats.parsing import read_text
 from osprey.data.formats.registry import measured
 from osprey.errors import DataError, UserError
-from osprey.system.console import say, warn
+from osprey.system.console import counted, say, warn
 from osprey.system.files import atomic_path
 
 if TYPE_CHECKING:
@@ -65,9 +65,11 @@ def main(argv: list[str]) -> int:
     for notice in annotations.notices:
         warn(notice)
     failed = int(annotations.failed().sum())
-    said = f"{len(annotations.images)} photos" + (f", {failed} of them failed" if failed else "")
-    boxes = f"{len(annotations.boxes)} boxes of {len(annotations.classes)} classes"
-    say(f"{said}, {boxes}: {output}" + (f"; {counted(mended, str(listed))}" if listed else ""))
+    said = counted(len(annotations.images), "photo")
+    said += f", {failed} of them failed" if failed else ""
+    classes = counted(len(annotations.classes), "class")
+    boxes = f"{counted(len(annotations.boxes), 'box')} of {classes}"
+    say(f"{said}, {boxes}: {output}" + (f"; {mended_line(mended, str(listed))}" if listed else ""))
     if lost:
         say(f"lost, {form} cannot hold it: {', '.join(lost)}")
     return 0

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from osprey.data.manifest import Manifest
 from osprey.errors import DataError
+from osprey.system.console import counted
 
 CONTENT = "sha256"  # the manifest's column: SHA-256 of a file's bytes, 64 hexadecimal digits
 _SHOWN = 3  # photos under two labels that a message names
@@ -88,8 +89,9 @@ def tell_copies(manifest: Manifest, notices: list[str]) -> None:
         count = int(((parts > 1) & (split != "train")).sum())
         row = apart[0]
         notices.append(
-            f"leaky split: {_photos(count)} of val or test {_is(count)} also in another split, "
-            f"byte for byte, first '{path[first[row]]}' ({split[first[row]]}) = '{path[row]}' "
+            f"leaky split: {counted(count, 'photo')} of val or test {_is(count)} also in "
+            f"another split, byte for byte, first '{path[first[row]]}' "
+            f"({split[first[row]]}) = '{path[row]}' "
             f"({split[row]}): figures will flatter; delete the copies, or cut a clean split with "
             "data.given_split=false"
         )
@@ -122,7 +124,7 @@ def settle_conflicts(manifest: Manifest, how: str, notices: list[str]) -> Manife
     if not torn.any():
         return manifest
     rows, count = np.flatnonzero(torn), len(np.unique(first[torn]))
-    what = f"{_photos(count)} {_is(count)} under more than one label, byte for byte"
+    what = f"{counted(count, 'photo')} {_is(count)} under more than one label, byte for byte"
     named = _named(manifest, first, rows)
     if how == "refuse":
         raise DataError(
@@ -151,10 +153,6 @@ def _named(manifest: Manifest, first: NDArray[np.int64], rows: NDArray[np.int64]
             break
     more = len(np.unique(first[rows])) - len(found)
     return ", ".join(found) + (f" and {more} more" if more else "")
-
-
-def _photos(count: int) -> str:
-    return f"{count} photo" if count == 1 else f"{count} photos"
 
 
 def _is(count: int) -> str:

@@ -12,6 +12,7 @@ from osprey.data.manifest import Manifest
 from osprey.data.prepare import only_classes
 from osprey.data.readers import read_manifest
 from osprey.errors import DataError
+from osprey.system.console import counted
 
 
 def read_external_dataset(
@@ -57,9 +58,8 @@ def read_external_dataset(
     checked = check_files(other.root, other.table["path"].tolist(), cache)
     other, bad = with_content(other, checked.digests), checked.unreadable
     if bad:
-        notices.append(
-            f"left out, cannot be read: {len(bad)} files, first: {next(iter(bad.values()))}"
-        )
+        count, first = counted(len(bad), "file"), next(iter(bad.values()))
+        notices.append(f"left out, cannot be read: {count}, first: {first}")
         other = other.where(~other.table["path"].isin(list(bad)))
     other, _ = other.target.mend(other, notices)
     other = settle_conflicts(other, asked.conflicts, notices)

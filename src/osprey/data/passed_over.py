@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from osprey.system.console import counted
+
 # Photos that no decoder here reads. Left out in silence they would pass for photos of nothing.
 _OTHER_PHOTOS = {
     *(".heic", ".heif", ".avif", ".jxl", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2"),
@@ -53,11 +55,6 @@ class PassedOver:
             count = counted(len(self.others), "file")
             lines.append(f"left out, not photos: {count} such as '{printable(self.others[0])}'")
         return lines
-
-
-def counted(count: int, noun: str) -> str:
-    """``1 file``, ``2 files``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def printable(path: str | Path) -> str:

@@ -16,6 +16,7 @@ from osprey.data.manifest import SPLIT_NAMES, Manifest, complete
 from osprey.data.passed_over import PassedOver, printable
 from osprey.errors import DataError, nearest
 from osprey.imaging import IMAGE_SUFFIXES
+from osprey.system.console import counted
 
 # Files of a folder that `osprey crop` wrote.
 CROP_SETTINGS, NO_DETECTION = "crop.json", "no_detection"
@@ -82,10 +83,14 @@ def read_folder(config: DataConfig, notices: list[str]) -> Manifest:
     if not rows:
         _explain_empty(root, loose)
     if loose:
-        notices.append(f"left out, in no class folder: {len(loose)} photos such as '{loose[0]}'")
+        notices.append(
+            f"left out, in no class folder: {counted(len(loose), 'photo')} such as '{loose[0]}'"
+        )
     if unwritable:
         name = printable(unwritable[0])
-        notices.append(f"left out, names not in UTF-8: {len(unwritable)} photos such as '{name}'")
+        notices.append(
+            f"left out, names not in UTF-8: {counted(len(unwritable), 'photo')} such as '{name}'"
+        )
     notices.extend(passed.lines())
     return complete(pd.DataFrame(rows, columns=["path", "split", "label"]), root, str(root))
 

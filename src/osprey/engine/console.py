@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from osprey.system.console import say
+from osprey.system.console import counted, say
 
 if TYPE_CHECKING:
     from osprey.data.manifest import Manifest
@@ -42,7 +42,7 @@ def describe_data(
     shown = ", ".join(numbers[:20]) + (f" and {len(numbers) - 20} more" if numbers[20:] else "")
     say(f"train   {shown}")
     if unreadable:
-        say(f"left out, cannot be read: {unreadable} files, listed in unreadable.csv")
+        say(f"left out, cannot be read: {counted(unreadable, 'file')}, listed in unreadable.csv")
     for notice in notices:
         say(notice)
 

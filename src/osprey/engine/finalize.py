@@ -17,7 +17,7 @@ from osprey.ensembling.ensemble import Combined
 from osprey.runs.comparable import comparable_key, other_split
 from osprey.runs.folder import RunFolder
 from osprey.runs.learnt import learnt_counts
-from osprey.system.console import quieten, say
+from osprey.system.console import in_minutes, quieten, say
 from osprey.system.launcher import is_first
 from osprey.system.memory import peak_memory
 from osprey.system.plugins import plugin_setting
@@ -162,7 +162,7 @@ def report(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None
     settings = task.settings_line(summary)
     say(
         (best if epochs["trained"] else "ready   ")
-        + f"{settings + '; ' if settings else ''}{summary['minutes']:.1f} minutes, "
+        + f"{settings + '; ' if settings else ''}{in_minutes(summary['minutes'])}, "
         f"{summary['peak_memory_mb'] or '?'} MB"
     )
     say(f"run     {run.path}")

@@ -54,6 +54,17 @@ def quieten(warnings_too: bool = True) -> None:
     warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: ``1 file``, ``2 files``, ``2 boxes``."""
+    ending = "es" if noun.endswith(("s", "x")) else "s"
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}{ending}"
+
+
+def in_minutes(minutes: float) -> str:
+    """A duration: ``under a minute``, ``1.0 minutes``, ``12.5 minutes``."""
+    return "under a minute" if minutes < 1 else f"{minutes:.1f} minutes"
+
+
 _WHOLE = 20  # classes that are all shown
 _EXTREMES = 8  # of more, the worst and the best
 

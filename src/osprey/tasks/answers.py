@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from osprey.data.passed_over import counted
 from osprey.errors import UnreadableImage
-from osprey.system.console import say, warn
+from osprey.system.console import counted, say, warn
 from osprey.system.outputs import output_path
 from osprey.tasks.journal import PredictionJournal
 

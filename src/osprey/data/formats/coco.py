@@ -14,6 +14,7 @@ from osprey.data.formats.table import IMAGE_FIELDS, Annotations, BoxRow, Collect
 from osprey.data.formats.values import a_ranking, a_score, four_numbers
 from osprey.data.manifest import SPLIT_NAMES
 from osprey.errors import DataError
+from osprey.system.console import counted
 
 _PARTS = ("images", "annotations", "categories")
 _UNSPLIT = "unsplit"  # the file of photos that have no split
@@ -36,7 +37,7 @@ def read(path: Path, root: Path) -> Annotations:
     if crowds:
         found.notices.append(f"left out, boxes round crowds (iscrowd): {crowds}")
     if unboxed:
-        found.notices.append(f"left out, named but not boxed: {unboxed} photos")
+        found.notices.append(f"left out, named but not boxed: {counted(unboxed, 'photo')}")
     return found.done()
 
 

@@ -42,7 +42,7 @@ def mend_boxes(manifest: Manifest, notices: list[str]) -> tuple[Manifest, pd.Dat
         mended.append(kept)
     touched = pd.DataFrame(rows, columns=list(COLUMNS))
     if rows:
-        notices.append(counted(touched, "boxes_mended.csv"))
+        notices.append(mended_line(touched, "boxes_mended.csv"))
     return manifest.with_boxes(mended), touched
 
 
@@ -71,7 +71,7 @@ def mend_annotations(annotations: Annotations) -> tuple[Annotations, pd.DataFram
     return replace(annotations, boxes=table), pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def counted(touched: pd.DataFrame, file: str) -> str:
+def mended_line(touched: pd.DataFrame, file: str) -> str:
     """One line with counts of the boxes that were changed.
 
     Args:

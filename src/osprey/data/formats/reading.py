@@ -13,6 +13,7 @@ from osprey.data.formats.registry import read_annotations
 from osprey.data.formats.table import Annotations
 from osprey.data.formats.to_manifest import to_manifest
 from osprey.data.manifest import Manifest, complete
+from osprey.system.console import counted
 
 _WITH_PHOTOS = ("voc", "yolo")  # forms whose readers start from the photos
 
@@ -82,7 +83,9 @@ def _leave_out_unlisted(manifest: Manifest, notices: list[str]) -> Manifest:
     if unlisted.all() or not unlisted.any():
         return manifest
     example = manifest.table["path"][unlisted].iloc[0]
-    notices.append(f"left out, in no split's list: {unlisted.sum()} photos such as '{example}'")
+    notices.append(
+        f"left out, in no split's list: {counted(unlisted.sum(), 'photo')} such as '{example}'"
+    )
     return manifest.where(~unlisted)
 
 
@@ -92,6 +95,5 @@ def _tell_unnamed(root: Path, known: Sequence[str], notices: list[str]) -> None:
     paths = (photo.relative_to(root).as_posix() for photo in walk_photos(root))
     unnamed = [path for path in paths if path not in named]
     if unnamed:
-        notices.append(
-            f"left out, named by no annotation: {len(unnamed)} photos such as '{unnamed[0]}'"
-        )
+        count = counted(len(unnamed), "photo")
+        notices.append(f"left out, named by no annotation: {count} such as '{unnamed[0]}'")

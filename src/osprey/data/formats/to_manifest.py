@@ -15,6 +15,7 @@ from osprey.data.formats.table import Annotations
 from osprey.data.manifest import Manifest, complete
 from osprey.errors import DataError, UnreadableImage
 from osprey.imaging import image_size
+from osprey.system.console import counted
 from osprey.system.memory import cores
 
 _TOLERANCE = 0.01  # of the aspect, for photos that were scaled after they were annotated
@@ -96,9 +97,8 @@ def _sound(
     left_out = annotations.failed() & pd.Series(known, index=images.index)
     if left_out.any():
         example = images["file"][left_out].iloc[0]
-        notices.append(
-            f"left out, marked as failed or corrupt: {left_out.sum()} photos such as '{example}'"
-        )
+        count = counted(int(left_out.sum()), "photo")
+        notices.append(f"left out, marked as failed or corrupt: {count} such as '{example}'")
     return [not out for out in left_out]
 
 

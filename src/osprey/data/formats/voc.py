@@ -18,6 +18,7 @@ from osprey.data.formats.table import Annotations, BoxRow, Collector
 from osprey.data.formats.values import four_numbers
 from osprey.data.manifest import SPLIT_NAMES
 from osprey.errors import DataError
+from osprey.system.console import counted
 
 _PHOTOS, _XML, _LISTS = "JPEGImages", "Annotations", "ImageSets/Main"
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # even escaped
@@ -66,9 +67,9 @@ def read(path: Path, root: Path) -> Annotations:
             unannotated.append(name)
             found.measured(name, split=split)
     if unannotated:
+        count = counted(len(unannotated), "photo")
         found.notices.append(
-            f"no XML file, taken as photos of nothing: {len(unannotated)} photos such as "
-            f"'{unannotated[0]}'"
+            f"no XML file, taken as photos of nothing: {count} such as '{unannotated[0]}'"
         )
     return found.done()
 

@@ -16,6 +16,7 @@ from osprey.data.formats.table import Annotations, Collector
 from osprey.data.formats.values import a_score, four_numbers
 from osprey.data.manifest import SPLIT_NAMES
 from osprey.errors import DataError
+from osprey.system.console import counted
 
 _NOT_BOXES = ("classes.txt", "train.txt", "val.txt", "valid.txt", "test.txt")
 
@@ -55,9 +56,9 @@ def read(path: Path, root: Path) -> Annotations:
             unannotated.append(name)
     _check_orphans(photos)
     if unannotated:
+        count = counted(len(unannotated), "photo")
         found.notices.append(
-            f"no text file of boxes, taken as photos of nothing: {len(unannotated)} photos such as "
-            f"'{unannotated[0]}'"
+            f"no text file of boxes, taken as photos of nothing: {count} such as '{unannotated[0]}'"
         )
     return found.done()
 

@@ -8,12 +8,14 @@ import socket
 from typing import Any, cast
 from urllib.parse import urlparse
 
+from lightning_fabric.loggers.logger import rank_zero_experiment
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 from osprey.config.parse import tree_of
 from osprey.config.schema import TrainConfig
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say
+from osprey.system.launcher import is_first
 from osprey.system.paths import home_path
 
 
@@ -62,12 +64,15 @@ def create(
     """
     os.environ.setdefault("WANDB_SILENT", "true")
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    if not os.environ.get("WANDB_MODE", "-"):
+        del os.environ["WANDB_MODE"]  # set and empty, which W&B takes for a wrong word
     import wandb
 
     why = "logger.offline=true" if offline else why_offline(wandb.setup().settings.base_url)
-    if why and not quiet and os.environ.get("RANK", "0") == "0":
-        say(f"wandb   offline ({why}); to upload later: wandb sync {run.path}/wandb/offline-run-*")
-    return WandbLogger(
+    if why and not quiet:
+        _say_offline(run, why)
+    return _FallingBack(
+        run,
         save_dir=run.path,
         project=project,
         entity=entity,
@@ -78,6 +83,39 @@ def create(
         tags=list(config.tags) or None,
         config=tree_of(config),
     )
+
+
+class _FallingBack(WandbLogger):
+    """Goes offline where W&B refuses: a wrong key, or none, although it is to be online.
+
+    Args:
+        run: The run folder.
+        **more: What Lightning's logger takes.
+    """
+
+    def __init__(self, run: RunFolder, **more: Any) -> None:
+        super().__init__(**more)
+        self.run = run
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """W&B's run, begun when it is first asked for."""
+        from wandb.errors import Error
+
+        try:
+            return super().experiment
+        except Error as error:
+            if self._wandb_init.get("mode") == "offline":
+                raise
+            self._wandb_init["mode"] = "offline"
+            _say_offline(self.run, " ".join(str(error).split())[:120].rstrip("."))
+            return super().experiment
+
+
+def _say_offline(run: RunFolder, why: str) -> None:
+    if is_first():
+        say(f"wandb   offline ({why}); to upload later: wandb sync {run.path}/wandb/offline-run-*")
 
 
 def why_offline(base_url: str) -> str | None:

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from osprey.data.passed_over import counted
 from osprey.errors import UnreadableImage
 from osprey.runs.folder import RunFolder
-from osprey.system.console import say, warn
+from osprey.system.console import counted, say, warn
 from osprey.system.paths import home_path
 from osprey.tasks.detection.predict.pictures import Pictures
 from osprey.tasks.detection.predict.tables import BoxTable
