@@ -81,6 +81,26 @@ def test_standard_output(classifier: Path, photos: Path, name: str) -> None:
     assert not (classifier / "-").exists()
 
 
+@pytest.mark.parametrize("form", ["csv", "submission"])
+def test_a_table_for_excel(classifier: Path, photos: Path, osprey: Call, form: str) -> None:
+    words = ("predict", "--folder", photos, "--output")
+    assert osprey(*words, "plain.csv", "--format", form).code == 0
+    assert osprey(*words, "excel.csv", "--format", form, "--excel").code == 0
+    plain = (classifier / "plain.csv").read_bytes()
+    assert (classifier / "excel.csv").read_bytes() == b"\xef\xbb\xbf" + plain
+    result = osprey(*words, "o.json", "--excel")
+    line = "osprey predict: --excel goes with --folder and a table ending in .csv\n"
+    assert (result.code, result.err) == (2, line)
+
+
+def test_boxes_for_excel(finder: tuple[Path, Path], osprey: Call) -> None:
+    here, inbox = finder
+    words = ("predict", "--folder", inbox, "--min-score", "0", "--output")
+    assert osprey(*words, "plain.csv").code == 0 and osprey(*words, "e.csv", "--excel").code == 0
+    marked = (here / "e.csv").read_bytes()
+    assert marked == b"\xef\xbb\xbf" + (here / "plain.csv").read_bytes()
+
+
 def test_a_pipe_and_a_device(classifier: Path, photos: Path, osprey: Call) -> None:
     words = ("predict", "--folder", photos, "--format", "json", "--output")
     pipe = classifier / "pipe"

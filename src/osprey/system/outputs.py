@@ -22,6 +22,7 @@ from osprey.system.console import silence
 from osprey.system.files import atomic_path
 
 STANDARD_OUTPUT = "-"
+BYTE_ORDER_MARK = "\ufeff"  # by which Excel knows a CSV as UTF-8
 _STREAMS = ("/dev/", "/proc/")
 Stamp = tuple[int, int]  # size in bytes, time of the last change in nanoseconds
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from osprey.errors import UnreadableImage
 from osprey.system.console import counted, say, warn
-from osprey.system.outputs import output_path
+from osprey.system.outputs import BYTE_ORDER_MARK, output_path
 from osprey.tasks.journal import PredictionJournal
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def write_answers(
             # Names that are not UTF-8, as on old cards, are escaped.
             partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
         ):
+            file.write(BYTE_ORDER_MARK if arguments.excel else "")
             file.write(form.head(classes))
             for number, (line, failure) in enumerate(journal.entries()):
                 file.write((form.between if number else "") + line)

@@ -24,7 +24,17 @@ from osprey.system.outputs import followed, is_stream
 
 _FILE, _SETTINGS = "answers.jsonl", "settings.json"
 # Of the command line, what no answer depends on.
-_NOT_OF_THE_ANSWERS = ("output", "force", "verbose", "strict", "plugin", "runs", "run", "save_dir")
+_NOT_OF_THE_ANSWERS = (
+    "output",
+    "force",
+    "excel",
+    "verbose",
+    "strict",
+    "plugin",
+    "runs",
+    "run",
+    "save_dir",
+)
 
 
 class PredictionJournal:

@@ -48,6 +48,9 @@ def parser() -> argparse.ArgumentParser:
     formats = dict.fromkeys(form for task in all_tasks() for form in task.formats)
     parser.add_argument("--format", choices=formats, help="of --output (default: by its ending)")
     parser.add_argument(
+        "--excel", action="store_true", help="a CSV whose letters Excel shows as they are"
+    )
+    parser.add_argument(
         "--strict",
         action="store_true",
         help="exit code 1 if anything in --folder cannot be read or is no photo",
@@ -102,6 +105,7 @@ def check(arguments: argparse.Namespace, task: TaskPlugin, *, two_steps: bool = 
         raise UserError(
             f"--format {arguments.format} is not for {name} (one of {', '.join(forms)})"
         )
+    _check_excel(arguments)
     if arguments.output:
         _check_output(arguments, forms)
     if arguments.save_dir is not None:
@@ -113,6 +117,12 @@ def check(arguments: argparse.Namespace, task: TaskPlugin, *, two_steps: bool = 
             raise UserError(f"--{option.replace('_', '-')} goes with a detector's run")
     if arguments.tta != "none" and not task.supports_tta:
         raise UserError("--tta goes with a classifier's run")
+
+
+def _check_excel(arguments: argparse.Namespace) -> None:
+    form = arguments.format or Path(arguments.output or "").suffix[1:] or "csv"
+    if arguments.excel and (not arguments.folder or form not in ("csv", "submission")):
+        raise UserError("--excel goes with --folder and a table ending in .csv")
 
 
 def _check_output(arguments: argparse.Namespace, forms: Sequence[str]) -> None:

@@ -99,7 +99,9 @@ def tell(
         journal.keep(map(table.entry, _drawn(pictures, todo, classes, ask(todo))))
         for entry in journal.entries():
             table.add(entry)
-        table.write(arguments.output, arguments.format, force=arguments.force)
+        table.write(
+            arguments.output, arguments.format, force=arguments.force, excel=arguments.excel
+        )
     rate = len(todo) / (time.perf_counter() - started)
     found = f"{counted(len(photos), 'photo')}, {len(table.found.boxes)} boxes"
     warn(f"{found}, {rate:.0f} photos a second: {arguments.output}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from osprey.data.formats import write_annotations
 from osprey.data.formats.table import Collector
-from osprey.system.outputs import output_path
+from osprey.system.outputs import BYTE_ORDER_MARK, output_path
 
 if TYPE_CHECKING:
     from osprey.tasks.detection.predict.answers import Answer
@@ -63,13 +63,16 @@ class BoxTable:
         for label, (x, y, w, h), score, species in entry["boxes"]:
             self.found.box(row, label, (x, y, w, h), score, species)
 
-    def write(self, output: str, form: str | None, *, force: bool = False) -> None:
+    def write(
+        self, output: str, form: str | None, *, force: bool = False, excel: bool = False
+    ) -> None:
         """Write the file atomically.
 
         Args:
             output: The file; ``-`` is standard output.
             form: One of the task's formats; None: by the file's suffix, CSV on standard output.
             force: Replace a file that Osprey did not write.
+            excel: Of a CSV, with the mark by which Excel knows its letters.
 
         Raises:
             DataError: No photo is left to write.
@@ -79,6 +82,10 @@ class BoxTable:
         ending = ".csv" if form == "csv" else ".json"
         with output_path(output, "--output", force=force, ending=ending) as partial:
             write_annotations(self.found.done(), partial, _FORMS.get(form, form), self.found.root)
+            if excel:
+                partial.write_text(
+                    BYTE_ORDER_MARK + partial.read_text(encoding="utf-8"), encoding="utf-8"
+                )
 
 
 def _text(name: str) -> str:
