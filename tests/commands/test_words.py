@@ -61,6 +61,9 @@ ANSWERS = {
     ),
     "hydra.mode=MULTIRUN": "hydra.mode: leave it out, and add -m for a sweep",
     "hydra.verbose=-1": ("Hydra cannot use 'hydra.verbose=-1': a value of another kind is wanted"),
+    "hydra.searchpath.x=a": (
+        "Hydra cannot use 'hydra.searchpath.x=a': invalid literal for int() with base 10: 'x'"
+    ),
     "~extras=[]": "Hydra cannot use '~extras=[]': Config group override deletion value must be a "
     "string : ",
     "--halp": (

@@ -135,11 +135,12 @@ def explained(call: Call) -> Iterator[None]:
 
 
 def _is_hydra_s(error: BaseException) -> bool:
-    """Whether Hydra itself raised it, of settings that it takes unchecked; not a plugin of its."""
+    """Whether Hydra or OmegaConf raised it, of settings they take unchecked; not a plugin."""
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
-    return frame is not None and str(frame.tb_frame.f_globals["__name__"]).startswith("hydra.")
+    name = "" if frame is None else str(frame.tb_frame.f_globals["__name__"])
+    return name.startswith(("hydra.", "omegaconf."))
 
 
 def _explained(error: Exception, call: Call) -> UserError:
