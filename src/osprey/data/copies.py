@@ -13,6 +13,7 @@ from osprey.errors import DataError
 from osprey.system.console import counted
 
 CONTENT = "sha256"  # the manifest's column: SHA-256 of a file's bytes, 64 hexadecimal digits
+_PIECE = 65_536  # digests written as text at once
 _SHOWN = 3  # photos under two labels that a message names
 
 
@@ -27,9 +28,16 @@ def with_content(manifest: Manifest, digests: NDArray[np.uint8] | None) -> Manif
     table = manifest.table.drop(columns=CONTENT, errors="ignore")
     if digests is None:
         return replace(manifest, table=table)
-    text = digests.tobytes().hex()
-    column = pd.Series([text[i : i + 64] for i in range(0, len(text), 64)], index=table.index)
+    # Piece by piece: a list of a million Python strings is several times the column.
+    starts = range(0, len(digests), _PIECE)
+    pieces = [pd.Series(_hex(digests[start : start + _PIECE])) for start in starts]
+    column = pd.concat(pieces).set_axis(table.index) if pieces else ""
     return replace(manifest, table=table.assign(**{CONTENT: column}))
+
+
+def _hex(digests: NDArray[np.uint8]) -> list[str]:
+    text = digests.tobytes().hex()
+    return [text[i : i + 64] for i in range(0, len(text), 64)]
 
 
 def originals(manifest: Manifest) -> NDArray[np.int64] | None:
