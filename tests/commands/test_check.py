@@ -71,3 +71,6 @@ def test_the_demo_names_a_photo_of_its_test(here: Path, osprey: Call) -> None:
     assert photo.startswith("data/harbour/") and photo.removeprefix("data/harbour/") in tested
     assert "with your own photos, a folder for each class:\n" in result.out
     assert osprey("demo", "data.rot=x").code == 2
+    assert osprey("demo", "-m").err == (
+        "osprey demo: -m goes with osprey train: the demo takes settings (key=value)\n"
+    )

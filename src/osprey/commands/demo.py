@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from osprey.commands import predict, train
+from osprey.errors import ConfigError
 from osprey.runs.folder import RunFolder, find_run
 from osprey.system.console import say
 
@@ -22,6 +23,9 @@ def main(argv: list[str]) -> int:
     if {"-h", "--help"} & set(argv):
         say(_HELP)
         return 0
+    flags = [word for word in argv if word.startswith("-")]
+    if flags:
+        raise ConfigError(f"{flags[0]} goes with osprey train: the demo takes settings (key=value)")
     code = train.main(argv)  # nothing is asked of a run that was stopped
     if code:
         return code
