@@ -13,7 +13,7 @@ from helpers import data_config, groups_straddle, manifest_of, quick, splits_of,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osprey.data.copies import joined_groups, settle_conflicts, tell_copies, with_content
+from osprey.data.copies import joined_groups, report_copies, resolve_conflicts, with_content
 from osprey.data.folds import make_folds
 from osprey.data.manifest import Manifest
 from osprey.data.prepare import prepare
@@ -110,7 +110,7 @@ def test_too_few_photos_that_differ() -> None:
 def told(splits: list[str], contents: list[int]) -> list[str]:
     notices: list[str] = []
     manifest = manifest_of(["a"] * len(splits), splits=splits)
-    tell_copies(with_copies(manifest, contents), notices)
+    report_copies(with_copies(manifest, contents), notices)
     return notices
 
 
@@ -138,14 +138,14 @@ def torn(labels: str, contents: list[int]) -> Manifest:
 
 def test_one_photo_under_two_labels_is_refused() -> None:
     with pytest.raises(DataError) as caught:
-        settle_conflicts(torn("aabb", [0, 1, 0, 3]), "refuse", [])
+        resolve_conflicts(torn("aabb", [0, 1, 0, 3]), "refuse", [])
     assert str(caught.value) == (
         "1 photo is under more than one label, byte for byte: '0.png' (a) = '2.png' (b); correct "
         "the labels, leave all of them out with data.conflicts=drop, or train on them as they are "
         "with data.conflicts=keep"
     )
     with pytest.raises(DataError) as caught:
-        settle_conflicts(torn("abababab", [0, 0, 1, 1, 2, 2, 3, 3]), "refuse", [])
+        resolve_conflicts(torn("abababab", [0, 0, 1, 1, 2, 2, 3, 3]), "refuse", [])
     assert str(caught.value).startswith(
         "4 photos are under more than one label, byte for byte: '0.png' (a) = '1.png' (b), "
         "'2.png' (a) = '3.png' (b), '4.png' (a) = '5.png' (b) and 1 more; correct "
@@ -154,12 +154,12 @@ def test_one_photo_under_two_labels_is_refused() -> None:
 
 def test_conflicts_dropped_or_kept() -> None:
     manifest, notices = torn("aacbb", [0, 1, 0, 3, 4]), []
-    kept = settle_conflicts(manifest, "keep", notices)
+    kept = resolve_conflicts(manifest, "keep", notices)
     assert kept is manifest
     what = "1 photo is under more than one label, byte for byte"
     assert notices == [f"{what}, kept (2 files): '0.png' (a) = '2.png' (c)"]
     notices.clear()
-    dropped = settle_conflicts(manifest, "drop", notices)
+    dropped = resolve_conflicts(manifest, "drop", notices)
     assert dropped.table["path"].tolist() == ["1.png", "3.png", "4.png"]
     assert notices == [
         f"left out, {what} (2 files): '0.png' (a) = '2.png' (c)",
@@ -169,11 +169,11 @@ def test_conflicts_dropped_or_kept() -> None:
 
 def test_copies_of_one_label_and_boxes_contradict_nothing() -> None:
     same = torn("aabb", [0, 0, 1, 1])
-    assert settle_conflicts(same, "refuse", []) is same
+    assert resolve_conflicts(same, "refuse", []) is same
     boxes = ['[["cod", 0, 0, 2, 2]]', '[["eel", 0, 0, 2, 2]]']
     table = same.table.assign(width=8, height=8, boxes=[boxes[0], boxes[1], *boxes])
     boxed = replace(same, table=table.assign(label=["cod", "eel", "cod", "eel"]))
-    assert settle_conflicts(boxed, "refuse", []) is boxed
+    assert resolve_conflicts(boxed, "refuse", []) is boxed
 
 
 def test_a_column_of_digests_in_the_users_own_table_is_not_believed(tmp_path: Path) -> None:

@@ -263,3 +263,17 @@ def test_a_report_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
         build_report(folder)
     assert (folder / "report.html").read_bytes() == before
     assert [p.name for p in folder.iterdir() if p.name.startswith(".")] == []
+
+
+def test_the_monitored_metric_is_named(run: Path, tmp_path: Path) -> None:
+    """Also where ``monitor=`` names another than the task's own."""
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    page = build_report(folder).read_text(encoding="utf-8")
+    assert "by validation macro-F1" in page and "macro-F1 (chooses the best epoch)" in page
+    config = folder / "config.yaml"
+    text = config.read_text(encoding="utf-8").replace("monitor: null", "monitor: val/top1")
+    config.write_text(text, encoding="utf-8")
+    page = build_report(folder).read_text(encoding="utf-8")
+    assert "by validation top-1" in page and "top-1 (chooses the best epoch)" in page
+    assert "macro-F1 (chooses the best epoch)" not in page

@@ -83,7 +83,7 @@ def follow_given(manifest: Manifest, split: NDArray[np.object_]) -> NDArray[np.o
     return np.where(split == "", known.to_numpy(dtype=object), split)
 
 
-def tell_copies(manifest: Manifest, notices: list[str]) -> None:
+def report_copies(manifest: Manifest, notices: list[str]) -> None:
     """Say how many exact copies there are, and whether the user's own split separates some."""
     first = originals(manifest)
     if first is None:
@@ -113,7 +113,7 @@ def tell_copies(manifest: Manifest, notices: list[str]) -> None:
     notices.append(f"{what}, first '{path[first[row]]}' = '{path[row]}': copies share a split")
 
 
-def settle_conflicts(manifest: Manifest, how: str, notices: list[str]) -> Manifest:
+def resolve_conflicts(manifest: Manifest, how: str, notices: list[str]) -> Manifest:
     """What becomes of a photo whose copies have different labels.
 
     Args:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from osprey.config.schema import DataConfig, EvalDataConfig
 from osprey.data.check import check_files
-from osprey.data.copies import settle_conflicts, with_content
+from osprey.data.copies import resolve_conflicts, with_content
 from osprey.data.manifest import Manifest
 from osprey.data.prepare import only_classes
 from osprey.data.readers import read_manifest
@@ -62,6 +62,6 @@ def read_external_dataset(
         notices.append(f"left out, cannot be read: {count}, first: {first}")
         other = other.where(~other.table["path"].isin(list(bad)))
     other, _ = other.target.mend(other, notices)
-    other = settle_conflicts(other, asked.conflicts, notices)
+    other = resolve_conflicts(other, asked.conflicts, notices)
     splits = other.table["split"].replace("", asked.split)
     return replace(other, table=other.table.assign(split=splits))

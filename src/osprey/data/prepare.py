@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from osprey.config.schema import DataConfig
 from osprey.data.check import check_files
-from osprey.data.copies import settle_conflicts, tell_copies, with_content
+from osprey.data.copies import report_copies, resolve_conflicts, with_content
 from osprey.data.disk_cache import usable_folder
 from osprey.data.leakage import check_splits
 from osprey.data.manifest import Manifest
@@ -64,13 +64,13 @@ def prepare(config: DataConfig, cache: Path, notices: list[str] | None = None) -
         usable_folder(cache, manifest.root)  # before files are checked, which may take minutes
     manifest, unreadable = _readable(manifest, config, cache, notices)
     manifest, mended = manifest.target.mend(manifest, notices)
-    manifest = settle_conflicts(manifest, config.conflicts, notices)
+    manifest = resolve_conflicts(manifest, config.conflicts, notices)
     manifest = assign_groups(manifest, config.group)
     given = manifest.table["split"].to_numpy(dtype=str)
     if not config.given_split:
         given = np.full_like(given, "")
     manifest = assign_splits(manifest, config, notices)
-    tell_copies(manifest, notices)
+    report_copies(manifest, notices)
     check_splits(manifest, config, notices)
     if config.overfit is not None:
         manifest = _overfit(manifest, config.overfit, config.split_seed)

@@ -75,6 +75,17 @@ def commands(run: RunRecord, use: Mapping[str, list[str]]) -> list[dict[str, str
     ]
 
 
+def monitored(run: RunRecord, names: Mapping[str, str]) -> str:
+    """Name of the metric that chose the best epoch.
+
+    Args:
+        run: The run.
+        names: Names of the metrics as they are logged; the first is the default.
+    """
+    monitor = run.config.get("monitor") or next(iter(names))
+    return names.get(monitor, str(monitor).removeprefix("val/"))
+
+
 def curves(
     run: RunRecord, loss: dict[str, tuple[str, str]], scores: dict[str, tuple[str, str]]
 ) -> list[dict[str, Any]]:
@@ -89,6 +100,11 @@ def curves(
         ``{"title", "chart", "legend"}`` of each chart.
     """
     best = int(run.summary["epochs"].get("best") or 0)
+    chosen = run.config.get("monitor") or next(iter(scores), None)
+    scores = {
+        column: (kind, f"{legend} (chooses the best epoch)" if column == chosen else legend)
+        for column, (kind, legend) in scores.items()
+    }
     wanted: list[tuple[str, str, dict[str, tuple[str, str]], float | None]] = [
         ("Loss", "loss", loss, None),
         ("Validation", "validation score", scores, 1.0),

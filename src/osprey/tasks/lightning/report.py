@@ -23,7 +23,7 @@ def report_page(record: RunRecord) -> ReportPage:
     values = {
         **shared,
         "module": record.config["task"]["_target_"],
-        "chief": record.config.get("monitor") or "val/loss",
+        "monitored": record.config.get("monitor") or "val/loss",
         "tiles": [(key, f"{value:.4g}") for key, value in record.figures.items()],
         "commands": commands(record, {"go on": ["osprey", "train", "resume=RUN", *words]}),
         "curves": curves(record, _styled(losses), _styled(scores)),

@@ -10,7 +10,7 @@ from osprey.reports.charts import score_histogram
 from osprey.reports.confusion import confusion_picture
 from osprey.reports.figures import FEW, Slicing, slicings, wilson
 from osprey.reports.photos import batch, gallery
-from osprey.reports.sections import commands, curves, shared_sections
+from osprey.reports.sections import commands, curves, monitored, shared_sections
 from osprey.tasks.classification.chance import chance_line
 from osprey.tasks.classification.report import charts, figures
 from osprey.tasks.classification.report.record import ClassifierRun
@@ -19,6 +19,9 @@ _GALLERY = {
     "worst": "Worst mistakes: wrong, and surest of it",
     "doubtful": "Most doubtful: the two best classes nearly level",
 }
+
+# What may choose the best epoch, as it is logged; the first unless monitor= names another.
+_MONITORED = {"val/macro_f1": "macro-F1", "val/top1": "top-1", "val/log_loss": "log loss"}
 
 
 def sections(run: ClassifierRun) -> dict[str, Any]:
@@ -52,7 +55,7 @@ def _headline(run: ClassifierRun) -> dict[str, Any]:
         "figures": {**run.figures, "low": low, "high": high},
         "fewest": min(row["n"] for row in run.figures["per_class"]),
         "chance": chance_line(run.figures),
-        "chief": "macro-F1",
+        "monitored": monitored(run, _MONITORED),
         "chosen": "the temperature",
     }
 
@@ -65,7 +68,7 @@ def _curves(run: ClassifierRun) -> list[dict[str, Any]]:
             "train/loss": ("second", "training loss"),
         },
         {
-            "val/macro_f1": ("first", "macro-F1 (chooses the best epoch)"),
+            "val/macro_f1": ("first", "macro-F1"),
             "val/top1": ("second", "top-1"),
         },
     )

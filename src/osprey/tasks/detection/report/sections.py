@@ -12,7 +12,7 @@ from osprey.reports.charts import score_histogram
 from osprey.reports.confusion import confusion_picture
 from osprey.reports.figures import FEW, slicings, wilson
 from osprey.reports.photos import batch, gallery
-from osprey.reports.sections import SPLITS, commands, curves, shared_sections
+from osprey.reports.sections import SPLITS, commands, curves, monitored, shared_sections
 from osprey.tasks.detection.report import charts, figures
 from osprey.tasks.detection.report.payload import payload
 from osprey.tasks.detection.report.record import DetectorRun
@@ -24,6 +24,9 @@ _GALLERY = {
     "miss": "Worst misses: no sign of them, and large",
     "false_alarm": "Worst false alarms: wrong, and surest of it",
 }
+
+# What may choose the best epoch, as it is logged; the first unless monitor= names another.
+_MONITORED = {"val/map": "mAP", "val/ap50": "AP50", "val/ap75": "AP75"}
 
 
 def sections(run: DetectorRun) -> dict[str, Any]:
@@ -59,7 +62,7 @@ def _headline(run: DetectorRun) -> dict[str, Any]:
         "sizes": sizes,
         "all": figures.totals(run),
         "empty": run.figures["empty"],
-        "chief": "mAP",
+        "monitored": monitored(run, _MONITORED),
         "chosen": "each class's threshold",
     }
 
@@ -68,7 +71,7 @@ def _curves(run: DetectorRun) -> list[dict[str, Any]]:
     return curves(
         run,
         {"train/loss": ("first", "training loss")},
-        {"val/map": ("first", "mAP (chooses the best epoch)"), "val/ap50": ("second", "AP50")},
+        {"val/map": ("first", "mAP"), "val/ap50": ("second", "AP50")},
     )
 
 
