@@ -17,11 +17,11 @@ CORES := $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test test-slow lint bench lock clean
 
 help: ## print this list
 	@echo "Osprey: from labelled photos to a tested recogniser"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 	@echo "Options: PYTHON=python3.12 (first install), ARGS='...' (for demo, test and lock)"
 
 demo: $(READY) ## train on the embedded harbour set, then recognise one of its photos
@@ -29,8 +29,11 @@ demo: $(READY) ## train on the embedded harbour set, then recognise one of its p
 	@echo; \
 	echo "first: source $(BIN)/activate"
 
-test: lint ## lint, then every test on up to four cores (ARGS="-m 'not slow'" for the quick ones)
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest -q -n $(CORES) $(ARGS)
+test: lint ## lint, then the tests on up to four cores, but for those that take long
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest -q -n $(CORES) -m "not slow" $(ARGS)
+
+test-slow: $(READY) ## the tests that take long: several processes, kills, wheels, W&B
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest -q -n $(CORES) -m slow $(ARGS)
 
 lint: $(READY) ## check style, format, types, and who imports whom
 	$(BIN)/ruff check $(CODE)

@@ -87,7 +87,7 @@ def test_sigterm_in_a_sweep_ends_it(here: Path, words: list[str | Path]) -> None
     assert len(list(here.glob("runs/*/*/checkpoints/last.ckpt"))) == 1
 
 
-@pytest.mark.parametrize("task", ["classifier", "detector"])
+@pytest.mark.parametrize("task", ["classifier", pytest.param("detector", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("number", "code"),
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)],
