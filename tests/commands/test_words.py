@@ -262,7 +262,8 @@ def test_a_search_path_hides_no_file(here: Path, osprey) -> None:  # type: ignor
 
 def test_data_of_eval_is_no_group(here: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     assert osprey("eval", "data=folder").err == (
-        "osprey eval: data is a group of settings: data.split, data.root, data.reader, data.file\n"
+        "osprey eval: data is a group of settings: data.split, data.root, data.reader, data.file, "
+        "...\n"
     )
 
 

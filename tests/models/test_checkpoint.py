@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 import torch
@@ -85,9 +86,9 @@ def test_a_checkpoint_is_replaced_whole_and_leaves_no_temporary(
     before = path.read_bytes()
     assert os.listdir(tmp_path) == ["last.ckpt"]
 
-    def full_disk(_: object, target: Path) -> None:
-        Path(target).write_bytes(b"half")
-        raise OSError("no space left on device")
+    def full_disk(_: object, target: BinaryIO) -> None:
+        target.write(b"half")
+        raise OSError(errno.ENOSPC, "no space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(torch, "save", full_disk)

@@ -25,6 +25,7 @@ from osprey.config.folders import CONFIG_DIR as CONFIG_DIR
 from osprey.config.stamp import new_stamp
 from osprey.errors import ConfigError, UserError, nearest
 from osprey.system.console import say
+from osprey.system.disk import system_failure
 from osprey.system.launcher import is_first
 
 OmegaConf.register_new_resolver("osprey.stamp", new_stamp, use_cache=True, replace=True)
@@ -121,6 +122,8 @@ def explained(call: Call) -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{folders.undecodable()} is not UTF-8: save it as such") from error
     except OSError as error:
+        if system_failure(error) is not None:
+            raise  # the command says what to do
         place = f"'{error.filename}'" if error.filename else "a file"
         raise UserError(f"{place} cannot be used: {error.strerror or error}") from error
     except RecursionError as error:

@@ -67,7 +67,7 @@ def atomic_path(target: Path, *, fixed: bool = False, keep_name: bool = False) -
     except BaseException as error:
         _remove(partial)
         if isinstance(error, OSError) and error.filename in (None, os.fspath(partial)):
-            error.filename, error.filename2 = os.fspath(target), None  # what people know it by
+            error.filename = os.fspath(target)  # what people know it by
         raise
 
 

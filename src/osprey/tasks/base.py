@@ -165,7 +165,7 @@ class Task(pl.LightningModule):
             loss: Mean loss of a batch.
             count: Photos in it.
         """
-        self.epoch_loss.add(loss.detach(), count)
+        self.epoch_loss.update(loss, count)
         self.log("train/loss", self.epoch_loss, on_step=False, on_epoch=True)
 
     def on_train_epoch_end(self) -> None:
