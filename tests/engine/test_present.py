@@ -20,6 +20,7 @@ from osprey.runs.folder import RunFolder
 from osprey.tasks.classification.mistakes import pick
 from osprey.tasks.classification.pictures import draw_pictures
 from osprey.tasks.registry import get_task
+from osprey.tasks.settings import DataSettings
 
 TASK = get_task("classification")
 KEYS = [*(metric.key for metric in TASK.metrics), *TASK.compared]
@@ -31,7 +32,8 @@ def test_pictures_are_drawn_the_same_twice(trained: Path, tmp_path: Path) -> Non
     plots = run.path / "plots"
     before = {p.relative_to(plots): p.read_bytes() for p in plots.rglob("*") if p.is_file()}
     shutil.rmtree(plots)
-    draw_pictures(run, config, run.load_manifest(config.data.root))
+    settings, manifest = DataSettings.from_config(config), run.load_manifest(config.data.root)
+    draw_pictures(run, settings, manifest, config.trainer.rewrites)
     after = {p.relative_to(plots): p.read_bytes() for p in plots.rglob("*") if p.is_file()}
     assert after == before
     layout = json.loads((plots / "batch.json").read_text())

@@ -89,7 +89,7 @@ def _assemble(config: TrainConfig, prepared: Prepared) -> tuple[Assembly, torch.
         raise ConfigError("find needs something to train: an ensemble or a probe has no steps")
     quieten()
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    resolve_auto(config)
+    resolve_auto(config.trainer)
     config.trainer.compile = False  # minutes of compiling would buy a few seconds here
     assembly = assemble(config, prepared.manifest, resuming=False)
     device = run_device(config.trainer)
@@ -103,7 +103,7 @@ def _find_lr(
     from osprey.reports.line_chart import line_chart
     from osprey.tuning.find_lr import HIGH, suggest, sweep_rates
 
-    sweep = sweep_rates(assembly, config, device)
+    sweep = sweep_rates(assembly, config.trainer, device)
     rate = suggest(sweep.rates, sweep.smooth)
     rows = zip(sweep.rates, sweep.losses, sweep.smooth, strict=True)
     write_csv(folder / "lr.csv", ("lr", "loss", "smooth"), rows)
@@ -129,7 +129,7 @@ def _find_batch(
     from osprey.reports.line_chart import line_chart
     from osprey.tuning.find_batch import measure_batches, suggest_batch
 
-    found, why = measure_batches(assembly, config, device)
+    found, why = measure_batches(assembly, config.trainer, device)
     best = suggest_batch(found)
     sizes, rates = [f.batch for f in found], [f.rate for f in found]
     header = ("batch_size", "images_per_second", "memory_mb")

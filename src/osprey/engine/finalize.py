@@ -21,7 +21,7 @@ from osprey.system.console import in_minutes, quieten, say
 from osprey.system.launcher import is_first
 from osprey.system.memory import peak_memory
 from osprey.system.plugins import plugin_setting
-from osprey.tasks.evaluation import Watchers, watched_by
+from osprey.tasks.evaluation import Watchers, load_for_testing, watched_by
 from osprey.tasks.plugin import MetricSpec
 from osprey.tasks.processes import wait_for_all
 from osprey.tasks.registry import get_task, shown_metrics
@@ -100,9 +100,10 @@ def _average(run: RunFolder, config: TrainConfig, manifest: Manifest) -> dict[st
     """Weights of several epochs averaged, where ``callbacks.averaging`` asks for it."""
     if config.callbacks.averaging == "none":
         return None
-    from osprey.ensembling.averaging_candidate import average_weights
+    from osprey.ensembling.averaging_candidate import CandidateEvaluator, average_weights
 
-    averaging, replaced = average_weights(run, config, manifest)
+    evaluator = CandidateEvaluator(*load_for_testing(run.best, config), manifest)
+    averaging, replaced = average_weights(run, config.callbacks.averaging, evaluator)
     if replaced and is_first():
         raise_best(run.last, averaging["val_macro_f1"])  # a later epoch must beat the mean, too
     wait_for_all()

@@ -104,7 +104,7 @@ def begin_head(
         ConfigError: ``model.head_init=linear_probe`` and the head is not a single linear layer.
     """
     task = get_task(config.task.name)
-    task.prepare_head(assembly.task, assembly.data, config, device, verbose=verbose)
+    task.prepare_head(assembly.task, assembly.data, config.model, device, verbose=verbose)
 
 
 def keep_as_it_is(assembly: Assembly, run: RunFolder) -> None:
@@ -130,8 +130,8 @@ def resolve_for_processes(run: RunFolder, config: TrainConfig, processes: int) -
     Raises:
         ConfigError: Not even one photo fits in memory.
     """
-    if config.task.name == LIGHTNING or not may_try(config):
-        resolve_auto(config)
+    if config.task.name == LIGHTNING or not may_try(config.trainer):
+        resolve_auto(config.trainer)
         run.save_config(config)
         return
     quieten(config.extras.ignore_warnings)

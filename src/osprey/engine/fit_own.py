@@ -53,7 +53,7 @@ def fit_own(run: RunFolder, config: TrainConfig) -> Watchers:
         Interrupted: After a signal; ``last.ckpt`` was saved.
         ConfigError: The module or the data cannot be built, or the monitored metric is not logged.
     """
-    resolve_auto(config)
+    resolve_auto(config.trainer)
     memory = memory_rewrite(config.trainer)  # of the process: the module stays as it is
     resuming = run.last.is_file()
     manifest = None if config.data.is_foreign else run.load_manifest(config.data.root)

@@ -102,7 +102,7 @@ def _prepare(
 ) -> Prepared:
     """The data, read, split and checked against the runs that this one builds on."""
     task = get_task(config.task.name)
-    task.check_augmentation(config)
+    task.check_augmentation(config.augmentation)
     notices: list[str] = []
     try:
         prepared = prepare(config.data, Path(config.paths.cache), notices)
@@ -166,7 +166,7 @@ def _read(
         donor = find_run(config.from_run, Path(config.paths.runs))
         inherit(config, said, donor)
     _validate(config, said)
-    members = find_members(config) if config.model.factory == "ensemble" else []
+    members = find_members(config.model.runs, Path(config.paths.runs), config.task.name)
     if members:
         inherit_members(config, said, members)
     if names_foreign(cfg):

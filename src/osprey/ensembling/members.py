@@ -12,11 +12,13 @@ from osprey.runs.folder import RunFolder, find_run
 from osprey.tasks.registry import get_task
 
 
-def find_members(config: TrainConfig) -> list[RunFolder]:
+def find_members(words: Sequence[str], runs: Path, task: str) -> list[RunFolder]:
     """The finished runs that ``model.runs`` names.
 
     Args:
-        config: The ensemble's settings.
+        words: Their folders or names.
+        runs: ``paths.runs``.
+        task: The ensemble's.
 
     Returns:
         Their folders, in order.
@@ -26,9 +28,9 @@ def find_members(config: TrainConfig) -> list[RunFolder]:
             first.
     """
     members: list[RunFolder] = []
-    for word in config.model.runs:
+    for word in words:
         try:
-            run = find_run(word, Path(config.paths.runs))
+            run = find_run(word, runs)
         except UserError as error:
             raise ConfigError(f"model.runs: {error}") from None
         if not run.finished or not run.best.is_file():
@@ -36,8 +38,8 @@ def find_members(config: TrainConfig) -> list[RunFolder]:
                 f"model.runs: run '{run.path}' is not finished: "
                 f"go on with osprey train resume={run.path}"
             )
-        if run.task not in (config.task.name, ""):
-            is_a, wanted = get_task(run.task).noun, get_task(config.task.name).noun
+        if run.task not in (task, ""):
+            is_a, wanted = get_task(run.task).noun, get_task(task).noun
             raise ConfigError(f"model.runs: run '{run.path}' is {is_a}, not {wanted}")
         if run.path.resolve() in [other.path.resolve() for other in members]:
             raise ConfigError(f"model.runs: run '{run.path}' is named twice")
@@ -60,7 +62,7 @@ def inherit_members(
     Raises:
         ConfigError: Another data set is named without ``data.root``.
     """
-    inherit_data(config, said, members[0])
+    inherit_data(config.data, said, members[0])
     if "name" not in said:  # composed before it was known whose data it is
         config.name = f"{config.data.name}-{config.model.name}"
 

@@ -68,7 +68,7 @@ def check_task_settings(config: TrainConfig) -> None:
     for other in others:
         factory = config.model.factory
         if factory in other.own_factories and factory not in task.own_factories:
-            raise ConfigError(other.refuse_factory(config))
+            raise ConfigError(other.refuse_factory(config.model))
     if config.from_run is not None and not task.supports_from_run:
         names = " or ".join(other.name for other in others if other.supports_from_run)
         raise ConfigError(

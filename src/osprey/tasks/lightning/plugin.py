@@ -31,19 +31,6 @@ class LightningTask(TaskPlugin):
     writes_predictions = False
     lacks = "has no predictor: give its task a TaskPlugin (docs/extend.md)"
 
-    def check_data(self, config: TrainConfig, manifest: Manifest) -> None:
-        """Accept any samples."""
-
-    def finalize(
-        self,
-        run: RunFolder,
-        config: TrainConfig,
-        manifest: Manifest | None,
-        combined: Any = None,
-    ) -> dict[str, Any]:
-        """The metrics that the module logs on validation with the best epoch's weights."""
-        return {"val": self._figures(run.best, config, manifest, "val")}
-
     def test(
         self,
         checkpoint: Path,
@@ -54,11 +41,6 @@ class LightningTask(TaskPlugin):
         tta: str = "none",
     ) -> dict[str, Any]:
         """The metrics that the module logs on a split; no table of predictions is written."""
-        return self._figures(checkpoint, config, manifest, split)
-
-    def _figures(
-        self, checkpoint: Path, config: TrainConfig, manifest: Manifest | None, split: str
-    ) -> dict[str, Any]:
         from osprey.tasks.lightning.evaluate import logged_figures
 
         return {short(k): v for k, v in logged_figures(checkpoint, config, manifest, split).items()}
