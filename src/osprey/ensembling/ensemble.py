@@ -68,7 +68,8 @@ def combine_runs(run: RunFolder, config: TrainConfig, manifest: Manifest) -> Com
     )
     say(f"run     {run.path}")
     module = cast(Classification, testing_module(network.members, metadata, config))
-    asked = ask_network(module, EvaluationSettings.from_config(config), manifest, "val")
+    settings = EvaluationSettings(config.data, config.trainer, config.seed)
+    asked = ask_network(module, settings, manifest, "val")
     network.cpu()
     val = replace(asked, logits=_learn(network, kind, asked, manifest, config.seed))
     state = {f"model.{key}": value for key, value in network.state_dict().items()}

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from osprey.config.schema import TrainConfig
 from osprey.errors import ConfigError, UserError
-from osprey.runs.donor import inherit_data
 from osprey.runs.folder import RunFolder, find_run
 from osprey.tasks.registry import get_task
 
@@ -47,24 +45,6 @@ def find_members(words: Sequence[str], runs: Path, task: str) -> list[RunFolder]
     for run in members:
         _check_together(members[0], run)
     return members
-
-
-def inherit_members(
-    config: TrainConfig, said: Collection[str], members: Sequence[RunFolder]
-) -> None:
-    """Copy the first member's data settings, except those set explicitly, in place.
-
-    Args:
-        config: The ensemble's.
-        said: Keys set on the command line or by a recipe.
-        members: The runs.
-
-    Raises:
-        ConfigError: Another data set is named without ``data.root``.
-    """
-    inherit_data(config.data, said, members[0])
-    if "name" not in said:  # composed before it was known whose data it is
-        config.name = f"{config.data.name}-{config.model.name}"
 
 
 def _check_together(first: RunFolder, run: RunFolder) -> None:

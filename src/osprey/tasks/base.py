@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -10,14 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from osprey.config.schema import TaskConfig
 from osprey.errors import ConfigError, UserError
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import METADATA_KEY, CheckpointMetadata
 from osprey.models.pixels import Normalise
 from osprey.models.registry import first_stages, head_prefixes
-from osprey.system.instantiate import wrong_kind
-from osprey.system.targets import import_target
 from osprey.tasks.epoch_loss import EpochLoss
 from osprey.tasks.optim import (
     lightning_schedule,
@@ -28,22 +25,7 @@ from osprey.tasks.optim import (
 )
 from osprey.tasks.settings import TrainingSettings
 
-T = TypeVar("T")
 RAW_WEIGHTS = "trained_state_dict"  # in checkpoints whose state_dict holds averaged weights
-
-
-def module_class(settings: TaskConfig, own: type[T]) -> type[T]:
-    """The class of a task's module: Osprey's, or a subclass of it that ``task._target_`` names.
-
-    Raises:
-        ConfigError: The target cannot be imported or is not a subclass.
-    """
-    if settings.target == f"{own.__module__}.{own.__name__}":
-        return own
-    found = import_target("task", settings.target)
-    if not (isinstance(found, type) and issubclass(found, own)):
-        raise wrong_kind("task", settings.target, found, own)
-    return found
 
 
 class Task(pl.LightningModule):

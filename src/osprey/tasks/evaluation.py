@@ -18,8 +18,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
-from osprey.config.groups.trainer import TrainerConfig
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import TrainConfig, TrainerConfig
 from osprey.data.manifest import Manifest
 from osprey.errors import DataError
 from osprey.models.checkpoint import CheckpointMetadata, load_model
@@ -77,15 +76,12 @@ class _KeepSignals(Callback):
 
 
 def testing_module(model: nn.Module, metadata: CheckpointMetadata, config: TrainConfig) -> Task:
-    """The task's module around a trained network, for validation and test only.
+    """The task's module around a trained network, without a loss: for validation and test only.
 
     Args:
         model: The network, in evaluation mode.
         metadata: Of its checkpoint.
         config: The run's settings.
-
-    Returns:
-        The module, without a loss.
     """
     as_predicted = replace(config, trainer=replace(config.trainer, channels_last=True))
     plugin = get_task(metadata.task)
@@ -106,7 +102,7 @@ def load_for_testing(checkpoint: Path, config: TrainConfig) -> tuple[Any, Evalua
         CheckpointError: The checkpoint is refused.
     """
     module = testing_module(*load_model(checkpoint, config.trainer.rewrites), config)
-    return module, EvaluationSettings.from_config(config)
+    return module, EvaluationSettings(config.data, config.trainer, config.seed)
 
 
 def evaluate(

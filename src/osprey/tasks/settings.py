@@ -101,11 +101,6 @@ class EvaluationSettings:
     trainer: TrainerConfig
     seed: int = 0
 
-    @classmethod
-    def from_config(cls, config: TrainConfig) -> EvaluationSettings:
-        """Those of a run."""
-        return cls(config.data, config.trainer, config.seed)
-
     def data_module(self, manifest: Manifest, metadata: CheckpointMetadata) -> DataModule:
         """Photos as a checkpoint's network sees them in production.
 

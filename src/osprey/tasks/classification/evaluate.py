@@ -11,17 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from osprey.config.schema import ModelConfig, TrainerConfig
 from osprey.data.manifest import Manifest
 from osprey.system.files import write_csv
 from osprey.system.launcher import is_first
 from osprey.tasks.classification.metrics import per_class_report, scalar_metrics
 from osprey.tasks.classification.module import Classification
-from osprey.tasks.classification.probe.features import FeatureStore
-from osprey.tasks.classification.probe.linear_probe import linear_head
 from osprey.tasks.classification.tta import merge_views
 from osprey.tasks.evaluation import AnswerWriter, EvaluationSettings, evaluate
-from osprey.tasks.loading import run_device
 
 
 @dataclass(frozen=True)
@@ -83,40 +79,6 @@ def ask_network(
     return kept.outputs
 
 
-def probe_cache(model: ModelConfig, trainer: TrainerConfig, cache: Path) -> Path | None:
-    """Where the features of a linear probe are cached.
-
-    Returns:
-        None for any other network, or where ``trainer.limit_eval_batches`` is set.
-    """
-    probe = model.head_init == "linear_probe" and trainer.max_epochs == 0
-    return cache if probe and trainer.limit_eval_batches is None else None
-
-
-def known_outputs(
-    module: Classification, settings: EvaluationSettings, part: Manifest, cache: Path | None
-) -> Outputs | None:
-    """A linear probe's outputs on a split, from its cached features.
-
-    Args:
-        module: Made by `testing_module`.
-        settings: Batches and device.
-        part: The split's samples.
-        cache: From `probe_cache`.
-
-    Returns:
-        None without a cache.
-    """
-    if cache is None or part.table.empty:
-        return None
-    model, metadata = module.model, module.metadata
-    data, device = settings.data_module(part, metadata), run_device(settings.trainer)
-    store = FeatureStore(model, metadata.model, data, device, cache)
-    seen = store.features(str(part.table["split"].iloc[0]))
-    logits = seen.values @ linear_head(model).weight.T.cpu() + linear_head(model).bias.cpu()
-    return Outputs(logits.detach(), seen.targets, part.table["path"].tolist())
-
-
 def compute_metrics(
     outputs: Outputs,
     temperature: float,
@@ -171,9 +133,8 @@ def test(
     manifest: Manifest,
     split: str,
     predictions: Path,
-    *,
     tta: str = "none",
-    cache: Path | None = None,
+    outputs: Outputs | None = None,
 ) -> dict[str, Any]:
     """Metrics of one checkpoint on one split; predictions are written to a CSV file.
 
@@ -184,7 +145,7 @@ def test(
         split: Which of them.
         predictions: CSV file for the probabilities.
         tta: Test-time augmentation.
-        cache: From `probe_cache`.
+        outputs: The network's outputs on the split, if already known.
 
     Returns:
         Plain data: metrics with the fitted temperature, and log loss and ECE without it. With
@@ -193,8 +154,7 @@ def test(
     Raises:
         DataError: The split is empty.
     """
-    part, extra = manifest.split(split), module.extra_metrics
-    outputs = known_outputs(module, settings, part, cache) if tta == "none" else None
+    extra = module.extra_metrics
     outputs = outputs or ask_network(module, settings, manifest, split, tta)
     metadata, temperature = module.metadata, module.metadata.temperature
     plain = outputs if tta == "none" else replace(outputs, logits=outputs.logits[:, 0])

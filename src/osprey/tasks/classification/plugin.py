@@ -62,8 +62,8 @@ class ClassificationTask(TaskPlugin):
         """The module; the loss gets the number of training photos per class."""
         import numpy as np
 
-        from osprey.tasks.base import module_class
         from osprey.tasks.classification.module import Classification
+        from osprey.tasks.registry import module_class
         from osprey.tasks.settings import TrainingSettings
 
         counts = None
@@ -100,19 +100,16 @@ class ClassificationTask(TaskPlugin):
     ) -> dict[str, Any]:
         """Fit the temperature on validation (`calibrate`)."""
         from osprey.tasks.classification.callbacks import calibrate
-        from osprey.tasks.classification.evaluate import known_outputs, probe_cache
+        from osprey.tasks.classification.probe.known import known_outputs
         from osprey.tasks.evaluation import load_for_testing
 
         module, settings = load_for_testing(run.best, config)
-        if combined is None:
-            cache = probe_cache(config.model, config.trainer, Path(config.paths.cache))
-            outputs = known_outputs(module, settings, manifest.split("val"), cache)
-        else:
-            outputs = combined.val
-        found = calibrate(run, module, settings, manifest, outputs)
         if combined is not None:
-            found["ensemble"] = combined.metadata
-        return found
+            found = calibrate(run, module, settings, manifest, combined.val)
+            return {**found, "ensemble": combined.metadata}
+        part, cache = manifest.split("val"), Path(config.paths.cache)
+        outputs = known_outputs(module, settings, part, config.model, cache)
+        return calibrate(run, module, settings, manifest, outputs)
 
     def test(
         self,
@@ -125,11 +122,15 @@ class ClassificationTask(TaskPlugin):
     ) -> dict[str, Any]:
         """Metrics of a checkpoint on a split; writes each photo's probabilities as CSV."""
         from osprey.tasks.classification import evaluate
+        from osprey.tasks.classification.probe.known import known_outputs
         from osprey.tasks.evaluation import load_for_testing
 
         module, settings = load_for_testing(checkpoint, config)
-        cache = evaluate.probe_cache(config.model, config.trainer, Path(config.paths.cache))
-        return evaluate.test(module, settings, manifest, split, predictions, tta=tta, cache=cache)
+        outputs = None
+        if tta == "none":
+            part, cache = manifest.split(split), Path(config.paths.cache)
+            outputs = known_outputs(module, settings, part, config.model, cache)
+        return evaluate.test(module, settings, manifest, split, predictions, tta, outputs)
 
     def metrics_line(self, figures: Mapping[str, Any]) -> str:
         """The main metrics of one split."""

@@ -29,9 +29,9 @@ _DETECTORS = "fcos, retinanet, fasterrcnn_mobilenet, fasterrcnn_resnet50 or ssdl
 _LABELS_ALONE = ("folder", "table")  # readers
 
 
-def _no_boxes(config: TrainConfig) -> DataError:
+def _no_boxes(data: str) -> DataError:
     return DataError(
-        f"task=detection needs boxes, and data={config.data.name} has labels alone: "
+        f"task=detection needs boxes, and data={data} has labels alone: "
         "use data=voc, coco, yolo, megadetector, boxes or harbour_boxes"
     )
 
@@ -70,7 +70,7 @@ class DetectionTask(TaskPlugin):
     def check_data(self, config: TrainConfig, manifest: Manifest) -> None:
         """Check that photos have boxes, some of them in train and in val."""
         if manifest.target.name != self.target:
-            raise _no_boxes(config)
+            raise _no_boxes(config.data.name)
         counts = manifest.box_counts()
         for split in ("train", "val"):
             if not sum(counts[split].values()):
@@ -109,8 +109,8 @@ class DetectionTask(TaskPlugin):
             ConfigError: A network of the user's own is not a detector.
         """
         from osprey.models.foreign import is_foreign_detector
-        from osprey.tasks.base import module_class
         from osprey.tasks.detection.module import Detection
+        from osprey.tasks.registry import module_class
         from osprey.tasks.settings import TrainingSettings
 
         if config.model.is_foreign and not is_foreign_detector(model):

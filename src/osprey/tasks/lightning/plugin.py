@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from osprey.errors import UserError
+from osprey.errors import DataError, UserError
 from osprey.tasks.plugin import MetricSpec, ReportPage, TaskPlugin
 
 if TYPE_CHECKING:
@@ -41,9 +41,14 @@ class LightningTask(TaskPlugin):
         tta: str = "none",
     ) -> dict[str, Any]:
         """The metrics that the module logs on a split; no table of predictions is written."""
+        from osprey.tasks.lightning.build import build_own
         from osprey.tasks.lightning.evaluate import logged_figures
 
-        return {short(k): v for k, v in logged_figures(checkpoint, config, manifest, split).items()}
+        if split not in ("val", "test"):
+            raise DataError(f"data.split={split}: a module of your own is asked of val or test")
+        parts = build_own(config, manifest)
+        logged = logged_figures(checkpoint, parts, config.trainer, split)
+        return {short(name): value for name, value in logged.items()}
 
     def metrics_line(self, figures: Mapping[str, Any]) -> str:
         """Every metric that the module logged."""
