@@ -17,6 +17,7 @@ from osprey.models.registry import ModelSpec, build
 from osprey.system.console import quieten
 from osprey.system.devices import pick_device
 from osprey.tasks.classification.module import Classification
+from osprey.tasks.settings import TrainingSettings
 from osprey.tuning import autotune
 from osprey.tuning.trial import Setting, Trial
 
@@ -44,7 +45,9 @@ def make_task(config: TrainConfig, size: int) -> Classification:
     spec = ModelSpec(config.model.factory, config.model.name, {})
     facts = CheckpointMetadata("classification", spec, CLASSES, Preprocess(size=size).to_dict())
     counts = np.full(len(CLASSES), 100)
-    return Classification(build(spec, len(CLASSES)), facts, config, counts)
+    settings, task = TrainingSettings.from_config(config), config.task
+    network = build(spec, len(CLASSES))
+    return Classification(network, facts, settings, task, config.augmentation, counts)
 
 
 def rates(task: Classification, setting: Setting, batch: Batch, device: torch.device, steps: int):  # type: ignore[no-untyped-def]

@@ -44,7 +44,7 @@ class Stopwatch(Callback):
 
 def through_osprey(config: TrainConfig, folder: Path, steps: int) -> Callable[[], float]:
     """Fit as ``osprey train`` does, for one short epoch; images a second."""
-    resolve_auto(config)
+    resolve_auto(config.trainer)
     config.trainer.max_epochs, config.trainer.limit_train_batches = 1, WARM + steps + 1
     config.trainer.limit_eval_batches = 1
     prepared = prepare(config.data, folder / "cache")

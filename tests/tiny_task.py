@@ -19,6 +19,7 @@ from osprey.imaging import Preprocess
 from osprey.models.checkpoint import CheckpointMetadata
 from osprey.models.registry import ModelSpec, build
 from osprey.tasks.classification.module import Classification
+from osprey.tasks.settings import TrainingSettings
 
 BATCHES, CLASSES = 3, ["a", "b", "c"]
 PREPROCESS = Preprocess(size=32, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
@@ -33,7 +34,14 @@ def make_task(*overrides: str) -> Classification:
         "augmentation=none", "optimizer.lr=0.01", "scheduler.warmup=0", *overrides
     )
     metadata = CheckpointMetadata("classification", spec, CLASSES, PREPROCESS.to_dict())
-    return Classification(build(spec, len(CLASSES)), metadata, config, np.array([4, 4, 4]))
+    return Classification(
+        build(spec, len(CLASSES)),
+        metadata,
+        TrainingSettings.from_config(config),
+        config.task,
+        config.augmentation,
+        np.array([4, 4, 4]),
+    )
 
 
 def random_batches(count: int = BATCHES, seed: int = 0) -> list[Batch]:

@@ -154,17 +154,22 @@ def test_mistakes(work: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     )
 
 
+def members(*words: str) -> list[RunFolder]:
+    config = train_config(*words)
+    return find_members(config.model.runs, Path(config.paths.runs), config.task.name)
+
+
 def unfit(*names: str) -> str:
     """What is wrong with these members."""
     with pytest.raises(ConfigError) as caught:
-        find_members(train_config(*words_for(*names)))
+        members(*words_for(*names))
     return str(caught.value)
 
 
 def test_runs_that_do_not_go_together(work: Path) -> None:
     first, second = run_of("first"), run_of("second")
     with pytest.raises(ConfigError) as caught:
-        find_members(train_config("model=ensemble", f"model.runs=[first/{first.name[:-1]}x,a]"))
+        members("model=ensemble", f"model.runs=[first/{first.name[:-1]}x,a]")
     assert str(caught.value) == (
         f"model.runs: there is no run 'first/{first.name[:-1]}x'; "
         f"did you mean 'first/{first.name}'?"

@@ -15,6 +15,7 @@ from helpers import train_config
 from pytorch_lightning.loggers.logger import DummyLogger
 
 from osprey.config.groups.model import FACTORIES
+from osprey.config.parse import tree_of
 from osprey.engine import fit, worker
 from osprey.engine.launch import train_run
 from osprey.engine.loggers import build as loggers
@@ -136,7 +137,10 @@ def test_that_it_is_offline_is_said_once(
     config.model.target = FACTORIES[factory]
     run = RunFolder(tmp_path)
     if factory != "ensemble":
-        assert loggers.make_loggers(config, run) == [logger]
-    wandb_logger.log_results(run, config, {})
+        values = loggers.run_time_values(config, run)
+        assert loggers.make_loggers(config.logger.args, values) == [logger]
+    trained = factory != "ensemble"
+    node = config.logger.args["wandb"]
+    wandb_logger.log_results(run, node, tree_of(config), {}, quiet=trained)
     assert opened == ["the run"]
     assert capsys.readouterr().out.count("wandb   offline (logger.offline=true)") == 1

@@ -21,6 +21,7 @@ from osprey.data.datamodule import DataModule
 from osprey.data.manifest import Manifest, complete
 from osprey.imaging import Preprocess
 from osprey.tasks.loading import make_data
+from osprey.tasks.settings import DataSettings
 
 CLASSES = ["cod", "eel"]
 COUNTS = {"train": 10, "val": 7, "test": 3}
@@ -185,7 +186,9 @@ def test_a_configuration_makes_loaders_with_mosaics(manifest: Manifest, tmp_path
     found = []
     for cache in ("none", "ram"):
         config.data.cache = cache
-        found.append(batches(make_data(config, manifest, Preprocess(size=32))))
+        found.append(
+            batches(make_data(DataSettings.from_config(config), manifest, Preprocess(size=32)))
+        )
     assert same(*found)
     for batch in found[0]:
         assert batch["image"].shape[1:] == (32, 32, 3)

@@ -249,7 +249,7 @@ def test_a_batch_that_does_not_fit(
     config = train_config(
         f"data.batch_size={batch}", f"trainer.accumulate={accumulate}", "data.eval_batch_size=64"
     )
-    lines = fit_batch(make_task(), config, PLAIN, CPU, (32, 32))
+    lines = fit_batch(make_task(), config.data, config.trainer, PLAIN, CPU, (32, 32))
     assert (config.data.batch_size, config.trainer.accumulate) == wanted
     assert config.data.eval_batch_size <= most < 2 * config.data.eval_batch_size
     if wanted != (batch, accumulate):
@@ -265,14 +265,16 @@ def test_other_errors_are_not_taken_for_memory(monkeypatch: pytest.MonkeyPatch) 
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(SimpleCNN, "forward", broken)
+    config = train_config()
     with pytest.raises(RuntimeError, match="a bug"):
-        fit_batch(make_task(), train_config(), PLAIN, CPU, (32, 32))
+        fit_batch(make_task(), config.data, config.trainer, PLAIN, CPU, (32, 32))
 
 
 def test_not_one_photo_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     hungry(monkeypatch, 0)
+    config = train_config()
     with pytest.raises(ConfigError, match=r"^data.batch_size: not even one photo of 32 px fits"):
-        fit_batch(make_task(), train_config(), PLAIN, CPU, (32, 32))
+        fit_batch(make_task(), config.data, config.trainer, PLAIN, CPU, (32, 32))
 
 
 def test_the_whole_run_falls_back(

@@ -20,6 +20,7 @@ from osprey.engine.loggers import wandb_media
 from osprey.runs.folder import RunFolder
 from osprey.tasks.detection.pictures import draw_pictures, outlined, window
 from osprey.tasks.reporting import build_report
+from osprey.tasks.settings import DataSettings
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_pictures_are_drawn_the_same_twice(run: RunFolder, tmp_path: Path) -> No
     before = {p.relative_to(plots): p.read_bytes() for p in plots.rglob("*") if p.is_file()}
     shutil.rmtree(plots)
     config = copy.load_config()
-    draw_pictures(copy, config, copy.load_manifest(config.data.root))
+    draw_pictures(copy, DataSettings.from_config(config), copy.load_manifest(config.data.root))
     after = {p.relative_to(plots): p.read_bytes() for p in plots.rglob("*") if p.is_file()}
     assert after == before
     layout = json.loads((plots / "batch.json").read_text())
@@ -76,7 +77,7 @@ def test_a_photo_that_has_gone_is_left_out(run: RunFolder, tmp_path: Path) -> No
     gallery = copy.read_json("plots/gallery.json")["photos"]
     gone = gallery[0]["path"]
     (root / gone).unlink()
-    draw_pictures(copy, config, copy.load_manifest(str(root)))
+    draw_pictures(copy, DataSettings.from_config(config), copy.load_manifest(str(root)))
     left = copy.read_json("plots/gallery.json")["photos"]
     assert len(left) == len([photo for photo in gallery if photo["path"] != gone])
 

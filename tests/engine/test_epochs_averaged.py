@@ -142,8 +142,9 @@ def averaged(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
 
 def judged(source: Path, folder: Path, change: Any) -> tuple[dict[str, Any], Path]:
     """What is decided on a copy of ``source`` whose soup files ``change`` has altered."""
-    from osprey.ensembling.averaging_candidate import average_weights
+    from osprey.ensembling.averaging_candidate import CandidateEvaluator, average_weights
     from osprey.runs.folder import RunFolder
+    from osprey.tasks.evaluation import load_for_testing
 
     shutil.copytree(source, folder)
     run = RunFolder(folder)
@@ -155,7 +156,9 @@ def judged(source: Path, folder: Path, change: Any) -> tuple[dict[str, Any], Pat
         change(number, saved["state_dict"])
         torch.save(saved, file)
     config = run.load_config()
-    found, _ = average_weights(run, config, run.load_manifest(config.data.root))
+    manifest = run.load_manifest(config.data.root)
+    evaluator = CandidateEvaluator(*load_for_testing(run.best, config), manifest)
+    found, _ = average_weights(run, config.callbacks.averaging, evaluator)
     return found, run.best
 
 

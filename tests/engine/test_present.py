@@ -20,6 +20,7 @@ from osprey.runs.folder import RunFolder
 from osprey.tasks.classification.mistakes import pick
 from osprey.tasks.classification.pictures import draw_pictures
 from osprey.tasks.registry import get_task
+from osprey.tasks.settings import DataSettings
 
 TASK = get_task("classification")
 KEYS = [*(metric.key for metric in TASK.metrics), *TASK.compared]
@@ -31,7 +32,8 @@ def test_pictures_are_drawn_the_same_twice(trained: Path, tmp_path: Path) -> Non
     plots = run.path / "plots"
     before = {p.relative_to(plots): p.read_bytes() for p in plots.rglob("*") if p.is_file()}
     shutil.rmtree(plots)
-    draw_pictures(run, config, run.load_manifest(config.data.root))
+    settings, manifest = DataSettings.from_config(config), run.load_manifest(config.data.root)
+    draw_pictures(run, settings, manifest, config.trainer.rewrites)
     after = {p.relative_to(plots): p.read_bytes() for p in plots.rglob("*") if p.is_file()}
     assert after == before
     layout = json.loads((plots / "batch.json").read_text())
@@ -50,7 +52,8 @@ def test_a_report_that_cannot_be_drawn_is_one_line(
     (run.path / "report.html").unlink()
     (run.path / "metrics.csv").write_bytes(b"\xff\xfe")
     config = run.load_config()
-    present(run, config, run.load_manifest(str(tmp_path / "gone")), {})
+    config.data.root = str(tmp_path / "gone")
+    present(run, config, {})
     lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 2
     assert lines[0].startswith("pictures left out: ") and lines[0].endswith("no such file")
@@ -136,7 +139,8 @@ def test_grouped_means_no_group_straddles() -> None:
     apart = manifest_of("abab", groups=list("wwxx"), splits=["train", "train", "test", "test"])
     mixed = manifest_of("abab", groups=list("wxwx"), splits=["train", "train", "test", "test"])
     none = manifest_of("abab", splits=["train", "train", "test", "test"])
-    assert [comparable_key(config, m)["grouped"] for m in (apart, mixed, none)] == [
+    data, model = config.data.root, config.model.name
+    assert [comparable_key(data, model, m)["grouped"] for m in (apart, mixed, none)] == [
         True,
         False,
         False,

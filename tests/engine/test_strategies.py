@@ -25,7 +25,7 @@ def test_fsdp_shards_layers_singly_and_saves_whole_checkpoints() -> None:
     config = composed("trainer=fsdp")
     assert (config.trainer.accelerator, config.trainer.devices) == ("gpu", "auto")
     assert config.trainer.gradient_clip is None
-    strategy = make_strategy(config)
+    strategy = make_strategy(config.trainer, config.model)
     assert isinstance(strategy, FullySharded)
     assert strategy._state_dict_type == "full"
     assert strategy.kwargs["use_orig_params"], "the optimiser's groups are of the network's own"

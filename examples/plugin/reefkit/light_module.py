@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss, smooth_l1_loss
 from torchmetrics import MeanMetric
 
-from osprey.config.schema import TrainConfig
 from osprey.models.checkpoint import CheckpointMetadata
 from osprey.tasks.base import Task
+from osprey.tasks.settings import TrainingSettings
 
 
 class LitLight(Task):
@@ -21,7 +21,7 @@ class LitLight(Task):
     Args:
         model: Images to one number, [B, 1].
         metadata: What its checkpoints will say of it.
-        config: The run's settings.
+        settings: How it is trained.
         truth: The numbers of each split, in the manifest's order; none where it is only tested.
     """
 
@@ -29,10 +29,10 @@ class LitLight(Task):
         self,
         model: nn.Module,
         metadata: CheckpointMetadata,
-        config: TrainConfig,
+        settings: TrainingSettings,
         truth: Mapping[str, Sequence[float]],
     ) -> None:
-        super().__init__(model, metadata, config)
+        super().__init__(model, metadata, settings)
         self.truth = {split: torch.tensor(numbers) for split, numbers in truth.items()}
         self.error = MeanMetric()
 

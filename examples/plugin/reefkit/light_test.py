@@ -10,9 +10,8 @@ from torch import Tensor
 
 from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
-from osprey.models.checkpoint import load_model
 from osprey.system.launcher import is_first
-from osprey.tasks.evaluation import AnswerWriter, evaluate, testing_module
+from osprey.tasks.evaluation import AnswerWriter, evaluate, load_for_testing
 from reefkit.light_module import LitLight
 
 
@@ -51,8 +50,8 @@ def test_checkpoint(
     checkpoint: Path, config: TrainConfig, manifest: Manifest, split: str, predictions: Path
 ) -> dict[str, Any]:
     """Figures of a checkpoint on a split."""
-    module = testing_module(*load_model(checkpoint), config)
+    module, settings = load_for_testing(checkpoint, config)
     column = str(config.task.args["column"])
     writer = LightWriter(manifest.split(split), column, predictions)
-    evaluate(module, manifest, split, writer)
+    evaluate(module, settings, manifest, split, writer)
     return writer.figures

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from osprey.data.manifest import Manifest
     from osprey.models.checkpoint import CheckpointMetadata
     from osprey.reports.run_record import RunRecord
-    from osprey.runs.folder import RunFolder
     from reefkit.light_predictor import LightPredictor
 
 
@@ -56,18 +55,12 @@ class LightTask(TaskPlugin):
         manifest: Manifest | None,
     ) -> pl.LightningModule:
         """The module, and the numbers it learns."""
+        from osprey.tasks.settings import TrainingSettings
         from reefkit.light_module import LitLight
 
         column = str(config.task.args["column"])
         truth = {} if manifest is None else _truth(manifest, column)
-        return LitLight(model, metadata, config, truth)
-
-    def finalize(
-        self, run: RunFolder, config: TrainConfig, manifest: Manifest, combined: Any = None
-    ) -> dict[str, Any]:
-        """The best epoch's errors on validation; there is nothing to choose."""
-        table = run.path / "predictions_val.csv"
-        return {"val": self.test(run.best, config, manifest, "val", table)}
+        return LitLight(model, metadata, TrainingSettings.from_config(config), truth)
 
     def test(
         self,

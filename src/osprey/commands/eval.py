@@ -14,7 +14,7 @@ from osprey.commands.sweep import check_trials
 from osprey.config.call import read_call
 from osprey.config.compose import run_call
 from osprey.config.parse import typed_eval
-from osprey.config.schema import EvalConfig, TrainConfig
+from osprey.config.schema import DataConfig, EvalConfig
 from osprey.config.validate import validate_eval
 from osprey.errors import ConfigError, UserError, nearest
 from osprey.runs.folder import RunFolder, find_run
@@ -60,7 +60,7 @@ def _evaluate(config: EvalConfig) -> dict[str, Any]:
         settings.data.eval_batch_size = config.batch_size
     settings.data.num_workers = config.num_workers
     settings.trainer.accelerator = config.accelerator
-    tested = _samples(config, settings, run)
+    tested = _samples(config, settings.data, run)
 
     from osprey.system.console import quieten, say
     from osprey.system.devices import pick_device
@@ -96,7 +96,7 @@ def _two_step(config: EvalConfig, detector: str) -> dict[str, Any]:
     what = run_of_task(config.run, runs, "classification", "run")
     whole = run_of_task(config.one_step or str(what.path), runs, "classification", "one_step")
     settings = whole.load_config()
-    tested = _samples(config, settings, whole, where, what)
+    tested = _samples(config, settings.data, whole, where, what)
     assert tested is not None, "of a task that reads photos"
     samples = tested.manifest
     if config.nothing is not None and config.nothing not in samples.classes:
@@ -162,19 +162,19 @@ def _say_trained_on(tested: Tested | None, split: str) -> None:
 
 
 def _samples(
-    config: EvalConfig, settings: TrainConfig, run: RunFolder, *others: RunFolder
+    config: EvalConfig, data: DataConfig, run: RunFolder, *others: RunFolder
 ) -> Tested | None:
     """The run's own samples, or those of another data set; None where a DataModule has them.
 
     Args:
         config: What is asked.
-        settings: The run's, in which the folder of another data set takes its own's place.
+        data: The run's settings, in which the folder of another data set takes its own's place.
         run: The run.
         others: Runs that answer as well.
     """
-    if settings.data.is_foreign:
+    if data.is_foreign:
         if config.data.root is not None:
-            raise ConfigError(f"data.root: run '{run.path}' reads data by {settings.data.target}")
+            raise ConfigError(f"data.root: run '{run.path}' reads data by {data.target}")
         return None
     from osprey.system.console import say
 
@@ -182,9 +182,9 @@ def _samples(
     others = tuple(other for other in others if other.path.resolve() != run.path.resolve())
     cache = Path(config.paths.cache)
     try:
-        tested = samples_to_test(config.data, settings.data, [run, *others], cache, notices)
+        tested = samples_to_test(config.data, data, [run, *others], cache, notices)
     finally:
         for notice in notices:
             say(notice)
-    settings.data.root = config.data.root or settings.data.root
+    data.root = config.data.root or data.root
     return tested

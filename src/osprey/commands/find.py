@@ -20,7 +20,7 @@ from osprey.system.files import write_csv
 if TYPE_CHECKING:
     import torch
 
-    from osprey.config.schema import TrainConfig
+    from osprey.config.schema import TrainConfig, TrainerConfig
     from osprey.data.prepare import Prepared
     from osprey.tasks.assemble import Assembly
 
@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
             folder.mkdir(parents=True)
         except OSError as error:
             raise UserError(f"paths.runs: cannot write to '{folder}' ({error.strerror})") from None
-        key, value = finder(assembly, config, device, folder)
+        key, value = finder(assembly, config.trainer, device, config.name, folder)
         kept = [word for word in overrides if word.partition("=")[0].lstrip("+") != key]
         say(f"wrote   {folder / what}.png and .csv")
         say()
@@ -89,21 +89,21 @@ def _assemble(config: TrainConfig, prepared: Prepared) -> tuple[Assembly, torch.
         raise ConfigError("find needs something to train: an ensemble or a probe has no steps")
     quieten()
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    resolve_auto(config)
+    resolve_auto(config.trainer)
     config.trainer.compile = False  # minutes of compiling would buy a few seconds here
     assembly = assemble(config, prepared.manifest, resuming=False)
     device = run_device(config.trainer)
-    begin_head(assembly, config, device)
+    begin_head(assembly, config.model, device)
     return assembly, device
 
 
 def _find_lr(
-    assembly: Assembly, config: TrainConfig, device: torch.device, folder: Path
+    assembly: Assembly, trainer: TrainerConfig, device: torch.device, name: str, folder: Path
 ) -> tuple[str, str]:
     from osprey.reports.line_chart import line_chart
     from osprey.tuning.find_lr import HIGH, suggest, sweep_rates
 
-    sweep = sweep_rates(assembly, config, device)
+    sweep = sweep_rates(assembly, trainer, device)
     rate = suggest(sweep.rates, sweep.smooth)
     rows = zip(sweep.rates, sweep.losses, sweep.smooth, strict=True)
     write_csv(folder / "lr.csv", ("lr", "loss", "smooth"), rows)
@@ -111,7 +111,7 @@ def _find_lr(
         folder / "lr.png",
         sweep.rates,
         sweep.smooth,
-        title=f"Learning-rate range test: {config.name}, suggested {rate:g}",
+        title=f"Learning-rate range test: {name}, suggested {rate:g}",
         x_label="learning rate",
         y_label="training loss (running mean)",
         mark=rate,
@@ -119,17 +119,17 @@ def _find_lr(
     last = sweep.rates[-1]
     end = "without diverging" if last >= HIGH * 0.999 else "where the loss diverged"
     say(f"tried   {len(sweep.rates)} rates from {sweep.rates[0]:g} to {last:.2g}, {end}")
-    say(f"found   optimizer.lr={rate:g}; it is {config.optimizer.lr:g} now")
+    say(f"found   optimizer.lr={rate:g}; it is {assembly.task.settings.optimizer.lr:g} now")
     return "optimizer.lr", f"{rate:g}"
 
 
 def _find_batch(
-    assembly: Assembly, config: TrainConfig, device: torch.device, folder: Path
+    assembly: Assembly, trainer: TrainerConfig, device: torch.device, name: str, folder: Path
 ) -> tuple[str, str]:
     from osprey.reports.line_chart import line_chart
     from osprey.tuning.find_batch import measure_batches, suggest_batch
 
-    found, why = measure_batches(assembly, config, device)
+    found, why = measure_batches(assembly, trainer, device)
     best = suggest_batch(found)
     sizes, rates = [f.batch for f in found], [f.rate for f in found]
     header = ("batch_size", "images_per_second", "memory_mb")
@@ -139,7 +139,7 @@ def _find_batch(
         folder / "batch_size.png",
         sizes,
         rates,
-        title=f"Batch size: {config.name}, suggested {best}",
+        title=f"Batch size: {name}, suggested {best}",
         x_label="batch size",
         y_label="training images a second",
         mark=best,

@@ -115,7 +115,8 @@ def trial(cfg: DictConfig) -> float:
     record: dict[str, Any] = {"overrides": overrides, "value": None}
     try:
         run, summary, value = train_composed(cfg)
-        metric = asdict(shown_metrics(run.load_config())[0])
+        config = run.load_config()
+        metric = asdict(shown_metrics(config.task.name, config.monitor, config.mode)[0])
         record |= {"run": str(run.path), "summary": summary, "value": value, "metric": metric}
     except Interrupted:  # a signal ends the whole sweep
         raise

@@ -21,6 +21,7 @@ from osprey.runs.folder import RunFolder, find_run
 from osprey.system.console import say
 from osprey.system.plugins import load_installed, load_plugins
 from osprey.tasks.checks import validate_run
+from osprey.tasks.registry import shown_metrics
 
 # What may differ when a run goes on. Anything else would not fit its checkpoint, or be ignored.
 CHANGEABLE = (
@@ -68,7 +69,9 @@ def train_composed(cfg: DictConfig) -> tuple[RunFolder, dict[str, Any], float]:
     if cfg.extras.print_config:
         say(OmegaConf.to_yaml(cfg, resolve=False))
     run, summary = train(cfg, overrides_of_job())
-    return run, summary, monitored_value(run.load_config(), summary)
+    config = run.load_config()
+    metric = shown_metrics(config.task.name, config.monitor, config.mode)[0]
+    return run, summary, monitored_value(metric, summary)
 
 
 def overrides_of_job() -> list[str]:
@@ -111,7 +114,7 @@ def resume(argv: list[str]) -> RunFolder:
     config = run.load_config(list(changes.items()))
     config.resume = word  # pretrained weights are not read again and need not be there
     validate_run(config)
-    process_count(config)
+    process_count(config.trainer, config.data)
     if not config.data.is_foreign:
         check_photos(run.load_manifest(config.data.root))
     with run.held():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from osprey.config.parse import LIGHTNING
@@ -23,6 +23,12 @@ _AT_RUN_TIME: dict[str, tuple[str, ...]] = {
     "logger": _LOGGED,
 }
 
+# Settings that may be a node.
+_SINGLE = (
+    *("task.loss", "data.reader", "data.sampler", "data.collate"),
+    *("callbacks.early_stopping", "trainer.strategy", "trainer.profiler"),
+)
+
 
 def check_nodes(config: TrainConfig) -> None:
     """Import every node's target, and check its arguments against the signature.
@@ -35,8 +41,20 @@ def check_nodes(config: TrainConfig) -> None:
         if config.task.name == LIGHTNING and (group == "task" or config.data.is_foreign):
             for name, value in settings.args.items():
                 check_node(f"{group}.{name}", value)
-    for key, node, at_run_time in _nodes(config):
-        check_node(key, node, at_run_time)
+    for key in _SINGLE:
+        group, name = key.split(".")
+        value = getattr(getattr(config, group), name, None)
+        if isinstance(value, Mapping) and "_target_" in value:
+            check_node(key, value, _AT_RUN_TIME.get(key, _LOGGED))
+    several = {
+        "task.metrics": getattr(config.task, "metrics", None) or {},
+        "callbacks": config.callbacks.args,
+        "logger": config.logger.args,
+    }
+    for group, nodes in several.items():
+        for name, node in nodes.items():
+            if node is not None:
+                check_node(f"{group}.{name}", node, _AT_RUN_TIME[group])
     if config.trainer.args:
         found = import_target("trainer", config.trainer.target)
         check_arguments("trainer", config.trainer.target, found, config.trainer.args)
@@ -67,31 +85,6 @@ def check_node(key: str, value: Any, at_run_time: Collection[str] = ()) -> None:
         check_arguments(key, target, found, given, at_run_time, partial=missing_is_fine)
     for name, part in given.items():
         check_node(f"{key}.{name}", part)
-
-
-def _nodes(config: TrainConfig) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
-    """Every value that may be a node, with its key and what is filled in at run time."""
-    single = {
-        "task.loss": getattr(config.task, "loss", None),
-        "data.reader": config.data.reader,
-        "data.sampler": config.data.sampler,
-        "data.collate": config.data.collate,
-        "callbacks.early_stopping": config.callbacks.early_stopping,
-        "trainer.strategy": config.trainer.strategy,
-        "trainer.profiler": config.trainer.profiler,
-    }
-    for key, value in single.items():
-        if isinstance(value, Mapping) and "_target_" in value:
-            yield key, value, _AT_RUN_TIME.get(key, _LOGGED)
-    several = {
-        "task.metrics": getattr(config.task, "metrics", {}),
-        "callbacks": config.callbacks.args,
-        "logger": config.logger.args,
-    }
-    for group, nodes in several.items():
-        for name, node in (nodes or {}).items():
-            if node is not None:
-                yield f"{group}.{name}", node, _AT_RUN_TIME[group]
 
 
 def _refuse_twins(nodes: Mapping[str, Any]) -> None:

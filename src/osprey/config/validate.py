@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+from typing import Any
+
 from osprey.config.fields import check_choice, check_fields
-from osprey.config.schema import EvalConfig, TrainConfig
+from osprey.config.schema import (
+    CallbacksConfig,
+    DataConfig,
+    EvalConfig,
+    ModelConfig,
+    OptimizerConfig,
+    TrainConfig,
+    TrainerConfig,
+)
 from osprey.errors import ConfigError, nearest
 from osprey.system.paths import home_path
 
@@ -16,11 +27,19 @@ def validate(config: TrainConfig) -> None:
     """
     check_fields(config)
     config.task.check()
-    _check_words(config)
-    _check_model(config)
-    _check_data(config)
-    _check_trainer(config)
-    _check_averaging(config)
+    for key, choices in _WORDS.items():
+        _check_word(key, attrgetter(key)(config), choices)
+    _check_early_stopping(config.callbacks.early_stopping)
+    _check_model(config.model, resumes=config.resume is not None)
+    _check_start(config.model, from_run=config.from_run is not None)
+    _check_data(config.data)
+    _check_trainer(config.trainer, config.model)
+    if config.trainer.strategy == "fsdp":
+        _check_fsdp(config.trainer, config.callbacks, config.optimizer)
+    if config.trainer.precision == "16-mixed" and config.trainer.accelerator == "cpu":
+        raise ConfigError("trainer.precision=16-mixed needs a GPU: use bf16-mixed or 32-true")
+    if config.callbacks.averaging != "none":
+        _check_averaging(config.callbacks.averaging, config.trainer, config.model)
 
 
 # Settings that are a word of Osprey's or a node of the user's own.
@@ -31,21 +50,19 @@ _WORDS = {
 }
 
 
-def _check_words(config: TrainConfig) -> None:
-    for key, choices in _WORDS.items():
-        group, name = key.split(".")
-        value = getattr(getattr(config, group), name)
-        if value is not None and not isinstance(value, dict):
-            check_choice(key, str(value), choices)
-    stopping = config.callbacks.early_stopping
+def _check_word(key: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value is not None and not isinstance(value, dict):
+        check_choice(key, str(value), choices)
+
+
+def _check_early_stopping(stopping: Any) -> None:
     if stopping is not None and not isinstance(stopping, dict | int):
         raise ConfigError(f"callbacks.early_stopping: '{stopping}' is not a whole number")
     if isinstance(stopping, int) and stopping < 1:
         raise ConfigError(f"callbacks.early_stopping: {stopping} is out of range (at least 1)")
 
 
-def _check_model(config: TrainConfig) -> None:
-    model = config.model
+def _check_model(model: ModelConfig, *, resumes: bool) -> None:
     if model.runs and model.factory != "ensemble":
         raise ConfigError("model.runs goes with model=ensemble")
     if model.backbone is not None and model.factory != "detector":
@@ -59,7 +76,7 @@ def _check_model(config: TrainConfig) -> None:
     file = home_path(model.pretrained) if isinstance(model.pretrained, str) else None
     # A run that goes on takes its weights from its checkpoint.
     # Of transformers' models they are a folder.
-    if file is not None and config.resume is None and not file.exists():
+    if file is not None and not resumes and not file.exists():
         beside = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
         hint = nearest(file.name, beside)
         if not hint and model.factory == "timm":
@@ -69,13 +86,17 @@ def _check_model(config: TrainConfig) -> None:
         raise ConfigError(
             "simple_cnn has no pretrained weights: set model.pretrained=false or =PATH"
         )
+
+
+def _check_start(model: ModelConfig, *, from_run: bool) -> None:
+    """What random weights cannot do."""
     untrained = model.pretrained is False
     if untrained and model.freeze not in ("none", 0):
         raise ConfigError(
             f"model.freeze={model.freeze} would hold random weights: give model.pretrained=PATH "
             "or true"
         )
-    if untrained and model.freeze_batchnorm and config.from_run is None:
+    if untrained and model.freeze_batchnorm and not from_run:
         raise ConfigError(
             "model.freeze_batchnorm=true would hold statistics that model.pretrained=false has "
             "not got: add model.freeze_batchnorm=false"
@@ -84,8 +105,7 @@ def _check_model(config: TrainConfig) -> None:
         raise ConfigError("model.head_init=linear_probe needs a pretrained backbone")
 
 
-def _check_data(config: TrainConfig) -> None:
-    data = config.data
+def _check_data(data: DataConfig) -> None:
     if data.folds is not None and data.fold >= data.folds:
         raise ConfigError(f"data.fold: {data.fold} of {data.folds} folds; it counts from 0")
     if data.folds is None and data.fold:
@@ -98,9 +118,8 @@ def _check_data(config: TrainConfig) -> None:
             raise ConfigError(f"data.{key}: three numbers are needed, for red, green and blue")
 
 
-def _check_trainer(config: TrainConfig) -> None:
-    trainer = config.trainer
-    idle = config.model.head_init != "linear_probe" and config.model.factory != "ensemble"
+def _check_trainer(trainer: TrainerConfig, model: ModelConfig) -> None:
+    idle = model.head_init != "linear_probe" and model.factory != "ensemble"
     if trainer.max_epochs == 0 and idle:
         raise ConfigError(
             "trainer.max_epochs=0 trains nothing: set 1 or more, or model.head_init=linear_probe "
@@ -116,30 +135,32 @@ def _check_trainer(config: TrainConfig) -> None:
         raise ConfigError(f"trainer.devices: {trainer.devices} is out of range (at least 1)")
     if trainer.strategy == "single" and trainer.devices != 1:
         raise ConfigError(f"trainer.devices={trainer.devices} needs trainer=ddp or trainer=fsdp")
-    if trainer.strategy == "fsdp" and trainer.accelerator != "gpu":
+
+
+def _check_fsdp(
+    trainer: TrainerConfig, callbacks: CallbacksConfig, optimizer: OptimizerConfig
+) -> None:
+    if trainer.accelerator != "gpu":
         raise ConfigError("trainer.strategy=fsdp needs trainer.accelerator=gpu")
-    if trainer.strategy == "fsdp" and trainer.gradient_clip is not None:
+    if trainer.gradient_clip is not None:
         raise ConfigError("trainer.gradient_clip cannot be used with trainer=fsdp: set it to null")
-    if trainer.strategy == "fsdp" and config.callbacks.ema_decay is not None:
+    if callbacks.ema_decay is not None:
         raise ConfigError("callbacks.ema_decay cannot be used with trainer=fsdp: use trainer=ddp")
-    if trainer.strategy == "fsdp" and config.optimizer.layer_decay < 1:
+    if optimizer.layer_decay < 1:
         raise ConfigError("optimizer.layer_decay cannot be used with trainer=fsdp: use trainer=ddp")
-    if trainer.precision == "16-mixed" and trainer.accelerator == "cpu":
-        raise ConfigError("trainer.precision=16-mixed needs a GPU: use bf16-mixed or 32-true")
 
 
-def _check_averaging(config: TrainConfig) -> None:
-    kind = config.callbacks.averaging
-    if kind != "none" and config.trainer.max_epochs < 2:
+def _check_averaging(kind: str, trainer: TrainerConfig, model: ModelConfig) -> None:
+    if trainer.max_epochs < 2:
         raise ConfigError(
             f"callbacks.averaging={kind} needs the weights of 2 epochs or more: raise "
             "trainer.max_epochs, or set it to none"
         )
-    if kind != "none" and config.model.factory == "ensemble":
+    if model.factory == "ensemble":
         raise ConfigError(
             f"callbacks.averaging={kind} cannot be used with model=ensemble: nothing is trained"
         )
-    if kind != "none" and config.trainer.strategy == "fsdp":
+    if trainer.strategy == "fsdp":
         raise ConfigError(
             f"callbacks.averaging={kind} cannot be used with trainer=fsdp: use trainer=ddp"
         )

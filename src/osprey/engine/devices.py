@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import DataConfig, TrainerConfig
 from osprey.errors import ConfigError
 from osprey.system.devices import pick_device
 from osprey.system.launcher import find_place
 
 
-def process_count(config: TrainConfig) -> int:
+def process_count(trainer: TrainerConfig, data: DataConfig) -> int:
     """Number of processes of a run: one per device, over all machines.
 
     Args:
-        config: The run's settings.
+        trainer: Devices and strategy.
+        data: Its batch size is shared by the processes.
 
     Returns:
         1 without distributed training.
@@ -21,7 +22,6 @@ def process_count(config: TrainConfig) -> int:
         ConfigError: There are fewer devices than requested, the batch size is not divisible, or
             several machines are requested without a launcher.
     """
-    trainer = config.trainer
     if trainer.num_nodes > 1 and find_place() is None:
         raise ConfigError(
             f"trainer.num_nodes={trainer.num_nodes}: several machines are started by torchrun or "
@@ -31,18 +31,17 @@ def process_count(config: TrainConfig) -> int:
         if trainer.accelerator in ("gpu", "mps"):
             pick_device(trainer.accelerator)
         return 1
-    count = _devices(config) * trainer.num_nodes
-    if config.data.is_foreign:
+    count = _devices(trainer) * trainer.num_nodes
+    if data.is_foreign:
         return count
-    if config.data.batch_size % count:
+    if data.batch_size % count:
         raise ConfigError(
-            f"data.batch_size={config.data.batch_size} cannot be shared evenly by {count} processes"
+            f"data.batch_size={data.batch_size} cannot be shared evenly by {count} processes"
         )
     return count
 
 
-def _devices(config: TrainConfig) -> int:
-    trainer = config.trainer
+def _devices(trainer: TrainerConfig) -> int:
     if trainer.accelerator == "cpu":
         return trainer.devices if isinstance(trainer.devices, int) else 1
     import torch

@@ -18,6 +18,8 @@ from osprey.system.console import warn
 from osprey.system.disk import system_failure
 from osprey.system.launcher import Place, find_place
 from osprey.system.trust import trust_targets
+from osprey.tasks.registry import shown_metrics
+from osprey.tasks.specs import MetricSpec
 
 
 def train(cfg: DictConfig, overrides: Sequence[str]) -> tuple[RunFolder, dict[str, Any]]:
@@ -66,7 +68,8 @@ def _train_launched(
     config = run.load_config()
     summary = train_run(run, config)
     if place.rank == 0:
-        report(run, config, summary)
+        metrics = shown_metrics(config.task.name, config.monitor, config.mode)
+        report(run, summary, metrics, config.task.target)
     return run, summary
 
 
@@ -78,11 +81,11 @@ def _begin(
     run = RunFolder.create(Path(config.paths.runs), config.name)
     run.save_config(config)
     run.write_text("overrides.txt", "".join(f"{line}\n" for line in overrides))
-    _describe_data(run, config, prepared)
+    _describe_data(run, prepared)
     return run, config  # training reads the folder; a table of a million rows is not held twice
 
 
-def _describe_data(run: RunFolder, config: TrainConfig, prepared: Prepared | None) -> None:
+def _describe_data(run: RunFolder, prepared: Prepared | None) -> None:
     """Write down what the run is made of: machine, code, photos and what was left out."""
     from osprey.runs.environment import describe_environment
 
@@ -133,21 +136,20 @@ def go_on(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
         if isinstance(stop, Interrupted):
             raise
         raise Interrupted(exit_code_of(stop)) from None
-    report(run, config, summary)
+    metrics = shown_metrics(config.task.name, config.monitor, config.mode)
+    report(run, summary, metrics, config.task.target)
     return summary
 
 
-def monitored_value(config: TrainConfig, summary: dict[str, Any]) -> float:
+def monitored_value(metric: MetricSpec, summary: dict[str, Any]) -> float:
     """The value by which a sweep compares trials.
 
     Args:
-        config: The run's settings.
+        metric: The monitored one.
         summary: Content of summary.json.
 
     Returns:
         The monitored metric on validation; NaN without one.
     """
-    from osprey.tasks.registry import shown_metrics
-
-    value = summary.get("val", {}).get(shown_metrics(config)[0].key)
+    value = summary.get("val", {}).get(metric.key)
     return float("nan") if value is None else float(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.engine.callbacks.progress import raise_best
 from osprey.engine.console import epochs_table
-from osprey.engine.present import present
 from osprey.ensembling.averaging import clear
 from osprey.ensembling.ensemble import Combined
 from osprey.runs.comparable import comparable_key, other_split
@@ -21,7 +21,7 @@ from osprey.system.console import in_minutes, quieten, say
 from osprey.system.launcher import is_first
 from osprey.system.memory import peak_memory
 from osprey.system.plugins import plugin_setting
-from osprey.tasks.evaluation import Watchers, watched_by
+from osprey.tasks.evaluation import EvaluationSettings, Watchers, load_for_testing, watched_by
 from osprey.tasks.plugin import MetricSpec
 from osprey.tasks.processes import wait_for_all
 from osprey.tasks.registry import get_task, shown_metrics
@@ -51,17 +51,22 @@ def evaluate_run(
     quieten(config.extras.ignore_warnings)
     task = get_task(config.task.name)
     manifest = None if config.data.is_foreign else run.load_manifest(config.data.root)
-    averaging = None if manifest is None else _average(run, config, manifest)
+    kind, averaging = config.callbacks.averaging, None
+    if manifest is not None and kind != "none":
+        averaging = _average(run, kind, load_for_testing(run.best, config), manifest)
     found = task.finalize(run, config, manifest, combined)
     wait_for_all()  # until best.ckpt is as it stays
     found |= {} if averaging is None else {"averaging": averaging}
+    data, model = config.data.root, config.model.name
+    kin = {} if manifest is None else {"kin": comparable_key(data, model, manifest)}
+    metrics = shown_metrics(task.name, config.monitor, config.mode)
     summary: dict[str, Any] = {
         "name": config.name,
         "run": run.path.name,
         "task": config.task.name,
         "classes": [] if manifest is None else manifest.classes,
-        **({} if manifest is None else {"kin": comparable_key(config, manifest)}),
-        "epochs": _epochs(run, shown_metrics(config)[0]),
+        **kin,
+        "epochs": _epochs(run, metrics[0]),
         "minutes": round(minutes, 2),
         "peak_memory_mb": None,
         **found,
@@ -76,7 +81,7 @@ def evaluate_run(
     peak = peak_memory()
     summary["peak_memory_mb"] = None if peak is None else round(peak / 1e6)
     if manifest is not None and "test" in summary:
-        summary["other_split"] = _other_split(run, config, summary)
+        summary["other_split"] = _other_split(run, Path(config.paths.runs), summary)
     if manifest is not None and config.data.allow_leakage and (learnt := learnt_counts(run)):
         summary["trained_on"] = learnt
     run.write_json("summary.json", summary)
@@ -88,34 +93,31 @@ def minutes_so_far(run: RunFolder) -> float:
     return sum(float(row.get("seconds") or 0) for row in _metrics(run)) / 60
 
 
-def publish(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None:
-    """Point ``runs/latest`` to a finished run; write pictures and report, upload to W&B."""
-    manifest = None if config.data.is_foreign else run.load_manifest(config.data.root)
+def publish(run: RunFolder, runs: Path) -> None:
+    """Point ``runs/latest`` to a finished run, and remove what averaging kept."""
     clear(run.best.parent)
-    run.publish(Path(config.paths.runs))
-    present(run, config, manifest, summary)
+    run.publish(runs)
 
 
-def _average(run: RunFolder, config: TrainConfig, manifest: Manifest) -> dict[str, Any] | None:
-    """Weights of several epochs averaged, where ``callbacks.averaging`` asks for it."""
-    if config.callbacks.averaging == "none":
-        return None
-    from osprey.ensembling.averaging_candidate import average_weights
+def _average(
+    run: RunFolder, kind: str, best: tuple[Any, EvaluationSettings], manifest: Manifest
+) -> dict[str, Any]:
+    """Weights of several epochs averaged, as ``callbacks.averaging`` says."""
+    from osprey.ensembling.averaging_candidate import CandidateEvaluator, average_weights
 
-    averaging, replaced = average_weights(run, config, manifest)
+    evaluator = CandidateEvaluator(*best, manifest)
+    averaging, replaced = average_weights(run, kind, evaluator)
     if replaced and is_first():
         raise_best(run.last, averaging["val_macro_f1"])  # a later epoch must beat the mean, too
     wait_for_all()
     return averaging
 
 
-def _other_split(
-    run: RunFolder, config: TrainConfig, summary: dict[str, Any]
-) -> dict[str, Any] | None:
+def _other_split(run: RunFolder, runs: Path, summary: dict[str, Any]) -> dict[str, Any] | None:
     """Test metrics of a comparable run that was split the other way."""
-    task = get_task(config.task.name)
+    task = get_task(summary["task"])
     keys = [*(metric.key for metric in task.metrics), *task.compared]
-    return other_split(run, Path(config.paths.runs), summary, keys)
+    return other_split(run, runs, summary, keys)
 
 
 def _metrics(run: RunFolder) -> list[dict[str, str]]:
@@ -135,9 +137,11 @@ def _epochs(run: RunFolder, metric: MetricSpec) -> dict[str, Any]:
     return {"trained": len(rows), "best": int(best["epoch"])}
 
 
-def report(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None:
-    """Print the results and the next commands."""
-    task, metrics = get_task(summary["task"]), shown_metrics(config)
+def report(
+    run: RunFolder, summary: dict[str, Any], metrics: Sequence[MetricSpec], target: str
+) -> None:
+    """Print the results, by the metrics of `shown_metrics`, and the next commands."""
+    task = get_task(summary["task"])
     say()
     shown = "test" if "test" in summary else "val"
     if "per_class" in summary[shown]:
@@ -169,21 +173,19 @@ def report(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None
     if (run.path / "report.html").is_file():
         say(f"report  {run.path / 'report.html'}")
     say()
-    for line in _next_lines(run, config, summary, shown):
+    for line in _next_lines(run, target, summary, shown):
         say(line)
 
 
-def _next_lines(
-    run: RunFolder, config: TrainConfig, summary: dict[str, Any], split: str
-) -> list[str]:
+def _next_lines(run: RunFolder, target: str, summary: dict[str, Any], split: str) -> list[str]:
     """The commands that go on from here, each with the plugins it must trust."""
-    task, setting = get_task(config.task.name), plugin_setting()
+    task, setting = get_task(summary["task"]), plugin_setting()
     names = [name for word in setting for name in word[len("plugins=[") : -1].split(",")]
     options = [part for name in names for part in ("--plugin", name)]
     epochs = summary["epochs"]
     lines = ["next:"]
     if task.lacks:
-        lines.insert(0, f"note    {config.task.target} {task.lacks}")
+        lines.insert(0, f"note    {target} {task.lacks}")
     else:
         words = ["osprey", "predict", "--run", str(run.path), "--image", "PHOTO", "--verbose"]
         lines.append(shlex.join([*words, *options]))

@@ -7,7 +7,7 @@ import torch
 
 from osprey import __version__
 from osprey.config.parse import LIGHTNING
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import ModelConfig, TrainConfig
 from osprey.engine.console import print_rewrites
 from osprey.engine.fit_own import fit_own
 from osprey.engine.trainer import make_trainer, watchers_of
@@ -52,11 +52,12 @@ def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> Watch
     lines = [] if resolved else resolve_settings(assembly, config, run)
     trainer = make_trainer(config, run)
     if trainer.is_global_zero:
-        _describe(assembly, config, trainer, run, resuming)
+        _describe(assembly, config.model, trainer, run, resuming)
         for line in lines:
             say(line)
     if not resuming:
-        begin_head(assembly, config, trainer.strategy.root_device, verbose=trainer.is_global_zero)
+        device, first = trainer.strategy.root_device, trainer.is_global_zero
+        begin_head(assembly, config.model, device, verbose=first)
     if config.trainer.max_epochs == 0:
         keep_as_it_is(assembly, run)
         return watchers_of(trainer)
@@ -71,7 +72,7 @@ def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> Watch
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        raise _out_of_memory(config) from None
+        raise _out_of_memory(config.data.batch_size) from None
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
@@ -82,29 +83,29 @@ def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> Watch
     return watchers_of(trainer)
 
 
-def _out_of_memory(config: TrainConfig) -> ConfigError:
+def _out_of_memory(batch_size: int) -> ConfigError:
     return ConfigError(
-        f"out of memory: lower data.batch_size (it is {config.data.batch_size}) and raise "
+        f"out of memory: lower data.batch_size (it is {batch_size}) and raise "
         "trainer.accumulate by as much, or lower data.eval_batch_size or data.size"
     )
 
 
 def begin_head(
-    assembly: Assembly, config: TrainConfig, device: torch.device, *, verbose: bool = True
+    assembly: Assembly, model: ModelConfig, device: torch.device, *, verbose: bool = True
 ) -> None:
     """Initialise the head, if the configuration asks for it.
 
     Args:
         assembly: Its module is changed in place.
-        config: The run's settings.
+        model: Says how the head begins.
         device: Device to compute on.
         verbose: Print the result.
 
     Raises:
         ConfigError: ``model.head_init=linear_probe`` and the head is not a single linear layer.
     """
-    task = get_task(config.task.name)
-    task.prepare_head(assembly.task, assembly.data, config, device, verbose=verbose)
+    plugin = get_task(assembly.task.metadata.task)
+    plugin.prepare_head(assembly.task, assembly.data, model, device, verbose=verbose)
 
 
 def keep_as_it_is(assembly: Assembly, run: RunFolder) -> None:
@@ -130,8 +131,8 @@ def resolve_for_processes(run: RunFolder, config: TrainConfig, processes: int) -
     Raises:
         ConfigError: Not even one photo fits in memory.
     """
-    if config.task.name == LIGHTNING or not may_try(config):
-        resolve_auto(config)
+    if config.task.name == LIGHTNING or not may_try(config.trainer):
+        resolve_auto(config.trainer)
         run.save_config(config)
         return
     quieten(config.extras.ignore_warnings)
@@ -147,7 +148,7 @@ def resolve_for_processes(run: RunFolder, config: TrainConfig, processes: int) -
 
 def _describe(
     assembly: Assembly,
-    config: TrainConfig,
+    model: ModelConfig,
     trainer: pl.Trainer,
     run: RunFolder,
     resuming: bool,
@@ -161,10 +162,10 @@ def _describe(
     moving = sum(p.numel() for p in assembly.task.model.parameters() if p.requires_grad)
     frozen = f", {moving / 1e6:.2f} M of them trained" if moving < parameters else ""
     size = assembly.data.preprocess.size
-    on = f" on {config.model.backbone}" if config.model.backbone else ""
+    on = f" on {model.backbone}" if model.backbone else ""
     say(
-        f"model   {config.model.name}{on}, {parameters / 1e6:.2f} M parameters{frozen}, "
-        f"{size} x {size} px {config.data.resize}; "
+        f"model   {model.name}{on}, {parameters / 1e6:.2f} M parameters{frozen}, "
+        f"{size} x {size} px {assembly.data.preprocess.resize}; "
         + ("goes on from last.ckpt" if resuming else assembly.weights)
     )
     print_rewrites(assembly.rewrites)

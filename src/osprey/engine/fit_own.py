@@ -53,7 +53,7 @@ def fit_own(run: RunFolder, config: TrainConfig) -> Watchers:
         Interrupted: After a signal; ``last.ckpt`` was saved.
         ConfigError: The module or the data cannot be built, or the monitored metric is not logged.
     """
-    resolve_auto(config)
+    resolve_auto(config.trainer)
     memory = memory_rewrite(config.trainer)  # of the process: the module stays as it is
     resuming = run.last.is_file()
     manifest = None if config.data.is_foreign else run.load_manifest(config.data.root)
@@ -67,26 +67,20 @@ def fit_own(run: RunFolder, config: TrainConfig) -> Watchers:
     parts.schedule.trainer = trainer
     if trainer.is_global_zero:
         run.save_config(config)
-        _describe(parts.module, config, trainer, run, memory)
+        data = config.data.target if config.data.is_foreign else config.data.name
+        _describe(parts.module, target, data, trainer)
+        print_rewrites(memory)
+        say(f"run     {run.path}")
     trainer.fit(
         parts.module, parts.data, ckpt_path=run.last if resuming else None, weights_only=True
     )
     return watchers_of(trainer)
 
 
-def _describe(
-    module: pl.LightningModule,
-    config: TrainConfig,
-    trainer: pl.Trainer,
-    run: RunFolder,
-    rewrites: list[str],
-) -> None:
+def _describe(module: pl.LightningModule, target: str, data: str, trainer: pl.Trainer) -> None:
     device = trainer.strategy.root_device
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
     many = f" x {trainer.world_size}" if trainer.world_size > 1 else ""
     say(f"osprey  {__version__}, torch {torch.__version__}, {where}{many}")
     parameters = sum(p.numel() for p in module.parameters())
-    data = config.data.target if config.data.is_foreign else config.data.name
-    say(f"module  {config.task.target}, {parameters / 1e6:.2f} M parameters; data {data}")
-    print_rewrites(rewrites)
-    say(f"run     {run.path}")
+    say(f"module  {target}, {parameters / 1e6:.2f} M parameters; data {data}")

@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import TrainConfig, TrainerConfig
 from osprey.engine.devices import process_count
 from osprey.errors import Interrupted, UserError
 from osprey.runs.folder import RunFolder
@@ -34,10 +35,11 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
     """
     from osprey.engine.finalize import evaluate_run, minutes_so_far, publish
     from osprey.engine.loggers.build import closing_loggers
+    from osprey.engine.present import present
 
     started, before = time.monotonic(), minutes_so_far(run)
     with closing_loggers():
-        processes = process_count(config)
+        processes = process_count(config.trainer, config.data)
         if config.model.factory == "ensemble":
             from osprey.ensembling.ensemble import combine_runs, describe
             from osprey.tasks.evaluation import Watchers
@@ -59,18 +61,18 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
             minutes = before + (time.monotonic() - started) / 60
             summary = evaluate_run(run, config, minutes, watchers)
         if is_first():
-            publish(run, config, summary)
+            publish(run, Path(config.paths.runs))
+            present(run, config, summary)
         return summary
 
 
-def adapt_to_launcher(config: TrainConfig, place: Place) -> None:
+def adapt_to_launcher(trainer: TrainerConfig, place: Place) -> None:
     """Set the Trainer's devices to the processes that a launcher has started, in place.
 
     Args:
-        config: The run's settings.
+        trainer: The run's ``trainer`` settings.
         place: Rank and sizes of this process.
     """
-    trainer = config.trainer
     if trainer.strategy == "single":
         trainer.strategy = "ddp"
     trainer.devices, trainer.num_nodes = place.local_size, place.nodes

@@ -14,16 +14,16 @@ from osprey.config.check_nodes import check_nodes
 from osprey.config.chosen import option_node, recipe_settings
 from osprey.config.groups.model import FACTORIES
 from osprey.config.parse import LIGHTNING, complete, typed
-from osprey.config.schema import DataConfig, TrainConfig
+from osprey.config.schema import DataConfig, PathsConfig, TrainConfig
 from osprey.data.folders import existing_folder
 from osprey.data.leakage import check_splits
 from osprey.data.prepare import Prepared, prepare
 from osprey.engine.console import describe_data
 from osprey.engine.devices import process_count
 from osprey.engine.launch import adapt_to_launcher
-from osprey.ensembling.members import find_members, inherit_members
+from osprey.ensembling.members import find_members
 from osprey.errors import ConfigError, DataError
-from osprey.runs.donor import inherit, knows_all
+from osprey.runs.donor import inherit, inherit_data, knows_all
 from osprey.runs.earlier_split import check_earlier, keep_split
 from osprey.runs.folder import RunFolder, check_run_name, find_run
 from osprey.system.console import say
@@ -55,13 +55,13 @@ def check_and_prepare(
     """
     config, donor, members, said = _checked(cfg, overrides, place)
     if config.data.is_foreign:
-        process_count(config)
+        process_count(config.trainer, config.data)
         return config, None
     prepared = _prepare(config, donor, members, said)
     samples, left_out = prepared.manifest, len(prepared.unreadable)
     more = get_task(config.task.name).describe_data(samples)
     describe_data(config.data.name, samples, left_out, prepared.notices, more)
-    process_count(config)  # a missing GPU is reported before a run starts
+    process_count(config.trainer, config.data)  # a missing GPU is reported before a run starts
     config.data.root = str(prepared.manifest.root.resolve())
     return config, prepared
 
@@ -86,14 +86,14 @@ def _checked(
     config, donor, members, said = _read(cfg, overrides)
     check_run_name(config.name)
     if place is not None:
-        adapt_to_launcher(config, place)
+        adapt_to_launcher(config.trainer, place)
     if config.extras.enforce_tags and not config.tags:
         raise ConfigError("tags: extras.enforce_tags=true wants some: add tags=[WORD,...]")
     if config.data.is_foreign:
-        check_foreign_data(config)
+        check_foreign_data(config.task.name)
         return config, donor, members, said
     if not str(config.data.reader).startswith("harbour"):
-        _check_places(config)  # before checks that take a second or two
+        _check_places(config.data, config.paths)  # before checks that take a second or two
     return config, donor, members, said
 
 
@@ -102,7 +102,7 @@ def _prepare(
 ) -> Prepared:
     """The data, read, split and checked against the runs that this one builds on."""
     task = get_task(config.task.name)
-    task.check_augmentation(config)
+    task.check_augmentation(config.augmentation)
     notices: list[str] = []
     try:
         prepared = prepare(config.data, Path(config.paths.cache), notices)
@@ -133,18 +133,18 @@ def _fit_to_earlier(
     return replace(prepared, manifest=manifest)
 
 
-def check_foreign_data(config: TrainConfig) -> None:
+def check_foreign_data(task: str) -> None:
     """Check that a DataModule of the user's own is used with a task of the user's own.
 
     Args:
-        config: The run's settings.
+        task: Name of the task.
 
     Raises:
         ConfigError: The task is one of Osprey's, which reads photos itself.
     """
-    if config.task.name != LIGHTNING:
+    if task != LIGHTNING:
         raise ConfigError(
-            f"data._target_: task={config.task.name} reads its photos through Osprey's DataModule: "
+            f"data._target_: task={task} reads its photos through Osprey's DataModule: "
             "give a reader (data.reader._target_=...), or a task of your own (task._target_=...)"
         )
 
@@ -166,9 +166,11 @@ def _read(
         donor = find_run(config.from_run, Path(config.paths.runs))
         inherit(config, said, donor)
     _validate(config, said)
-    members = find_members(config) if config.model.factory == "ensemble" else []
+    members = find_members(config.model.runs, Path(config.paths.runs), config.task.name)
     if members:
-        inherit_members(config, said, members)
+        inherit_data(config.data, said, members[0])
+        if "name" not in said:  # composed before it was known whose data it is
+            config.name = f"{config.data.name}-{config.model.name}"
     if names_foreign(cfg):
         load_plugins(config.plugins)
         trust_targets(OmegaConf.to_container(cfg, resolve=False))
@@ -181,7 +183,7 @@ def _read(
             setattr(config, key, getattr(adopted, key))
         validate_run(config)
     if names_foreign(cfg) or config.trainer.args:
-        check_own_classes(config)
+        check_own_classes(config.task, config.data)
         check_nodes(config)
     return config, donor, members, said
 
@@ -200,21 +202,20 @@ def _validate(config: TrainConfig, said: set[str]) -> None:
         ) from None
 
 
-def _check_places(config: TrainConfig) -> None:
+def _check_places(data: DataConfig, paths: PathsConfig) -> None:
     """Refuse a folder of photos that is not there, or that runs would be written into."""
     try:
-        root = existing_folder(config.data.root).resolve()
+        root = existing_folder(data.root).resolve()
     except DataError as error:
-        if config.data.source is None:
+        if data.source is None:
             raise
         raise DataError(
-            f"{error}; it can be had from {config.data.source}: name its folder with "
-            "data.root=FOLDER"
+            f"{error}; it can be had from {data.source}: name its folder with data.root=FOLDER"
         ) from None
     for key in ("runs", "cache"):
-        place = home_path(getattr(config.paths, key))
+        place = home_path(getattr(paths, key))
         if place.resolve().is_relative_to(root):
             raise DataError(
-                f"paths.{key}: '{place}' lies inside data.root '{config.data.root}', where nothing "
+                f"paths.{key}: '{place}' lies inside data.root '{data.root}', where nothing "
                 f"is written: run the command elsewhere, or name a folder with paths.{key}=FOLDER"
             )

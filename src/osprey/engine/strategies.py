@@ -9,7 +9,7 @@ from typing import Any
 from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, Strategy
 from torch.distributed.fsdp.wrap import size_based_auto_wrap_policy
 
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import ModelConfig, TrainerConfig
 from osprey.models.checkpoint import read_checkpoint
 from osprey.system.instantiate import instantiate
 
@@ -46,11 +46,12 @@ class FullySharded(FSDPStrategy):
         return super().load_checkpoint(checkpoint_path, weights_only=weights_only)
 
 
-def make_strategy(config: TrainConfig) -> str | Strategy:
+def make_strategy(trainer: TrainerConfig, model: ModelConfig) -> str | Strategy:
     """The Trainer's ``strategy``.
 
     Args:
-        config: The run's settings.
+        trainer: The run's ``trainer`` settings.
+        model: Says whether the backbone is frozen for a while.
 
     Returns:
         ``auto`` for one process, DDP or FSDP, or the user's own strategy.
@@ -58,13 +59,13 @@ def make_strategy(config: TrainConfig) -> str | Strategy:
     Raises:
         ConfigError: The user's own cannot be built.
     """
-    if isinstance(config.trainer.strategy, dict):
-        strategy: Strategy = instantiate("trainer.strategy", config.trainer.strategy, Strategy)
+    if isinstance(trainer.strategy, dict):
+        strategy: Strategy = instantiate("trainer.strategy", trainer.strategy, Strategy)
         return strategy
-    if config.trainer.strategy == "ddp":
+    if trainer.strategy == "ddp":
         # A frozen backbone's parameters get no gradients, which DDP must expect.
-        resting = isinstance(config.model.freeze, int) and config.model.freeze > 0
+        resting = isinstance(model.freeze, int) and model.freeze > 0
         return DDPStrategy(find_unused_parameters=resting)
-    if config.trainer.strategy == "fsdp":
+    if trainer.strategy == "fsdp":
         return FullySharded()
     return "auto"

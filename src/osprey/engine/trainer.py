@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pytorch_lightning as pl
@@ -13,17 +14,16 @@ from pytorch_lightning.callbacks import (
     ModelSummary,
     ProgressBar,
 )
-from pytorch_lightning.loggers import Logger
 from pytorch_lightning.loggers.logger import DummyLogger
 from pytorch_lightning.profilers import Profiler
 
 from osprey.config.parse import LIGHTNING
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import CallbacksConfig, TrainConfig
 from osprey.engine.callbacks.build import make_callbacks
 from osprey.engine.callbacks.checkpoint import BestAndLast, SafeCheckpointIO, SaveOnSignal
 from osprey.engine.callbacks.data_wait import DataWait
 from osprey.engine.callbacks.progress import MetricsTable, Progress
-from osprey.engine.loggers.build import make_loggers
+from osprey.engine.loggers.build import make_loggers, run_time_values
 from osprey.engine.strategies import make_strategy
 from osprey.ensembling.averaging import gatherers
 from osprey.ensembling.ema import EMA
@@ -31,22 +31,27 @@ from osprey.runs.folder import RunFolder
 from osprey.system.instantiate import call, instantiate, made
 from osprey.system.targets import check_arguments, import_target
 from osprey.tasks.evaluation import Watchers
+from osprey.tasks.plugin import MetricSpec
 from osprey.tasks.registry import shown_metrics
 
 
-def _callbacks(config: TrainConfig, run: RunFolder) -> list[Callback]:
+def _callbacks(
+    settings: CallbacksConfig,
+    values: Mapping[str, Any],
+    run: RunFolder,
+    metrics: Sequence[MetricSpec],
+) -> list[Callback]:
     """What every run has, then what the ``callbacks`` group names."""
-    wait, metrics = DataWait(), shown_metrics(config)
-    decay = config.callbacks.ema_decay
+    wait, decay = DataWait(), settings.ema_decay
     return [
         *([] if decay is None else [EMA(decay)]),
         wait,
         MetricsTable(run.path / "metrics.csv"),
-        Progress(wait, metrics, bar=config.callbacks.progress),
-        *gatherers(config.callbacks.averaging, run.last.parent),
+        Progress(wait, metrics, bar=settings.progress),
+        *gatherers(settings.averaging, run.last.parent),
         SaveOnSignal(run.last),
         BestAndLast(run.best, run.last, metrics[0].logged, metrics[0].mode),
-        *make_callbacks(config, run, metrics[0]),
+        *make_callbacks(settings, values, run, metrics[0]),
     ]
 
 
@@ -82,14 +87,16 @@ def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
         ConfigError: A callback, logger, strategy or profiler cannot be built, or an argument is
             unknown.
     """
-    trainer = config.trainer
-    callbacks = _callbacks(config, run)
+    trainer, values = config.trainer, run_time_values(config, run)
+    metrics = shown_metrics(config.task.name, config.monitor, config.mode)
+    # Callbacks and modules of the user's own may want a logger, even if it writes nothing.
+    own = bool(config.callbacks.args) or config.task.name == LIGHTNING
     ours: dict[str, Any] = {
         "default_root_dir": run.path,
         "accelerator": trainer.accelerator,
         "devices": trainer.devices,
         "num_nodes": trainer.num_nodes,
-        "strategy": make_strategy(config),
+        "strategy": make_strategy(trainer, config.model),
         "precision": trainer.precision,
         "max_epochs": trainer.max_epochs,
         "gradient_clip_val": trainer.gradient_clip,
@@ -98,11 +105,11 @@ def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
         "limit_val_batches": trainer.limit_eval_batches,
         "deterministic": "warn" if trainer.deterministic else False,
         "benchmark": not trainer.deterministic,
-        "profiler": _profiler(config, run),
-        "logger": make_loggers(config, run) or _no_logger(config),
+        "profiler": _profiler(trainer.profiler, run),
+        "logger": make_loggers(config.logger.args, values) or (DummyLogger() if own else False),
         # BatchNorm then sees the whole batch, as one device would; there is none for CPUs.
         "sync_batchnorm": trainer.strategy == "ddp" and trainer.accelerator == "gpu",
-        "callbacks": callbacks,
+        "callbacks": _callbacks(config.callbacks, values, run, metrics),
         "plugins": [SafeCheckpointIO()],
         "num_sanity_val_steps": 0,
         "use_distributed_sampler": config.data.is_foreign,
@@ -118,21 +125,15 @@ def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
     return cast(pl.Trainer, call("trainer", trainer.target, found, {**ours, **more}))
 
 
-def _no_logger(config: TrainConfig) -> Logger | bool:
-    """Callbacks and modules of the user's own may want one, even if it writes nothing."""
-    own = config.callbacks.args or config.task.name == LIGHTNING
-    return DummyLogger() if own else False
-
-
 def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _profiler(config: TrainConfig, run: RunFolder) -> Any:
-    if config.trainer.profiler is None:
+def _profiler(profiler: Any, run: RunFolder) -> Any:
+    if profiler is None:
         return None
-    if isinstance(config.trainer.profiler, dict):
-        return instantiate("trainer.profiler", config.trainer.profiler, Profiler)
+    if isinstance(profiler, dict):
+        return instantiate("trainer.profiler", profiler, Profiler)
     from pytorch_lightning.profilers import AdvancedProfiler, PyTorchProfiler, SimpleProfiler
 
     kinds: dict[str, Any] = {
@@ -140,4 +141,4 @@ def _profiler(config: TrainConfig, run: RunFolder) -> Any:
         "advanced": AdvancedProfiler,
         "pytorch": PyTorchProfiler,
     }
-    return kinds[config.trainer.profiler](dirpath=run.path, filename="profile")
+    return kinds[profiler](dirpath=run.path, filename="profile")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.ensembling.averaging import (
     AVERAGED,
@@ -15,12 +14,14 @@ from osprey.ensembling.averaging import (
     swa_file,
 )
 from osprey.ensembling.batchnorm import estimate_batchnorm
-from osprey.models.checkpoint import load_model, read_checkpoint, write_checkpoint
+from osprey.models.checkpoint import read_checkpoint, write_checkpoint
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say
 from osprey.system.launcher import is_first
 from osprey.tasks.classification.evaluate import ask_network, compute_metrics
+from osprey.tasks.classification.module import Classification
 from osprey.tasks.classification.temperature import fit_temperature
+from osprey.tasks.settings import EvaluationSettings
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,17 @@ class CandidateEvaluator:
     """Evaluates weights of one run's network on validation.
 
     Args:
-        run: The run.
-        config: Its settings.
+        module: Of the run's best checkpoint, from `load_for_testing`.
+        settings: Batches and devices.
         manifest: Its samples.
     """
 
-    def __init__(self, run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
-        self.config = config
+    def __init__(
+        self, module: Classification, settings: EvaluationSettings, manifest: Manifest
+    ) -> None:
+        self.module = module
+        self.settings = settings
         self.manifest = manifest
-        self.network, self.metadata = load_model(run.best, config.trainer.rewrites)
         self.best = self.score()
 
     def score(self, state: State | None = None) -> Score:
@@ -60,10 +63,10 @@ class CandidateEvaluator:
             The score.
         """
         if state is not None:
-            self.network.load_state_dict(state)
-        outputs = ask_network(self.network, self.metadata, self.manifest, "val", self.config)
+            self.module.model.load_state_dict(state)
+        outputs = ask_network(self.module, self.settings, self.manifest, "val")
         temperature = fit_temperature(outputs.logits, outputs.targets)
-        values = compute_metrics(outputs, temperature, self.metadata.classes)
+        values = compute_metrics(outputs, temperature, self.module.metadata.classes)
         return Score(values["macro_f1"], values["log_loss"])
 
     def blend(self, states: list[State], weights: list[float]) -> State:
@@ -76,13 +79,14 @@ class CandidateEvaluator:
         Returns:
             State dict on the CPU.
         """
-        self.network.load_state_dict(mean_state(states, weights))
-        estimate_batchnorm(self.network, self.metadata, self.manifest, self.config)
-        return {key: value.cpu().clone() for key, value in self.network.state_dict().items()}
+        network = self.module.model
+        network.load_state_dict(mean_state(states, weights))
+        estimate_batchnorm(self.module, self.settings, self.manifest)
+        return {key: value.cpu().clone() for key, value in network.state_dict().items()}
 
 
 def average_weights(
-    run: RunFolder, config: TrainConfig, manifest: Manifest
+    run: RunFolder, kind: str, evaluator: CandidateEvaluator
 ) -> tuple[dict[str, Any], bool]:
     """Average the kept weights, validate, and write them to ``best.ckpt`` if no worse.
 
@@ -90,15 +94,13 @@ def average_weights(
 
     Args:
         run: The run.
-        config: Its settings.
-        manifest: Its samples.
+        kind: ``swa`` or ``soup``.
+        evaluator: Of its best checkpoint.
 
     Returns:
         Plain data for the summary: ``kind``, ``epochs``, ``val_macro_f1``, ``best_val_macro_f1``,
         ``kept``, whether ``best.ckpt`` is that mean; and whether it was replaced just now.
     """
-    kind = config.callbacks.averaging
-    evaluator = CandidateEvaluator(run, config, manifest)
     # A resumed run may hold an earlier mean, if no later epoch was better.
     earlier: dict[str, Any] | None = read_checkpoint(run.best).get(AVERAGED)
     found = _swa(evaluator, run) if kind == "swa" else _soup(evaluator, run)

@@ -11,37 +11,34 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from osprey.config.schema import TrainConfig
-from osprey.data.datamodule import DataModule
 from osprey.data.manifest import Manifest
 from osprey.imaging import Preprocess
-from osprey.models.checkpoint import CheckpointMetadata
 from osprey.models.registry import first_stages, head_prefixes
+from osprey.tasks.base import Task
 from osprey.tasks.loading import run_device
+from osprey.tasks.settings import EvaluationSettings, TrainingSettings
 
 _ENOUGH = 100  # batches for BatchNorm statistics: thousands of photos are enough
 
 
-def estimate_batchnorm(
-    network: nn.Module, metadata: CheckpointMetadata, manifest: Manifest, config: TrainConfig
-) -> None:
+def estimate_batchnorm(module: Task, settings: EvaluationSettings, manifest: Manifest) -> None:
     """Re-estimate BatchNorm statistics on the training photos, in place, without dropout.
 
     Layers whose statistics were frozen in training (``freeze_batchnorm``, ``freeze_stages``, a
     frozen backbone) keep theirs.
 
     Args:
-        network: The network; moved to the run's device.
-        metadata: Of its checkpoint.
+        module: Its network is moved to the run's device.
+        settings: Batches and device.
         manifest: The run's samples.
-        config: The run's settings.
     """
-    layers = _moving_batchnorm(network, config)
+    network = module.model
+    layers = _moving_batchnorm(network, module.settings)
     if not layers:
         return
-    preprocess = Preprocess.from_dict(metadata.preprocess)
-    data = DataModule(manifest, metadata.classes, preprocess, config.data, seed=config.seed)
-    device = run_device(config.trainer)
+    preprocess = Preprocess.from_dict(module.metadata.preprocess)
+    data, trainer = settings.data_module(manifest, module.metadata), settings.trainer
+    device = run_device(trainer)
     mean = 255 * torch.tensor(preprocess.mean, device=device).view(1, 3, 1, 1)
     std = 255 * torch.tensor(preprocess.std, device=device).view(1, 3, 1, 1)
     network.to(device).eval()
@@ -52,7 +49,7 @@ def estimate_batchnorm(
         layer.train()
     with torch.inference_mode():
         for number, batch in enumerate(data.train_dataloader()):
-            if number == min(_ENOUGH, config.trainer.limit_train_batches or _ENOUGH):
+            if number == min(_ENOUGH, trainer.limit_train_batches or _ENOUGH):
                 break
             pixels: Tensor = batch["image"].to(device).permute(0, 3, 1, 2).float()
             network((pixels - mean) / std)
@@ -61,10 +58,10 @@ def estimate_batchnorm(
     network.eval()
 
 
-def _moving_batchnorm(network: nn.Module, config: TrainConfig) -> list[_BatchNorm]:
-    resting = config.model.freeze == "backbone" or config.model.freeze_batchnorm
+def _moving_batchnorm(network: nn.Module, training: TrainingSettings) -> list[_BatchNorm]:
+    resting = training.freeze == "backbone" or training.freeze_batchnorm
     heads = head_prefixes(network)
-    held = first_stages(network, config.model.freeze_stages)
+    held = first_stages(network, training.freeze_stages)
     return [
         module
         for name, module in network.named_modules()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,8 @@ from osprey.models.registry import ModelSpec, check_spec
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say
 from osprey.tasks.classification.evaluate import Outputs, ask_network, compute_metrics
+from osprey.tasks.classification.module import Classification
+from osprey.tasks.evaluation import EvaluationSettings, testing_module
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def combine_runs(run: RunFolder, config: TrainConfig, manifest: Manifest) -> Com
         ConfigError: The members do not fit together.
         DataError: Validation is too small to fit a stack.
     """
-    members = find_members(config)
+    members = find_members(config.model.runs, Path(config.paths.runs), config.task.name)
     kind = config.model.combine
     network, metadata = join([load_model(member.best) for member in members], kind)
     size = metadata.preprocess["size"]
@@ -64,7 +67,9 @@ def combine_runs(run: RunFolder, config: TrainConfig, manifest: Manifest) -> Com
         f"{size} x {size} px {metadata.preprocess['resize']}"
     )
     say(f"run     {run.path}")
-    asked = ask_network(network.members, metadata, manifest, "val", config)
+    module = cast(Classification, testing_module(network.members, metadata, config))
+    settings = EvaluationSettings(config.data, config.trainer, config.seed)
+    asked = ask_network(module, settings, manifest, "val")
     network.cpu()
     val = replace(asked, logits=_learn(network, kind, asked, manifest, config.seed))
     state = {f"model.{key}": value for key, value in network.state_dict().items()}

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from osprey.config.schema import TrainConfig
 from osprey.errors import ConfigError, UserError
-from osprey.runs.donor import inherit_data
 from osprey.runs.folder import RunFolder, find_run
 from osprey.tasks.registry import get_task
 
 
-def find_members(config: TrainConfig) -> list[RunFolder]:
+def find_members(words: Sequence[str], runs: Path, task: str) -> list[RunFolder]:
     """The finished runs that ``model.runs`` names.
 
     Args:
-        config: The ensemble's settings.
+        words: Their folders or names.
+        runs: ``paths.runs``.
+        task: The ensemble's.
 
     Returns:
         Their folders, in order.
@@ -26,9 +26,9 @@ def find_members(config: TrainConfig) -> list[RunFolder]:
             first.
     """
     members: list[RunFolder] = []
-    for word in config.model.runs:
+    for word in words:
         try:
-            run = find_run(word, Path(config.paths.runs))
+            run = find_run(word, runs)
         except UserError as error:
             raise ConfigError(f"model.runs: {error}") from None
         if not run.finished or not run.best.is_file():
@@ -36,8 +36,8 @@ def find_members(config: TrainConfig) -> list[RunFolder]:
                 f"model.runs: run '{run.path}' is not finished: "
                 f"go on with osprey train resume={run.path}"
             )
-        if run.task not in (config.task.name, ""):
-            is_a, wanted = get_task(run.task).noun, get_task(config.task.name).noun
+        if run.task not in (task, ""):
+            is_a, wanted = get_task(run.task).noun, get_task(task).noun
             raise ConfigError(f"model.runs: run '{run.path}' is {is_a}, not {wanted}")
         if run.path.resolve() in [other.path.resolve() for other in members]:
             raise ConfigError(f"model.runs: run '{run.path}' is named twice")
@@ -45,24 +45,6 @@ def find_members(config: TrainConfig) -> list[RunFolder]:
     for run in members:
         _check_together(members[0], run)
     return members
-
-
-def inherit_members(
-    config: TrainConfig, said: Collection[str], members: Sequence[RunFolder]
-) -> None:
-    """Copy the first member's data settings, except those set explicitly, in place.
-
-    Args:
-        config: The ensemble's.
-        said: Keys set on the command line or by a recipe.
-        members: The runs.
-
-    Raises:
-        ConfigError: Another data set is named without ``data.root``.
-    """
-    inherit_data(config, said, members[0])
-    if "name" not in said:  # composed before it was known whose data it is
-        config.name = f"{config.data.name}-{config.model.name}"
 
 
 def _check_together(first: RunFolder, run: RunFolder) -> None:

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.runs.folder import RunFolder
 
 
-def comparable_key(config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
+def comparable_key(data: str, model: str, manifest: Manifest) -> dict[str, Any]:
     """What two comparable runs have in common, and whether groups were kept together.
 
     Args:
-        config: The run's settings.
+        data: Folder of its photos.
+        model: Name of its network.
         manifest: Its samples.
 
     Returns:
@@ -24,7 +24,7 @@ def comparable_key(config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
     """
     table = manifest.table
     whole = manifest.has_groups and int(table.groupby("group")["split"].nunique().max()) == 1
-    return {"data": config.data.root, "model": config.model.name, "grouped": whole}
+    return {"data": data, "model": model, "grouped": whole}
 
 
 def other_split(

@@ -43,11 +43,11 @@ def _newest(runs: str) -> str:
     return str(find_run("latest", Path(runs)).path)
 
 
-def inherit_data(config: TrainConfig, said: Collection[str], donor: RunFolder) -> None:
+def inherit_data(data: DataConfig, said: Collection[str], donor: RunFolder) -> None:
     """Copy the donor's data settings, except those set explicitly, in place.
 
     Args:
-        config: The new run's.
+        data: The new run's ``data`` settings.
         said: Keys set on the command line or by a recipe, such as ``data`` or ``data.root``.
         donor: The earlier run.
 
@@ -59,8 +59,8 @@ def inherit_data(config: TrainConfig, said: Collection[str], donor: RunFolder) -
         for field in fields(DataConfig):
             key = f"data.{field.name}"
             if not any(word == key or word.startswith(f"{key}.") for word in said):
-                setattr(config.data, field.name, getattr(theirs, field.name))
-    if not config.data.root:
+                setattr(data, field.name, getattr(theirs, field.name))
+    if not data.root:
         raise ConfigError("data.root is not set: add data.root=VALUE to the command")
 
 
@@ -88,7 +88,7 @@ def inherit(config: TrainConfig, said: Collection[str], donor: RunFolder) -> Non
     for name in _NETWORK:
         setattr(config.model, name, getattr(theirs, name))
     config.model.pretrained = str(donor.best.resolve())
-    inherit_data(config, said, donor)
+    inherit_data(config.data, said, donor)
     if composed_name:  # before it was known whose network and data these are
         config.name = f"{config.data.name}-{config.model.name}"
     config.from_run = str(donor.path.resolve())  # also for a run resumed from elsewhere

@@ -21,6 +21,7 @@ from osprey.runs.folder import RunFolder
 from osprey.tasks.base import Task
 from osprey.tasks.loading import make_data, make_preprocess, memory_rewrite, model_spec
 from osprey.tasks.registry import get_task
+from osprey.tasks.settings import DataSettings
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         pretrained = False if resuming else config.model.pretrained
         model, weights = build_pretrained(spec, outputs, pretrained)
     rewrites = [*rewrite(model, spec, _of_network(config.trainer)), *memory]
-    data = make_data(config, manifest, preprocess)
+    data = make_data(DataSettings.from_config(config), manifest, preprocess)
     metadata = CheckpointMetadata(
         config.task.name,
         spec,

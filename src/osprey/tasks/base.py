@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -10,14 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from osprey.config.schema import TaskConfig, TrainConfig
 from osprey.errors import ConfigError, UserError
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import METADATA_KEY, CheckpointMetadata
 from osprey.models.pixels import Normalise
 from osprey.models.registry import first_stages, head_prefixes
-from osprey.system.instantiate import wrong_kind
-from osprey.system.targets import import_target
 from osprey.tasks.epoch_loss import EpochLoss
 from osprey.tasks.optim import (
     lightning_schedule,
@@ -26,23 +23,9 @@ from osprey.tasks.optim import (
     plain_name,
     undecayed,
 )
+from osprey.tasks.settings import TrainingSettings
 
-T = TypeVar("T")
 RAW_WEIGHTS = "trained_state_dict"  # in checkpoints whose state_dict holds averaged weights
-
-
-def module_class(settings: TaskConfig, own: type[T]) -> type[T]:
-    """The class of a task's module: Osprey's, or a subclass of it that ``task._target_`` names.
-
-    Raises:
-        ConfigError: The target cannot be imported or is not a subclass.
-    """
-    if settings.target == f"{own.__module__}.{own.__name__}":
-        return own
-    found = import_target("task", settings.target)
-    if not (isinstance(found, type) and issubclass(found, own)):
-        raise wrong_kind("task", settings.target, found, own)
-    return found
 
 
 class Task(pl.LightningModule):
@@ -51,34 +34,36 @@ class Task(pl.LightningModule):
     Args:
         model: The network.
         metadata: Stored in its checkpoints.
-        config: The whole configuration.
+        settings: How it is trained.
 
     Raises:
         ConfigError: ``model.freeze`` or ``freeze_batchnorm`` needs ``get_classifier()``, or
             ``freeze_stages`` is too large.
     """
 
-    def __init__(self, model: nn.Module, metadata: CheckpointMetadata, config: TrainConfig) -> None:
+    def __init__(
+        self, model: nn.Module, metadata: CheckpointMetadata, settings: TrainingSettings
+    ) -> None:
         super().__init__()
         self.model = model
         self.metadata = metadata
-        self.config = config
+        self.settings = settings
+        self.channels_last = settings.channels_last
         preprocess = Preprocess.from_dict(metadata.preprocess)
         self.pixels = Normalise(preprocess.mean, preprocess.std)
         self.epoch_loss = EpochLoss()
         self._head = head_prefixes(model)
         self._undecayed = undecayed(model)
-        self._stages = first_stages(model, config.model.freeze_stages)
-        self._freezes = config.model.freeze not in ("none", 0)
-        if (self._freezes or config.model.freeze_batchnorm) and not hasattr(
-            model, "get_classifier"
-        ):
+        self._stages = first_stages(model, settings.freeze_stages)
+        self._freezes = settings.freeze not in ("none", 0)
+        freezes_any = self._freezes or settings.freeze_batchnorm
+        if freezes_any and not hasattr(model, "get_classifier"):
             key = "freeze" if self._freezes else "freeze_batchnorm"
             raise ConfigError(
                 f"model.{key}: {type(model).__name__} has no get_classifier(), which says what its "
                 "head is (as timm's models have)"
             )
-        self._move_backbone(config.model.freeze != "backbone")
+        self._move_backbone(settings.freeze != "backbone")
 
     def forward(self, images: Tensor) -> Any:
         """Model outputs for a uint8 batch [B, S, S, 3]."""
@@ -98,7 +83,7 @@ class Task(pl.LightningModule):
 
     def normalise(self, images: Tensor) -> Tensor:
         """Normalise uint8 [B, S, S, 3] to float32 [B, 3, S, S] by the model's mean and std."""
-        pixels: Tensor = self.pixels(images, channels_last=bool(self.config.trainer.channels_last))
+        pixels: Tensor = self.pixels(images, channels_last=self.channels_last)
         return pixels
 
     def configure_optimizers(self) -> Any:
@@ -107,19 +92,17 @@ class Task(pl.LightningModule):
         Raises:
             ConfigError: One of them cannot be built.
         """
-        optimizer = make_optimizer(self.model, self.config.optimizer, self._undecayed)
+        settings, trainer = self.settings, self.trainer
+        optimizer = make_optimizer(self.model, settings.optimizer, self._undecayed)
         # Not trainer.estimated_stepping_batches: it would start the loader's workers now, before
         # the epoch and batch to start from are known from a checkpoint.
-        settings = self.config.trainer
-        batches = cast(Any, self.trainer).datamodule.train_batches()
-        batches = min(batches, settings.limit_train_batches or batches)
-        total = -(-batches // settings.accumulate) * settings.max_epochs
-        scheduler = make_scheduler(optimizer, self.config.scheduler, total, settings.max_epochs)
-        interval = self.config.scheduler.interval
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": lightning_schedule(scheduler, interval, self.config.monitor),
-        }
+        batches, limit = cast(Any, trainer).datamodule.train_batches(), trainer.limit_train_batches
+        batches = min(batches, limit) if isinstance(limit, int) else batches
+        epochs = trainer.max_epochs or 0
+        total = -(-batches // trainer.accumulate_grad_batches) * epochs
+        scheduler = make_scheduler(optimizer, settings.scheduler, total, epochs)
+        schedule = lightning_schedule(scheduler, settings.scheduler.interval, settings.monitor)
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def on_train_start(self) -> None:
         """Apply freezing: a run resumed within an epoch gets no ``on_train_epoch_start``."""
@@ -131,12 +114,12 @@ class Task(pl.LightningModule):
 
     def _apply_freezing(self) -> None:
         self.model.train()
-        frozen = self.config.model.freeze
+        frozen = self.settings.freeze
         resting = frozen == "backbone"
         if isinstance(frozen, int):
             resting = self.current_epoch < frozen
             self._move_backbone(not resting)
-        everywhere = resting or self.config.model.freeze_batchnorm
+        everywhere = resting or self.settings.freeze_batchnorm
         # Statistics of small batches are worse than those the weights were trained with. A head
         # that begins with random weights has none to hold.
         for name, module in self.model.named_modules():
@@ -155,7 +138,7 @@ class Task(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seed dropout and batch mixes by position, so that a resumed run is reproducible."""
-        place = (self.config.seed, self.current_epoch, batch_idx, self.global_rank)
+        place = (self.settings.seed, self.current_epoch, batch_idx, self.global_rank)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
 
     def log_loss(self, loss: Tensor, count: int) -> None:
@@ -185,7 +168,7 @@ class Task(pl.LightningModule):
         """The error for values that became NaN or infinite, with a remedy."""
         return UserError(
             f"{what} in epoch {self.current_epoch + 1}: "
-            f"lower optimizer.lr (it is {self.config.optimizer.lr:g}), "
+            f"lower optimizer.lr (it is {self.settings.optimizer.lr:g}), "
             "or use trainer.precision=32-true"
         )
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from operator import attrgetter
+from typing import Any
 
 from osprey.config.errors import unknown_key
 from osprey.config.fields import check_choice, check_fields
 from osprey.config.parse import LIGHTNING, task_settings
-from osprey.config.schema import TaskConfig, TrainConfig
+from osprey.config.schema import DataConfig, TaskConfig, TrainConfig
 from osprey.config.validate import validate
 from osprey.errors import ConfigError
 from osprey.system.instantiate import wrong_kind
@@ -43,45 +45,33 @@ def validate_run(config: TrainConfig) -> None:
     """
     check_choice("task.name", config.task.name, task_names())
     check_fields(config)
-    check_task_settings(config)
-    validate(config)
-
-
-def check_task_settings(config: TrainConfig) -> None:
-    """Check that the model and all settings belong to the task.
-
-    Args:
-        config: The run's settings.
-
-    Raises:
-        ConfigError: One line that names the setting and what it may be.
-    """
     task = get_task(config.task.name)
     others = [other for other in all_tasks() if other.name != task.name]
     for other in others:
         for key, without in other.own_settings.items():
-            if key not in task.own_settings and _value(config, key) != without:
+            if key not in task.own_settings and attrgetter(key)(config) != without:
                 said = f"{key} goes with task={other.name}: set it to {without}"
                 raise WrongTask(said, key, other.name)
-    _check_own_arguments(config, others)
+    _check_own_arguments(config.task, others)
     task.check_config(config)
     for other in others:
         factory = config.model.factory
         if factory in other.own_factories and factory not in task.own_factories:
-            raise ConfigError(other.refuse_factory(config))
+            raise ConfigError(other.refuse_factory(config.model))
     if config.from_run is not None and not task.supports_from_run:
         names = " or ".join(other.name for other in others if other.supports_from_run)
         raise ConfigError(
             f"from=RUN goes with task={names}: to train {task.noun} for longer use resume=RUN"
         )
+    validate(config)
 
 
-def _check_own_arguments(config: TrainConfig, others: Sequence[TaskPlugin]) -> None:
+def _check_own_arguments(task: TaskConfig, others: Sequence[TaskPlugin]) -> None:
     """A task of Osprey's takes its own settings alone; a subclass of its module may take more."""
-    settings = type(config.task)
-    if settings is TaskConfig or config.task.target != settings().target:
+    settings: type[Any] = type(task)
+    if settings is TaskConfig or task.target != settings().target:
         return
-    for key in config.task.args:
+    for key in task.args:
         for other in others:
             known = task_settings({"name": other.name})
             if key in {field.name for field in fields(known)}:
@@ -89,28 +79,24 @@ def _check_own_arguments(config: TrainConfig, others: Sequence[TaskPlugin]) -> N
         raise unknown_key(f"task.{key}")
 
 
-def check_own_classes(config: TrainConfig) -> None:
+def check_own_classes(task: TaskConfig, data: DataConfig) -> None:
     """Check the type of a module or DataModule of the user's own.
 
     Args:
-        config: The run's settings.
+        task: Names the module.
+        data: Names the DataModule.
 
     Raises:
         ConfigError: It cannot be imported, or is not a LightningModule or LightningDataModule.
     """
-    if config.task.name != LIGHTNING:
+    if task.name != LIGHTNING:
         return
     import pytorch_lightning as pl
 
-    wanted: dict[str, tuple[str, type]] = {"task": (config.task.target, pl.LightningModule)}
-    if config.data.is_foreign:
-        wanted["data"] = (config.data.target, pl.LightningDataModule)
+    wanted: dict[str, tuple[str, type]] = {"task": (task.target, pl.LightningModule)}
+    if data.is_foreign:
+        wanted["data"] = (data.target, pl.LightningDataModule)
     for group, (target, kind) in wanted.items():
         found = import_target(group, target)
         if isinstance(found, type) and not issubclass(found, kind):
             raise wrong_kind(group, target, found, kind)
-
-
-def _value(config: TrainConfig, key: str) -> object:
-    group, name = key.split(".")
-    return getattr(getattr(config, group), name)

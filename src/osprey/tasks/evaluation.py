@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytorch_lightning as pl
@@ -18,18 +18,16 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 from torch import nn
 
-from osprey.config.groups.trainer import TrainerConfig
-from osprey.config.schema import TrainConfig
-from osprey.data.datamodule import DataModule
+from osprey.config.schema import TrainConfig, TrainerConfig
 from osprey.data.manifest import Manifest
 from osprey.errors import DataError
-from osprey.imaging import Preprocess
-from osprey.models.checkpoint import CheckpointMetadata
+from osprey.models.checkpoint import CheckpointMetadata, load_model
 from osprey.tasks.answer_writer import AnswerWriter as AnswerWriter
 from osprey.tasks.base import Task
 from osprey.tasks.loading import run_device
 from osprey.tasks.processes import is_shared
 from osprey.tasks.registry import get_task
+from osprey.tasks.settings import EvaluationSettings as EvaluationSettings
 
 
 @dataclass(frozen=True)
@@ -78,32 +76,50 @@ class _KeepSignals(Callback):
 
 
 def testing_module(model: nn.Module, metadata: CheckpointMetadata, config: TrainConfig) -> Task:
-    """The task's module around a trained network, for validation and test only.
+    """The task's module around a trained network, without a loss: for validation and test only.
 
     Args:
         model: The network, in evaluation mode.
         metadata: Of its checkpoint.
         config: The run's settings.
+    """
+    as_predicted = replace(config, trainer=replace(config.trainer, channels_last=True))
+    plugin = get_task(metadata.task)
+    return cast(Task, plugin.build_module(model, metadata, as_predicted, None))
+
+
+def load_for_testing(checkpoint: Path, config: TrainConfig) -> tuple[Any, EvaluationSettings]:
+    """A checkpoint's module, for validation and test only, and what `evaluate` takes beside it.
+
+    Args:
+        checkpoint: The checkpoint.
+        config: The run's settings.
 
     Returns:
-        The module, without a loss.
+        What the task's ``build_module`` makes, and batches and devices.
+
+    Raises:
+        CheckpointError: The checkpoint is refused.
     """
-    settings = copy.deepcopy(config)
-    settings.trainer.channels_last = True  # as prediction has it
-    model.to(memory_format=torch.channels_last)
-    plugin = get_task(metadata.task)
-    return cast(Task, plugin.build_module(model, metadata, settings, None))
+    module = testing_module(*load_model(checkpoint, config.trainer.rewrites), config)
+    return module, EvaluationSettings(config.data, config.trainer, config.seed)
 
 
 def evaluate(
-    module: Task, manifest: Manifest, split: str, *callbacks: Callback, validate: bool = False
+    module: Task,
+    settings: EvaluationSettings,
+    manifest: Manifest,
+    split: str,
+    *callbacks: Callback,
+    validate: bool = False,
 ) -> None:
     """Run a module on every sample of a split once, in float32 as in prediction.
 
     In a distributed run every process calls this and gets its part of the samples.
 
     Args:
-        module: Made by `testing_module`.
+        module: From `load_for_testing`.
+        settings: Batches and devices.
         manifest: The samples.
         split: ``train``, ``val`` or ``test``.
         callbacks: Such as an `AnswerWriter`.
@@ -114,11 +130,10 @@ def evaluate(
     """
     if manifest.split(split).table.empty:
         raise DataError(f"the '{split}' split is empty: nothing to test on")
-    config, metadata = module.config, module.metadata
-    preprocess = Preprocess.from_dict(metadata.preprocess)
-    data = DataModule(manifest, metadata.classes, preprocess, config.data, seed=config.seed)
+    data = settings.data_module(manifest, module.metadata)
     data.test_split = split
-    trainer = evaluation_trainer(config.trainer, *callbacks)
+    module.model.to(memory_format=torch.channels_last)
+    trainer = evaluation_trainer(settings.trainer, *callbacks)
     run_loop(trainer.validate if validate else trainer.test, module, datamodule=data)
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from osprey.config.groups.trainer import TrainerConfig
-from osprey.config.schema import DataConfig, ModelConfig, TrainConfig
+from osprey.config.schema import DataConfig, ModelConfig
 from osprey.data.datamodule import DataModule
 from osprey.data.manifest import Manifest
 from osprey.imaging import Preprocess
@@ -17,6 +16,7 @@ from osprey.system.allocator import keep_freed_memory
 from osprey.system.console import say
 from osprey.system.devices import pick_device
 from osprey.tasks.registry import get_task
+from osprey.tasks.settings import DataSettings
 
 if TYPE_CHECKING:
     import torch
@@ -97,12 +97,12 @@ def make_preprocess(data: DataConfig, settings: InputSettings) -> Preprocess:
     )
 
 
-def make_data(config: TrainConfig, manifest: Manifest, preprocess: Preprocess) -> DataModule:
+def make_data(settings: DataSettings, manifest: Manifest, preprocess: Preprocess) -> DataModule:
     """The DataModule with the configured augmentation.
 
     Args:
-        config: The run's settings.
-        manifest: Its samples.
+        settings: Batches and augmentation.
+        manifest: The samples.
         preprocess: How a photo becomes model input outside training.
 
     Returns:
@@ -111,15 +111,15 @@ def make_data(config: TrainConfig, manifest: Manifest, preprocess: Preprocess) -
     Raises:
         ConfigError: An augmentation step cannot be built.
     """
-    train_size = config.data.train_size or preprocess.size
-    task = get_task(config.task.name)
+    train_size = settings.data.train_size or preprocess.size
+    in_training = replace(preprocess, size=train_size)
     return DataModule(
         manifest,
         manifest.classes,
         preprocess,
-        config.data,
-        seed=config.seed,
-        augment=task.augmentation(config, replace(preprocess, size=train_size)),
-        cache=Path(config.paths.cache),
+        settings.data,
+        seed=settings.seed,
+        augment=get_task(settings.task).augmentation(settings.augmentation, in_training),
+        cache=settings.cache,
         say=say,
     )

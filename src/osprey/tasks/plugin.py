@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from osprey.config.schema import TrainConfig
+    from osprey.config.schema import AugmentationConfig, ModelConfig, TrainConfig
     from osprey.data.datamodule import DataModule
     from osprey.data.manifest import Manifest
     from osprey.imaging import Preprocess
@@ -78,9 +78,9 @@ class TaskPlugin:
             ConfigError: One line that names the setting and what it may be.
         """
 
-    def refuse_factory(self, config: TrainConfig) -> str:
+    def refuse_factory(self, model: ModelConfig) -> str:
         """The error of another task that is to train one of ``own_factories``."""
-        return f"model={config.model.name} is for task={self.name}: add task={self.name}"
+        return f"model={model.name} is for task={self.name}: add task={self.name}"
 
     def check_data(self, config: TrainConfig, manifest: Manifest) -> None:
         """Check that the task can learn from the samples. Without torch.
@@ -96,17 +96,19 @@ class TaskPlugin:
         """Lines for the terminal besides the counts of photos and classes."""
         return []
 
-    def check_augmentation(self, config: TrainConfig) -> None:
+    def check_augmentation(self, augmentation: AugmentationConfig) -> None:
         """Raise a ConfigError for an augmentation step that cannot be built. Without torch."""
         from osprey.augmentation import check_policy
 
-        check_policy(config.augmentation.steps)
+        check_policy(augmentation.steps)
 
-    def augmentation(self, config: TrainConfig, preprocess: Preprocess) -> tuple[Any, int]:
+    def augmentation(
+        self, augmentation: AugmentationConfig, preprocess: Preprocess
+    ) -> tuple[Any, int]:
         """The augmentation of training photos.
 
         Args:
-            config: The run's settings.
+            augmentation: The run's steps.
             preprocess: Preprocessing at the size of training.
 
         Returns:
@@ -115,7 +117,7 @@ class TaskPlugin:
         """
         from osprey.augmentation import Policy
 
-        policy = Policy(config.augmentation.steps, preprocess)
+        policy = Policy(augmentation.steps, preprocess)
         return policy, policy.decode_side()
 
     def num_outputs(self, manifest: Manifest) -> int:
@@ -145,7 +147,7 @@ class TaskPlugin:
         self,
         module: pl.LightningModule,
         data: DataModule,
-        config: TrainConfig,
+        model: ModelConfig,
         device: torch.device,
         *,
         verbose: bool = True,
@@ -155,19 +157,17 @@ class TaskPlugin:
         Args:
             module: From `build_module`; changed in place.
             data: The run's data.
-            config: Its settings.
+            model: Which weights the network starts from.
             device: Device to compute on.
             verbose: Print the result.
         """
 
     def finalize(
-        self,
-        run: RunFolder,
-        config: TrainConfig,
-        manifest: Any,
-        combined: Any = None,
+        self, run: RunFolder, config: TrainConfig, manifest: Any, combined: Any = None
     ) -> dict[str, Any]:
         """Complete best.ckpt by validation; called in every process of a run.
+
+        Unless a task chooses something there, its best epoch is tested on validation.
 
         Args:
             run: The trained run.
@@ -178,7 +178,8 @@ class TaskPlugin:
         Returns:
             Plain data for summary.json: ``val``, and what was chosen on validation.
         """
-        raise NotImplementedError
+        table = run.path / "predictions_val.csv"
+        return {"val": self.test(run.best, config, manifest, "val", table)}
 
     def test(
         self,

@@ -5,11 +5,16 @@ from __future__ import annotations
 import importlib
 from dataclasses import replace
 from functools import cache
+from typing import TypeVar
 
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import TaskConfig
 from osprey.errors import CheckpointError, UserError
+from osprey.system.instantiate import wrong_kind
 from osprey.system.plugins import loaded_plugins
+from osprey.system.targets import import_target
 from osprey.tasks.plugin import MetricSpec, TaskPlugin
+
+T = TypeVar("T")
 
 DEFAULT_TASK = "classification"  # of runs of the first release, which name none
 _TASKS = {
@@ -78,6 +83,20 @@ def _load(name: str, target: str) -> TaskPlugin:
     return plugin()
 
 
+def module_class(settings: TaskConfig, own: type[T]) -> type[T]:
+    """The class of a task's module: Osprey's, or a subclass of it that ``task._target_`` names.
+
+    Raises:
+        ConfigError: The target cannot be imported or is not a subclass.
+    """
+    if settings.target == f"{own.__module__}.{own.__name__}":
+        return own
+    found = import_target("task", settings.target)
+    if not (isinstance(found, type) and issubclass(found, own)):
+        raise wrong_kind("task", settings.target, found, own)
+    return found
+
+
 def check_task(found: str, wanted: TaskPlugin, checkpoint: object) -> None:
     """Check that a checkpoint belongs to a task.
 
@@ -98,24 +117,26 @@ def check_task(found: str, wanted: TaskPlugin, checkpoint: object) -> None:
     raise CheckpointError(f"checkpoint '{checkpoint}' is {is_a}")
 
 
-def shown_metrics(config: TrainConfig) -> tuple[MetricSpec, ...]:
+def shown_metrics(task: str, monitor: str | None, mode: str | None) -> tuple[MetricSpec, ...]:
     """The main metrics of a run; the first one chooses its best epoch.
 
     That is the one that ``monitor`` and ``mode`` name, or the first of the task's own.
 
     Args:
-        config: The run's settings.
+        task: Its name.
+        monitor: The metric that is set to choose by; None for the task's first.
+        mode: ``max`` or ``min``; None for what the metric itself says.
 
     Returns:
         The metrics, the monitored one first.
     """
-    known = get_task(config.task.name).metrics
-    if config.monitor is None:
+    known = get_task(task).metrics
+    if monitor is None:
         first = known[0]
     else:
-        matching = [metric for metric in known if metric.logged == config.monitor]
-        key = config.monitor.removeprefix("val/")
-        first = matching[0] if matching else MetricSpec(key, key, logged_as=config.monitor)
-    if config.mode is not None:
-        first = replace(first, higher_is_better=config.mode == "max")
+        matching = [metric for metric in known if metric.logged == monitor]
+        key = monitor.removeprefix("val/")
+        first = matching[0] if matching else MetricSpec(key, key, logged_as=monitor)
+    if mode is not None:
+        first = replace(first, higher_is_better=mode == "max")
     return first, *(metric for metric in known if metric.logged != first.logged)

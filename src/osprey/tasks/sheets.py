@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.imaging import Preprocess, resized
 from osprey.runs.folder import RunFolder
 from osprey.system.files import write_bytes
 from osprey.tasks.loading import make_data
+from osprey.tasks.settings import DataSettings
 
 _STRIP = 18  # pixels of a tile's label
 
@@ -24,22 +24,20 @@ Pixels = NDArray[np.uint8]
 
 
 def first_batches(
-    config: TrainConfig, manifest: Manifest, preprocess: Preprocess
+    settings: DataSettings, manifest: Manifest, preprocess: Preprocess
 ) -> Iterator[dict[str, Any]]:
     """Training batches of the first epoch, augmented.
 
     Args:
-        config: The run's settings.
-        manifest: Its samples.
+        settings: Batches and augmentation.
+        manifest: The samples.
         preprocess: How a photo becomes model input outside training.
 
     Yields:
         The batches, images uint8 [B, S, S, 3].
     """
     # One or two batches do not need a cache or workers.
-    few = replace(config, data=replace(config.data, num_workers=0, cache="none"))
-    if config.trainer.max_epochs == 0 and config.model.probe_views == 1:
-        few.augmentation = replace(config.augmentation, steps=[])  # it saw them as they are
+    few = replace(settings, data=replace(settings.data, num_workers=0, cache="none"))
     yield from make_data(few, manifest, preprocess).train_dataloader()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from osprey.config.schema import TrainConfig, TrainerConfig
+from osprey.config.schema import TrainerConfig
 from osprey.tasks.base import Task
 from osprey.tuning.memory import free_memory, is_out_of_memory
 from osprey.tuning.trial import Setting, Trial
@@ -56,9 +56,8 @@ def defaults(trainer: TrainerConfig) -> Setting:
     )
 
 
-def resolve_auto(config: TrainConfig, choice: Setting | None = None) -> None:
+def resolve_auto(trainer: TrainerConfig, choice: Setting | None = None) -> None:
     """Replace settings that are ``auto`` by ``choice``, or by the defaults, in place."""
-    trainer = config.trainer
     choice = choice or defaults(trainer)
     trainer.precision = choice.precision
     trainer.channels_last = choice.channels_last

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from osprey import __version__
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import TrainerConfig
 from osprey.system.files import write_json
 from osprey.tasks.base import Task
 from osprey.tuning.autotune import Candidate
@@ -21,34 +21,36 @@ from osprey.tuning.trial import Setting
 
 
 def what_matters(
-    task: Task, config: TrainConfig, size: int, share: int, device: torch.device
+    task: Task, trainer: TrainerConfig, size: int, share: int, device: torch.device, *, ema: bool
 ) -> dict[str, Any]:
     """The cache key: everything that the speed of a step depends on.
 
     Args:
         task: The module.
-        config: The run's settings.
+        trainer: The run's ``trainer`` settings.
         size: Side of training images in pixels.
         share: Batch size per process.
         device: Device to compute on.
+        ema: Whether averaged weights are kept.
 
     Returns:
         Plain data.
     """
     cuda = device.type == "cuda"
+    settings = task.settings
     name = torch.cuda.get_device_name(device) if cuda else platform.processor() or device.type
     return {
         "model": task.metadata.model.to_dict(),
         "classes": len(task.metadata.classes),
         "settings": {
-            "open": [str(value) for value in open_settings(config)],
-            "freeze": str(config.model.freeze),
-            "freeze_stages": config.model.freeze_stages,
-            "freeze_batchnorm": config.model.freeze_batchnorm,
-            "optimizer": config.optimizer.name,
-            "ema": config.callbacks.ema_decay is not None,
-            "clip": config.trainer.gradient_clip is not None,
-            "deterministic": config.trainer.deterministic,
+            "open": [str(value) for value in open_settings(trainer)],
+            "freeze": str(settings.freeze),
+            "freeze_stages": settings.freeze_stages,
+            "freeze_batchnorm": settings.freeze_batchnorm,
+            "optimizer": settings.optimizer.name,
+            "ema": ema,
+            "clip": settings.gradient_clip is not None,
+            "deterministic": trainer.deterministic,
         },
         "size": size,
         "batch": share,
@@ -117,7 +119,6 @@ def recall(file: Path, ways: list[Setting]) -> tuple[list[Candidate], Setting] |
         return None
 
 
-def open_settings(config: TrainConfig) -> tuple[str, bool | str, bool | str]:
+def open_settings(trainer: TrainerConfig) -> tuple[str, bool | str, bool | str]:
     """The settings that may be ``auto``: precision, channels_last, compile."""
-    trainer = config.trainer
     return trainer.precision, trainer.channels_last, trainer.compile

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import TrainerConfig
 from osprey.errors import UserError
 from osprey.system.memory import peak_memory
 from osprey.tasks.assemble import Assembly
@@ -35,13 +35,13 @@ class BatchFigure:
 
 
 def measure_batches(
-    assembly: Assembly, config: TrainConfig, device: torch.device
+    assembly: Assembly, trainer: TrainerConfig, device: torch.device
 ) -> tuple[list[BatchFigure], str]:
     """Time the training step with batches of 4, 8, 16, ... images.
 
     Args:
         assembly: Network, task and data.
-        config: The run's settings.
+        trainer: Precision, memory format and compilation.
         device: Device to compute on.
 
     Returns:
@@ -50,12 +50,12 @@ def measure_batches(
     Raises:
         UserError: Not even the smallest fits in memory.
     """
-    size = config.data.train_size or assembly.data.preprocess.size
+    size = assembly.data.config.train_size or assembly.data.preprocess.size
     most = len(assembly.data.dataset("train"))
     batch, found = FIRST, list[BatchFigure]()
     while True:
         try:
-            figure = _measure(assembly, config, device, min(batch, most), size)
+            figure = _measure(assembly, trainer, device, min(batch, most), size)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
@@ -75,12 +75,12 @@ def measure_batches(
 
 
 def _measure(
-    assembly: Assembly, config: TrainConfig, device: torch.device, count: int, size: int
+    assembly: Assembly, trainer: TrainerConfig, device: torch.device, count: int, size: int
 ) -> BatchFigure:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     batch = assembly.task.example_batch(count, size, device)
-    trial = Trial(assembly.task, defaults(config.trainer), device, 1)
+    trial = Trial(assembly.task, defaults(trainer), device, 1)
     try:
         seconds = [trial.timed_step(batch)[1] for _ in range(_TIMED + 1)][1:]
     finally:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from pytorch_lightning.utilities import move_data_to_device
 
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import TrainerConfig
 from osprey.errors import UserError
 from osprey.tasks.assemble import Assembly
 from osprey.tuning.autotune import defaults
@@ -38,7 +38,7 @@ class Sweep:
     smooth: list[float]
 
 
-def sweep_rates(assembly: Assembly, config: TrainConfig, device: torch.device) -> Sweep:
+def sweep_rates(assembly: Assembly, trainer: TrainerConfig, device: torch.device) -> Sweep:
     """Train a copy while the rate rises exponentially from 1e-6 to 1, until the loss diverges.
 
     That is when its running mean is half the first loss above its minimum, or a loss is not finite.
@@ -46,7 +46,7 @@ def sweep_rates(assembly: Assembly, config: TrainConfig, device: torch.device) -
 
     Args:
         assembly: Network, task and data.
-        config: The run's settings.
+        trainer: Precision, memory format and compilation.
         device: Device to compute on.
 
     Returns:
@@ -55,11 +55,11 @@ def sweep_rates(assembly: Assembly, config: TrainConfig, device: torch.device) -
     batches = assembly.data.train_batches()
     steps = max(_LEAST_STEPS, min(STEPS, _EPOCHS * batches))
     task = assembly.task
-    before = task.config
+    before = task.settings
     flat = replace(before.scheduler, name="constant", warmup=0.0)
-    task.config = replace(before, optimizer=replace(before.optimizer, lr=1.0), scheduler=flat)
-    trial = Trial(task, defaults(config.trainer), device, steps)
-    task.config = before
+    task.settings = replace(before, optimizer=replace(before.optimizer, lr=1.0), scheduler=flat)
+    trial = Trial(task, defaults(trainer), device, steps)
+    task.settings = before
     shares = [float(group["lr"]) for group in trial.optimizer.param_groups]
     sweep, mean = Sweep([], [], []), 0.0
     for number, batch in zip(range(steps), _batches(assembly, device), strict=False):

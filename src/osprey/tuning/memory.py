@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import DataConfig, TrainerConfig
 from osprey.errors import ConfigError
 from osprey.system.memory import total_memory
 from osprey.tasks.base import Task
@@ -55,17 +55,19 @@ def fits(action: Callable[[], object]) -> bool:
 
 def fit_batch(
     task: Task,
-    config: TrainConfig,
+    data: DataConfig,
+    trainer: TrainerConfig,
     setting: Setting,
     device: torch.device,
     sizes: tuple[int, int],
     world: int = 1,
 ) -> list[str]:
-    """Halve the batch sizes in ``config`` until a training step and a validation batch fit.
+    """Halve the batch sizes until a training step and a validation batch fit.
 
     Args:
         task: The module; a copy is trained.
-        config: The run's configuration, changed in place.
+        data: The run's ``data`` settings, changed in place.
+        trainer: Its ``trainer`` settings, changed in place.
         setting: Precision, memory format and compilation.
         device: Device to compute on.
         sizes: Side in pixels in training and in validation.
@@ -77,7 +79,6 @@ def fit_batch(
     Raises:
         ConfigError: Not even one photo fits.
     """
-    data, trainer = config.data, config.trainer
     lines = []
 
     def train() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import torch
 from pytorch_lightning.utilities.seed import isolate_rng
 
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import ModelConfig, TrainConfig, TrainerConfig
 from osprey.runs.folder import RunFolder
 from osprey.tasks.assemble import Assembly
 from osprey.tasks.base import Task
@@ -53,50 +52,58 @@ def resolve_settings(
     Raises:
         ConfigError: Not even one photo fits in memory.
     """
-    _as_the_trainer_will(config)
+    _as_the_trainer_will(config.trainer)
     lines: list[str] = []
     with isolate_rng():
-        if not run.last.is_file() and config.trainer.max_epochs and _has_a_step(config):
-            lines = _try(assembly, config, run, world)
-    resolve_auto(config)
+        if not run.last.is_file() and _has_a_step(config.trainer, config.model):
+            ema = config.callbacks.ema_decay is not None
+            lines = _try(assembly, config.trainer, run, world, ema=ema)
+    resolve_auto(config.trainer)
     run.save_config(config)
     return lines
 
 
-def may_try(config: TrainConfig) -> bool:
+def may_try(trainer: TrainerConfig) -> bool:
     """Whether a trial step is needed before training."""
-    undecided = config.trainer.autotune and "auto" in map(str, open_settings(config))
-    on_gpu = run_device(config.trainer).type == "cuda"
-    return undecided or on_gpu or config.trainer.compile is True
+    on_gpu = run_device(trainer).type == "cuda"
+    return _is_undecided(trainer) or on_gpu or trainer.compile is True
 
 
-def _has_a_step(config: TrainConfig) -> bool:
+def _is_undecided(trainer: TrainerConfig) -> bool:
+    return trainer.autotune and "auto" in map(str, open_settings(trainer))
+
+
+def _has_a_step(trainer: TrainerConfig, model: ModelConfig) -> bool:
     """A sharded network has no step outside its processes; an ensemble has nothing to train."""
-    return config.trainer.strategy != "fsdp" and config.model.factory != "ensemble"
+    trains = trainer.max_epochs > 0 and model.factory != "ensemble"
+    return trains and trainer.strategy != "fsdp"
 
 
-def _as_the_trainer_will(config: TrainConfig) -> None:
+def _as_the_trainer_will(trainer: TrainerConfig) -> None:
     """The switches Lightning's Trainer sets, set before a kernel is chosen."""
-    exact = config.trainer.deterministic
+    exact = trainer.deterministic
     if exact:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(exact, warn_only=True)
     torch.backends.cudnn.benchmark = not exact
 
 
-def _try(assembly: Assembly, config: TrainConfig, run: RunFolder, world: int) -> list[str]:
-    device, task = run_device(config.trainer), assembly.task
+def _try(
+    assembly: Assembly, trainer: TrainerConfig, run: RunFolder, world: int, *, ema: bool
+) -> list[str]:
+    device, task, data = run_device(trainer), assembly.task, assembly.data.config
     size = assembly.data.preprocess.size
-    sizes = (config.data.train_size or size, size)
+    sizes = (data.train_size or size, size)
     lines: list[str] = []
     for attempt in range(2):
         if device.type == "cuda" or attempt:
-            lines += fit_batch(task, config, defaults(config.trainer), device, sizes, world)
+            lines += fit_batch(task, data, trainer, defaults(trainer), device, sizes, world)
         try:
-            if config.trainer.autotune and "auto" in map(str, open_settings(config)):
-                lines += _tune(assembly, config, run, world, device)
-            resolve_auto(config)
-            return lines + _check_compiler(task, config, device, sizes[0], world)
+            if _is_undecided(trainer):
+                lines += _tune(assembly, trainer, run, world, ema=ema)
+            resolve_auto(trainer)
+            share = max(1, data.batch_size // world)
+            return lines + _check_compiler(task, trainer, device, sizes[0], share)
         except RuntimeError as error:
             if attempt or not is_out_of_memory(error):
                 raise
@@ -104,16 +111,15 @@ def _try(assembly: Assembly, config: TrainConfig, run: RunFolder, world: int) ->
 
 
 def _tune(
-    assembly: Assembly, config: TrainConfig, run: RunFolder, world: int, device: torch.device
+    assembly: Assembly, trainer: TrainerConfig, run: RunFolder, world: int, *, ema: bool
 ) -> list[str]:
-    task, trainer = assembly.task, config.trainer
-    size = config.data.train_size or assembly.data.preprocess.size
+    device, task, data = run_device(trainer), assembly.task, assembly.data
+    size = data.config.train_size or data.preprocess.size
     ways = candidates(trainer, device)
-    batches = min(assembly.data.train_batches(), trainer.limit_train_batches or 10**9)
-    steps = batches * trainer.max_epochs
-    share = max(1, config.data.batch_size // world)
-    facts = what_matters(task, config, size, share, device)
-    file = file_for(facts, Path(config.paths.cache))
+    steps = min(data.train_batches(), trainer.limit_train_batches or 10**9) * trainer.max_epochs
+    share = max(1, data.config.batch_size // world)
+    facts = what_matters(task, trainer, size, share, device, ema=ema)
+    file = file_for(facts, data.cache)
     known = recall(file, ways)
     jit = device.type == "cuda" and trainer.compile == "auto"
     if known is not None:
@@ -132,24 +138,23 @@ def _tune(
     content = as_plain(found, choice)
     run.write_json("autotune.json", {**content, "remembered": known is not None, **facts})
     compiled = choice.compile or trainer.compile is True
-    resolve_auto(config, Setting(choice.precision, choice.channels_last, compiled))
+    resolve_auto(trainer, Setting(choice.precision, choice.channels_last, compiled))
     return [describe(found, choice, known is not None)]
 
 
 def _check_compiler(
-    task: Task, config: TrainConfig, device: torch.device, size: int, world: int
+    task: Task, trainer: TrainerConfig, device: torch.device, size: int, share: int
 ) -> list[str]:
     """If torch.compile was requested and fails, disable it and return a line about it."""
-    if config.trainer.compile is not True:
+    if trainer.compile is not True:
         return []
-    share = max(1, config.data.batch_size // world)
     batch = task.example_batch(share, size, device)
     try:
-        Trial(task, defaults(config.trainer), device, 1).step(batch)
+        Trial(task, defaults(trainer), device, 1).step(batch)
     except Exception as error:  # compilers fail in many ways
         if is_out_of_memory(error):
             raise
-        config.trainer.compile = False
+        trainer.compile = False
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         return [f"compile trainer.compile does not work here, left out: {reason}"]
     return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -46,7 +46,7 @@ def lay_out(task: Task, setting: Setting) -> None:
     """
     layout = torch.channels_last if setting.channels_last else torch.contiguous_format
     task.model.to(memory_format=layout)
-    task.config.trainer.channels_last = setting.channels_last
+    task.channels_last = setting.channels_last
     if setting.compile:
         task.model.compile()  # in place: the names in checkpoints stay as they are
 
@@ -63,17 +63,17 @@ class Trial:
 
     def __init__(self, task: Task, setting: Setting, device: torch.device, steps: int) -> None:
         self.task = copy.deepcopy(task)
-        config = self.task.config
-        if isinstance(config.model.freeze, int):
-            config.model.freeze = 0  # unfrozen, as for most of the run, and with the most memory
+        settings = task.settings
+        if isinstance(settings.freeze, int):  # unfrozen, as for most of the run, with most memory
+            self.task.settings = replace(settings, freeze=0)
         self.task.to(device)
         lay_out(self.task, setting)
         self.task.on_train_epoch_start()
         self.device = device
         self.dtype = _SIXTEEN.get(setting.precision)
-        self.clip = config.trainer.gradient_clip
-        self.optimizer = make_optimizer(self.task.model, config.optimizer)
-        self.scheduler = make_scheduler(self.optimizer, config.scheduler, steps)
+        self.clip = settings.gradient_clip
+        self.optimizer = make_optimizer(self.task.model, settings.optimizer)
+        self.scheduler = make_scheduler(self.optimizer, settings.scheduler, steps)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype is torch.float16)
         self.done = 0
 

@@ -7,24 +7,26 @@ from typing import Any
 
 from pytorch_lightning.callbacks import Callback, EarlyStopping
 
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import CallbacksConfig
 from osprey.engine.callbacks.progress import ExplainedEarlyStopping
-from osprey.engine.loggers.build import run_time_values
 from osprey.runs.folder import RunFolder
 from osprey.system.instantiate import arguments_of, instantiate
 from osprey.system.targets import check_arguments
 from osprey.tasks.plugin import MetricSpec
 
 
-def make_callbacks(config: TrainConfig, run: RunFolder, metric: MetricSpec) -> list[Callback]:
+def make_callbacks(
+    callbacks: CallbacksConfig, values: Mapping[str, Any], run: RunFolder, metric: MetricSpec
+) -> list[Callback]:
     """Build the callbacks that the ``callbacks`` group names.
 
     Where its signature has them, each gets ``monitor`` and ``mode``, the run folder as ``save_dir``
     and its checkpoints folder as ``dirpath``.
 
     Args:
-        config: The run's settings.
-        run: Its folder.
+        callbacks: The group's settings.
+        values: What loggers get, too, from `run_time_values`.
+        run: The run folder.
         metric: The monitored metric.
 
     Returns:
@@ -34,16 +36,16 @@ def make_callbacks(config: TrainConfig, run: RunFolder, metric: MetricSpec) -> l
         ConfigError: A callback cannot be built.
     """
     run_time = {
-        **run_time_values(config, run),
+        **values,
         "monitor": metric.logged,
         "mode": metric.mode,
         "dirpath": run.last.parent,
     }
-    callbacks = _early_stopping(config.callbacks.early_stopping, run_time, metric)
-    for name, node in config.callbacks.args.items():
+    made = _early_stopping(callbacks.early_stopping, run_time, metric)
+    for name, node in callbacks.args.items():
         if node is not None:
-            callbacks.append(instantiate(f"callbacks.{name}", node, Callback, run_time))
-    return callbacks
+            made.append(instantiate(f"callbacks.{name}", node, Callback, run_time))
+    return made
 
 
 def _early_stopping(value: Any, run_time: Mapping[str, Any], metric: MetricSpec) -> list[Callback]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,15 +15,12 @@ from osprey.runs.folder import RunFolder
 from osprey.system.instantiate import instantiate
 
 
-def make_loggers(config: TrainConfig, run: RunFolder) -> list[Logger]:
+def make_loggers(nodes: Mapping[str, Any], run_time: Mapping[str, Any]) -> list[Logger]:
     """Build a logger for each node of the ``logger`` group that is not null.
 
-    Where its signature has them, each gets ``save_dir`` (the run folder), ``run``, ``config`` and
-    ``hyperparameters``.
-
     Args:
-        config: The run's settings.
-        run: Its folder.
+        nodes: By name; null switches one off.
+        run_time: What each gets where its signature has it, from `run_time_values`.
 
     Returns:
         The loggers.
@@ -31,10 +28,9 @@ def make_loggers(config: TrainConfig, run: RunFolder) -> list[Logger]:
     Raises:
         UserError: One cannot be built, or its package is not installed.
     """
-    run_time = run_time_values(config, run)
     return [
         instantiate(f"logger.{name}", node, Logger, run_time)
-        for name, node in config.logger.args.items()
+        for name, node in nodes.items()
         if node is not None
     ]
 

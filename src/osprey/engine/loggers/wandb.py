@@ -5,21 +5,27 @@ from __future__ import annotations
 import netrc
 import os
 import socket
+from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import urlparse
 
 from lightning_fabric.loggers.logger import rank_zero_experiment
 from pytorch_lightning.loggers import Logger, WandbLogger
 
-from osprey.config.parse import tree_of
-from osprey.config.schema import TrainConfig
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say
 from osprey.system.launcher import is_first
 from osprey.system.paths import home_path
 
 
-def log_results(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> None:
+def log_results(
+    run: RunFolder,
+    node: Mapping[str, Any],
+    hyperparameters: Mapping[str, Any],
+    summary: dict[str, Any],
+    *,
+    quiet: bool,
+) -> None:
     """Add test metrics, pictures, predictions and the best checkpoint to the W&B run.
 
     It is still open after training, except where that ran in other processes or no epoch was
@@ -27,23 +33,26 @@ def log_results(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) ->
 
     Args:
         run: The finished run.
-        config: Its settings.
+        node: The setting ``logger.wandb``.
+        hyperparameters: The run's settings as a plain tree.
         summary: Content of ``summary.json``.
+        quiet: The trainer has printed already where the run is logged.
     """
     import wandb
 
     from osprey.engine.loggers.wandb_media import log_media
 
-    # The trainer has printed already where the run is logged; an ensemble has no trainer.
-    again = config.model.factory != "ensemble"
-    node = {k: v for k, v in config.logger.args["wandb"].items() if k != "_target_"}
-    opened = wandb.run or cast(WandbLogger, create(run, config, quiet=again, **node)).experiment
+    given = {k: v for k, v in node.items() if k != "_target_"}
+    opened = wandb.run
+    if opened is None:
+        logger = create(run, hyperparameters, quiet=quiet, **given)
+        opened = cast(WandbLogger, logger).experiment
     log_media(opened, run, summary)
 
 
 def create(
     run: RunFolder,
-    config: TrainConfig,
+    hyperparameters: Mapping[str, Any],
     project: str = "osprey",
     entity: str | None = None,
     offline: bool = False,
@@ -53,7 +62,7 @@ def create(
 
     Args:
         run: The run folder.
-        config: Its settings, stored with the W&B run.
+        hyperparameters: Its settings as a plain tree, stored with the W&B run.
         project: Of W&B.
         entity: Of W&B; None for the user's own.
         offline: Never use the network.
@@ -76,12 +85,12 @@ def create(
         save_dir=run.path,
         project=project,
         entity=entity,
-        name=f"{config.name}/{run.path.name}",
+        name=f"{hyperparameters['name']}/{run.path.name}",
         id=run.path.name,  # the same on resume, so that the curves go on
         resume="allow",
         mode=os.environ.get("WANDB_MODE") or ("offline" if why else "online"),
-        tags=list(config.tags) or None,
-        config=tree_of(config),
+        tags=list(hyperparameters["tags"]) or None,
+        config=dict(hyperparameters),
     )
 
 

@@ -7,27 +7,19 @@ from typing import Any
 
 from torch import Tensor
 
-from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
-from osprey.models.checkpoint import (
-    METADATA_KEY,
-    CheckpointMetadata,
-    load_model,
-    read_checkpoint,
-    write_checkpoint,
-)
+from osprey.models.checkpoint import METADATA_KEY, read_checkpoint, write_checkpoint
 from osprey.runs.folder import RunFolder
 from osprey.system.launcher import is_first
 from osprey.tasks.classification.evaluate import (
     KeepOutputs,
     Outputs,
     compute_metrics,
-    known_outputs,
     write_predictions,
 )
 from osprey.tasks.classification.module import Classification
 from osprey.tasks.classification.temperature import fit_temperature
-from osprey.tasks.evaluation import evaluate, testing_module
+from osprey.tasks.evaluation import EvaluationSettings, evaluate
 
 
 class FitTemperature(KeepOutputs):
@@ -38,16 +30,14 @@ class FitTemperature(KeepOutputs):
 
     Args:
         run: The run whose best checkpoint is validated.
-        config: Its settings.
         part: Its validation split.
     """
 
     figures: dict[str, Any]
 
-    def __init__(self, run: RunFolder, config: TrainConfig, part: Manifest) -> None:
+    def __init__(self, run: RunFolder, part: Manifest) -> None:
         super().__init__(part)
         self.run = run
-        self.extra = config.task.metrics
 
     def finish(self, module: Classification, answers: Tensor) -> None:
         """Fit the temperature, write it and keep the metrics.
@@ -57,15 +47,16 @@ class FitTemperature(KeepOutputs):
             answers: Logits float32 [N, C].
         """
         super().finish(module, answers)
-        self.fit(self.outputs, module.metadata)
+        self.fit(self.outputs, module)
 
-    def fit(self, outputs: Outputs, metadata: CheckpointMetadata) -> None:
+    def fit(self, outputs: Outputs, module: Classification) -> None:
         """Fit from outputs that are already known.
 
         Args:
             outputs: Of the validation split.
-            metadata: Of the checkpoint.
+            module: The module that gave them.
         """
+        metadata, extra = module.metadata, module.extra_metrics
         temperature = fit_temperature(outputs.logits, outputs.targets)
         if is_first():
             content = read_checkpoint(self.run.best)
@@ -74,7 +65,7 @@ class FitTemperature(KeepOutputs):
         table = self.run.path / "predictions_val.csv"
         write_predictions(table, outputs, temperature, metadata.classes)
         before = compute_metrics(outputs, 1.0, metadata.classes)
-        after = compute_metrics(outputs, temperature, metadata.classes, self.extra)
+        after = compute_metrics(outputs, temperature, metadata.classes, extra)
         uncalibrated = {key: before[key] for key in ("log_loss", "ece")}
         self.figures = {
             "temperature": temperature,
@@ -83,26 +74,27 @@ class FitTemperature(KeepOutputs):
 
 
 def calibrate(
-    run: RunFolder, config: TrainConfig, manifest: Manifest, outputs: Outputs | None = None
+    run: RunFolder,
+    module: Classification,
+    settings: EvaluationSettings,
+    manifest: Manifest,
+    outputs: Outputs | None = None,
 ) -> dict[str, Any]:
     """Validate the best checkpoint and fit its temperature.
 
     Args:
         run: The run.
-        config: Its settings.
+        module: Of its best checkpoint, made by `testing_module`.
+        settings: Batches and devices.
         manifest: Its samples.
         outputs: The network's outputs on validation, if already known.
 
     Returns:
         ``FitTemperature.figures``.
     """
-    model, metadata = load_model(run.best, config.trainer.rewrites)
-    part = manifest.split("val")
-    fitting = FitTemperature(run, config, part)
-    outputs = outputs or known_outputs(model, metadata, part, config)
+    fitting = FitTemperature(run, manifest.split("val"))
     if outputs is not None:
-        fitting.fit(outputs, metadata)
+        fitting.fit(outputs, module)
     else:
-        module = testing_module(model, metadata, config)
-        evaluate(module, manifest, "val", fitting, validate=True)
+        evaluate(module, settings, manifest, "val", fitting, validate=True)
     return fitting.figures

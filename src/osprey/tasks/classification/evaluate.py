@@ -5,26 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from osprey.config.schema import TrainConfig
-from osprey.data.datamodule import DataModule
 from osprey.data.manifest import Manifest
-from osprey.imaging import Preprocess
-from osprey.models.checkpoint import CheckpointMetadata, load_model
 from osprey.system.files import write_csv
 from osprey.system.launcher import is_first
 from osprey.tasks.classification.metrics import per_class_report, scalar_metrics
 from osprey.tasks.classification.module import Classification
-from osprey.tasks.classification.probe.features import FeatureStore
-from osprey.tasks.classification.probe.linear_probe import linear_head
 from osprey.tasks.classification.tta import merge_views
-from osprey.tasks.evaluation import AnswerWriter, evaluate, testing_module
-from osprey.tasks.loading import run_device
+from osprey.tasks.evaluation import AnswerWriter, EvaluationSettings, evaluate
 
 
 @dataclass(frozen=True)
@@ -67,11 +60,10 @@ class KeepOutputs(AnswerWriter[Classification]):
 
 
 def ask_network(
-    model: nn.Module,
-    metadata: CheckpointMetadata,
+    module: Classification,
+    settings: EvaluationSettings,
     manifest: Manifest,
     split: str,
-    config: TrainConfig,
     tta: str = "none",
 ) -> Outputs:
     """Logits of every sample of ``split``, in the manifest's order.
@@ -81,31 +73,10 @@ def ask_network(
     Raises:
         DataError: The split is empty.
     """
-    module = cast(Classification, testing_module(model, metadata, config))
     module.tta = tta
     kept = KeepOutputs(manifest.split(split))
-    evaluate(module, manifest, split, kept)
+    evaluate(module, settings, manifest, split, kept)
     return kept.outputs
-
-
-def known_outputs(
-    model: nn.Module, metadata: CheckpointMetadata, part: Manifest, config: TrainConfig
-) -> Outputs | None:
-    """A linear probe's outputs on a split, from its cached features.
-
-    Returns:
-        None for any other network, or where ``trainer.limit_eval_batches`` is set.
-    """
-    probe = config.model.head_init == "linear_probe" and config.trainer.max_epochs == 0
-    if not probe or config.trainer.limit_eval_batches is not None or part.table.empty:
-        return None
-    preprocess = Preprocess.from_dict(metadata.preprocess)
-    data = DataModule(part, metadata.classes, preprocess, config.data, seed=config.seed)
-    device = run_device(config.trainer)
-    store = FeatureStore(model, metadata.model, data, device, Path(config.paths.cache))
-    seen = store.features(str(part.table["split"].iloc[0]))
-    logits = seen.values @ linear_head(model).weight.T.cpu() + linear_head(model).bias.cpu()
-    return Outputs(logits.detach(), seen.targets, part.table["path"].tolist())
 
 
 def compute_metrics(
@@ -157,28 +128,35 @@ def write_predictions(
 
 
 def test(
-    checkpoint: Path,
-    config: TrainConfig,
+    module: Classification,
+    settings: EvaluationSettings,
     manifest: Manifest,
     split: str,
     predictions: Path,
     tta: str = "none",
+    outputs: Outputs | None = None,
 ) -> dict[str, Any]:
     """Metrics of one checkpoint on one split; predictions are written to a CSV file.
+
+    Args:
+        module: Made by `testing_module` of the checkpoint.
+        settings: Batches and devices.
+        manifest: The samples.
+        split: Which of them.
+        predictions: CSV file for the probabilities.
+        tta: Test-time augmentation.
+        outputs: The network's outputs on the split, if already known.
 
     Returns:
         Plain data: metrics with the fitted temperature, and log loss and ECE without it. With
         test-time augmentation its name, and under ``without_tta`` the metrics without it.
 
     Raises:
-        CheckpointError: The checkpoint is refused.
         DataError: The split is empty.
     """
-    model, metadata = load_model(checkpoint, config.trainer.rewrites)
-    part, extra = manifest.split(split), config.task.metrics
-    outputs = known_outputs(model, metadata, part, config) if tta == "none" else None
-    outputs = outputs or ask_network(model, metadata, manifest, split, config, tta)
-    temperature = metadata.temperature
+    extra = module.extra_metrics
+    outputs = outputs or ask_network(module, settings, manifest, split, tta)
+    metadata, temperature = module.metadata, module.metadata.temperature
     plain = outputs if tta == "none" else replace(outputs, logits=outputs.logits[:, 0])
     raw = compute_metrics(plain, 1.0, metadata.classes)
     without = {

@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from osprey.augmentation.mix import BatchMix
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import AugmentationConfig
 from osprey.data.dataset import Batch
 from osprey.models.checkpoint import CheckpointMetadata
 from osprey.tasks.base import Task
 from osprey.tasks.classification.losses import make_loss
 from osprey.tasks.classification.metrics import scalar_metrics
+from osprey.tasks.classification.settings import Settings
 from osprey.tasks.classification.tta import ask
+from osprey.tasks.settings import TrainingSettings
 
 
 class Classification(Task):
@@ -23,7 +25,9 @@ class Classification(Task):
     Args:
         model: Network with one output per class.
         metadata: Stored in its checkpoints.
-        config: The whole configuration.
+        settings: How it is trained.
+        task: Loss and further metrics.
+        augmentation: Mixes of a batch.
         counts: int64 [C], training photos per class; None if the network is only tested, without a
             loss.
     """
@@ -32,12 +36,13 @@ class Classification(Task):
         self,
         model: nn.Module,
         metadata: CheckpointMetadata,
-        config: TrainConfig,
+        settings: TrainingSettings,
+        task: Settings,
+        augmentation: AugmentationConfig,
         counts: NDArray[np.int64] | None,
     ) -> None:
-        super().__init__(model, metadata, config)
-        task, mix = config.task, config.augmentation
-        num_classes = len(metadata.classes)
+        super().__init__(model, metadata, settings)
+        num_classes, mix = len(metadata.classes), augmentation
         mixed = mix.mix_probability > 0 and (mix.mixup > 0 or mix.cutmix > 0)
         self.loss = None if counts is None else make_loss(task, counts, soft=mixed)
         self.mix = BatchMix(
@@ -48,6 +53,7 @@ class Classification(Task):
             erasing=mix.erasing,
         )
         self.metrics = scalar_metrics(num_classes, prefix="val/", extra=task.metrics)
+        self.extra_metrics = task.metrics
         self.tta = "none"  # what `predict_step` shows of each photo
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:

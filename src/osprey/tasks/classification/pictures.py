@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.errors import UnreadableImage
 from osprey.imaging import Preprocess, read_image, resized
@@ -19,6 +18,7 @@ from osprey.models.checkpoint import load_model
 from osprey.runs.folder import RunFolder
 from osprey.tasks.classification.gradcam import grad_cam
 from osprey.tasks.classification.mistakes import Pick, pick
+from osprey.tasks.settings import DataSettings
 from osprey.tasks.sheets import Pixels, first_batches, write_jpeg, write_mosaic
 
 _SIDE = 200  # pixels of a gallery picture's long side
@@ -26,17 +26,20 @@ _TILE, _COLUMNS, _TILES = 128, 6, 24  # the mosaic of training photos
 _AT_ONCE = 8  # photos that go through the network together
 
 
-def draw_pictures(run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
+def draw_pictures(
+    run: RunFolder, settings: DataSettings, manifest: Manifest, rewrites: Sequence[str]
+) -> None:
     """Write the mosaic of training photos and the gallery of mistakes to the run folder.
 
     Args:
         run: The tested run.
-        config: Its settings.
+        settings: Its training batches.
         manifest: Its samples.
+        rewrites: ``trainer.rewrites``.
     """
-    model, metadata = load_model(run.best, config.trainer.rewrites)
+    model, metadata = load_model(run.best, rewrites)
     preprocess = Preprocess.from_dict(metadata.preprocess)
-    tiles = _training_photos(config, manifest, preprocess)
+    tiles = _training_photos(settings, manifest, preprocess)
     write_mosaic(run, tiles, _TILE, _COLUMNS)
 
     split = "test" if (run.path / "predictions.csv").is_file() else "val"
@@ -54,11 +57,11 @@ def draw_pictures(run: RunFolder, config: TrainConfig, manifest: Manifest) -> No
 
 
 def _training_photos(
-    config: TrainConfig, manifest: Manifest, preprocess: Preprocess
+    settings: DataSettings, manifest: Manifest, preprocess: Preprocess
 ) -> list[tuple[Pixels, str]]:
     """The first photos of the first epoch with their labels."""
     tiles: list[tuple[Pixels, str]] = []
-    for batch in first_batches(config, manifest, preprocess):
+    for batch in first_batches(settings, manifest, preprocess):
         labels = [manifest.classes[int(t)] for t in batch["target"]]
         tiles += zip(batch["image"].numpy(), labels, strict=True)
         if len(tiles) >= _TILES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from osprey.config.schema import TrainConfig
+    from osprey.config.schema import ModelConfig, TrainConfig
     from osprey.data.datamodule import DataModule
     from osprey.data.manifest import Manifest
     from osprey.models.checkpoint import CheckpointMetadata
@@ -61,36 +62,37 @@ class ClassificationTask(TaskPlugin):
         """The module; the loss gets the number of training photos per class."""
         import numpy as np
 
-        from osprey.tasks.base import module_class
         from osprey.tasks.classification.module import Classification
+        from osprey.tasks.registry import module_class
+        from osprey.tasks.settings import TrainingSettings
 
         counts = None
         if manifest is not None:
             trained = manifest.counts()["train"]
             counts = np.array([trained.get(name, 0) for name in metadata.classes])
-        module = module_class(config.task, Classification)
-        return module(model, metadata, config, counts, **config.task.args)
+        settings, task = TrainingSettings.from_config(config), config.task
+        module = module_class(task, Classification)
+        return module(model, metadata, settings, task, config.augmentation, counts, **task.args)
 
     def prepare_head(
         self,
         module: pl.LightningModule,
         data: DataModule,
-        config: TrainConfig,
+        model: ModelConfig,
         device: torch.device,
         *,
         verbose: bool = True,
     ) -> None:
         """Fit the head on frozen features if ``model.head_init`` is ``linear_probe``."""
-        if config.model.head_init != "linear_probe":
+        if model.head_init != "linear_probe":
             return
         from osprey.tasks.classification.module import Classification
         from osprey.tasks.classification.probe.features import FeatureStore
         from osprey.tasks.classification.probe.linear_probe import fit_head
 
         assert isinstance(module, Classification)
-        cache = Path(config.paths.cache)
-        store = FeatureStore(module.model, module.metadata.model, data, device, cache)
-        views, sampler = config.model.probe_views, config.data.sampler
+        store = FeatureStore(module.model, module.metadata.model, data, device, data.cache)
+        views, sampler = model.probe_views, data.config.sampler
         fit_head(module, store, views=views, sampler=sampler, verbose=verbose)
 
     def finalize(
@@ -98,11 +100,16 @@ class ClassificationTask(TaskPlugin):
     ) -> dict[str, Any]:
         """Fit the temperature on validation (`calibrate`)."""
         from osprey.tasks.classification.callbacks import calibrate
+        from osprey.tasks.classification.probe.known import known_outputs
+        from osprey.tasks.evaluation import load_for_testing
 
-        found = calibrate(run, config, manifest, combined.val if combined else None)
+        module, settings = load_for_testing(run.best, config)
         if combined is not None:
-            found["ensemble"] = combined.metadata
-        return found
+            found = calibrate(run, module, settings, manifest, combined.val)
+            return {**found, "ensemble": combined.metadata}
+        part, cache = manifest.split("val"), Path(config.paths.cache)
+        outputs = known_outputs(module, settings, part, config.model, cache)
+        return calibrate(run, module, settings, manifest, outputs)
 
     def test(
         self,
@@ -115,8 +122,15 @@ class ClassificationTask(TaskPlugin):
     ) -> dict[str, Any]:
         """Metrics of a checkpoint on a split; writes each photo's probabilities as CSV."""
         from osprey.tasks.classification import evaluate
+        from osprey.tasks.classification.probe.known import known_outputs
+        from osprey.tasks.evaluation import load_for_testing
 
-        return evaluate.test(checkpoint, config, manifest, split, predictions, tta)
+        module, settings = load_for_testing(checkpoint, config)
+        outputs = None
+        if tta == "none":
+            part, cache = manifest.split(split), Path(config.paths.cache)
+            outputs = known_outputs(module, settings, part, config.model, cache)
+        return evaluate.test(module, settings, manifest, split, predictions, tta, outputs)
 
     def metrics_line(self, figures: Mapping[str, Any]) -> str:
         """The main metrics of one split."""
@@ -151,8 +165,13 @@ class ClassificationTask(TaskPlugin):
     def draw_pictures(self, run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
         """Write the mosaic of training photos and the gallery of mistakes into the run folder."""
         from osprey.tasks.classification.pictures import draw_pictures
+        from osprey.tasks.settings import DataSettings
 
-        draw_pictures(run, config, manifest)
+        settings = DataSettings.from_config(config)
+        if config.trainer.max_epochs == 0 and config.model.probe_views == 1:
+            plain = replace(config.augmentation, steps=[])  # a probe saw them as they are
+            settings = replace(settings, augmentation=plain)
+        draw_pictures(run, settings, manifest, config.trainer.rewrites)
 
     def report(self, record: RunRecord) -> ReportPage:
         """Confusion matrix, calibration and mistakes."""

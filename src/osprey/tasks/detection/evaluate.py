@@ -5,41 +5,46 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
-from osprey.models.checkpoint import load_model
 from osprey.runs.folder import RunFolder
 from osprey.tasks.detection.callbacks import ChooseThresholds, KeepBoxes
 from osprey.tasks.detection.metrics import compute_metrics
+from osprey.tasks.detection.module import Detection
 from osprey.tasks.detection.outputs import write_boxes
-from osprey.tasks.evaluation import evaluate, testing_module
+from osprey.tasks.evaluation import EvaluationSettings, evaluate
 
 
-def validate(run: RunFolder, config: TrainConfig, manifest: Manifest) -> dict[str, Any]:
+def validate(
+    run: RunFolder, module: Detection, settings: EvaluationSettings, manifest: Manifest
+) -> dict[str, Any]:
     """Validate the best checkpoint and choose its thresholds.
 
     Args:
         run: The run.
-        config: Its settings.
+        module: Of its best checkpoint, made by `testing_module`.
+        settings: Batches and devices.
         manifest: Its samples.
 
     Returns:
         ``ChooseThresholds.figures``.
     """
-    module = testing_module(*load_model(run.best, config.trainer.rewrites), config)
     choosing = ChooseThresholds(run, manifest.split("val"))
-    evaluate(module, manifest, "val", choosing, validate=True)
+    evaluate(module, settings, manifest, "val", choosing, validate=True)
     return choosing.figures
 
 
 def test(
-    checkpoint: Path, config: TrainConfig, manifest: Manifest, split: str, predictions: Path
+    module: Detection,
+    settings: EvaluationSettings,
+    manifest: Manifest,
+    split: str,
+    predictions: Path,
 ) -> dict[str, Any]:
     """Metrics of one checkpoint on one split.
 
     Args:
-        checkpoint: The checkpoint.
-        config: The run's settings.
+        module: Made by `testing_module` of the checkpoint.
+        settings: Batches and devices.
         manifest: The samples.
         split: Which of them.
         predictions: CSV file for every box found.
@@ -48,12 +53,10 @@ def test(
         Plain data, see `compute_metrics`.
 
     Raises:
-        CheckpointError: The checkpoint is refused.
         DataError: The split is empty.
     """
-    module = testing_module(*load_model(checkpoint, config.trainer.rewrites), config)
     kept, metadata = KeepBoxes(manifest.split(split)), module.metadata
-    evaluate(module, manifest, split, kept)
+    evaluate(module, settings, manifest, split, kept)
     write_boxes(predictions, kept.outputs, metadata.classes)
     # A checkpoint of an epoch that was not the best has none chosen yet.
     thresholds = metadata.thresholds or [0.5] * len(metadata.classes)

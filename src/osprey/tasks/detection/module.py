@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from osprey.augmentation.rescale import rescale
-from osprey.config.schema import TrainConfig
 from osprey.imaging import Preprocess
 from osprey.imaging.boxes import Detections
 from osprey.models.checkpoint import CheckpointMetadata
@@ -16,6 +15,7 @@ from osprey.tasks.base import Task
 from osprey.tasks.detection.coco import coco_metrics
 from osprey.tasks.detection.placing import on_photos
 from osprey.tasks.processes import in_all_processes
+from osprey.tasks.settings import TrainingSettings
 
 
 class Detection(Task):
@@ -24,11 +24,19 @@ class Detection(Task):
     Args:
         model: A network of ``osprey.models.detection``.
         metadata: Stored in its checkpoints.
-        config: The whole configuration.
+        settings: How it is trained.
+        multi_scale: A batch is rescaled by up to this share, 0 to 0.5.
     """
 
-    def __init__(self, model: nn.Module, metadata: CheckpointMetadata, config: TrainConfig) -> None:
-        super().__init__(model, metadata, config)
+    def __init__(
+        self,
+        model: nn.Module,
+        metadata: CheckpointMetadata,
+        settings: TrainingSettings,
+        multi_scale: float = 0.0,
+    ) -> None:
+        super().__init__(model, metadata, settings)
+        self.multi_scale = multi_scale
         self.preprocess = Preprocess.from_dict(metadata.preprocess)
         # By number, since padding and processes may bring photos twice or out of order.
         self.seen: dict[int, tuple[Detections, Detections]] = {}
@@ -43,8 +51,7 @@ class Detection(Task):
         Returns:
             The sum of the network's own losses, a scalar.
         """
-        spread = self.config.augmentation.multi_scale
-        images, placed = rescale(self.normalise(batch["image"]), batch["boxes"], spread)
+        images, placed = rescale(self.normalise(batch["image"]), batch["boxes"], self.multi_scale)
         targets = [
             {"boxes": boxes, "labels": labels}
             for boxes, labels in zip(placed, batch["labels"], strict=True)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.errors import UnreadableImage
 from osprey.imaging import Preprocess, read_image, resized
@@ -21,6 +20,7 @@ from osprey.runs.folder import RunFolder
 from osprey.tasks.detection.report.record import DetectorRun
 from osprey.tasks.detection.report.record import read as read_detector
 from osprey.tasks.detection.report.worst import Pick, worst
+from osprey.tasks.settings import DataSettings
 from osprey.tasks.sheets import Pixels, first_batches, write_jpeg, write_mosaic
 
 _WIDTH, _HEIGHT = 320, 240  # pixels of a gallery picture, at most
@@ -32,16 +32,16 @@ _TILE, _COLUMNS, _TILES = 224, 4, 12  # the mosaic of training photos
 _TRUE, _FOUND, _EDGE = (53, 208, 192), (255, 154, 46), (20, 24, 28)
 
 
-def draw_pictures(run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
+def draw_pictures(run: RunFolder, settings: DataSettings, manifest: Manifest) -> None:
     """Write the mosaic of training photos and the gallery of mistakes to the run folder.
 
     Args:
         run: The tested run.
-        config: Its settings.
+        settings: Its training batches.
         manifest: Its samples.
     """
     facts = metadata_of(read_checkpoint(run.best), run.best)
-    tiles = _training_photos(config, manifest, Preprocess.from_dict(facts.preprocess))
+    tiles = _training_photos(settings, manifest, Preprocess.from_dict(facts.preprocess))
     write_mosaic(run, tiles, _TILE, _COLUMNS)
 
     tested = read_detector(read_run(run.path))
@@ -60,12 +60,12 @@ def draw_pictures(run: RunFolder, config: TrainConfig, manifest: Manifest) -> No
 
 
 def _training_photos(
-    config: TrainConfig, manifest: Manifest, preprocess: Preprocess
+    settings: DataSettings, manifest: Manifest, preprocess: Preprocess
 ) -> list[tuple[Pixels, str]]:
     """The first photos of the first epoch, their boxes drawn, and how many of each class."""
     classes = manifest.classes
     tiles: list[tuple[Pixels, str]] = []
-    for batch in first_batches(config, manifest, preprocess):
+    for batch in first_batches(settings, manifest, preprocess):
         for photo, boxes, labels in zip(
             batch["image"].numpy(), batch["boxes"], batch["labels"], strict=True
         ):

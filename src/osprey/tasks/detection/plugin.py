@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from osprey.config.schema import TrainConfig
+    from osprey.config.schema import AugmentationConfig, ModelConfig, TrainConfig
     from osprey.data.manifest import Manifest
     from osprey.imaging import Preprocess
     from osprey.models.checkpoint import CheckpointMetadata
@@ -29,9 +29,9 @@ _DETECTORS = "fcos, retinanet, fasterrcnn_mobilenet, fasterrcnn_resnet50 or ssdl
 _LABELS_ALONE = ("folder", "table")  # readers
 
 
-def _no_boxes(config: TrainConfig) -> DataError:
+def _no_boxes(data: str) -> DataError:
     return DataError(
-        f"task=detection needs boxes, and data={config.data.name} has labels alone: "
+        f"task=detection needs boxes, and data={data} has labels alone: "
         "use data=voc, coco, yolo, megadetector, boxes or harbour_boxes"
     )
 
@@ -63,14 +63,14 @@ class DetectionTask(TaskPlugin):
         if config.data.resize == "crop":
             raise ConfigError("data.resize=crop would cut boxes off: use letterbox or squash")
 
-    def refuse_factory(self, config: TrainConfig) -> str:
+    def refuse_factory(self, model: ModelConfig) -> str:
         """The error of other tasks for a detector."""
-        return f"model={config.model.name} finds boxes: add task=detection"
+        return f"model={model.name} finds boxes: add task=detection"
 
     def check_data(self, config: TrainConfig, manifest: Manifest) -> None:
         """Check that photos have boxes, some of them in train and in val."""
         if manifest.target.name != self.target:
-            raise _no_boxes(config)
+            raise _no_boxes(config.data.name)
         counts = manifest.box_counts()
         for split in ("train", "val"):
             if not sum(counts[split].values()):
@@ -81,18 +81,20 @@ class DetectionTask(TaskPlugin):
         totals = (f"{s} {sum(found.values())}" for s, found in manifest.box_counts().items())
         return [f"boxes   {', '.join(totals)}"]
 
-    def check_augmentation(self, config: TrainConfig) -> None:
+    def check_augmentation(self, augmentation: AugmentationConfig) -> None:
         """Check that every step can transform boxes."""
         from osprey.augmentation import check_policy
 
-        check_policy(config.augmentation.steps, boxes=True)
+        check_policy(augmentation.steps, boxes=True)
 
-    def augmentation(self, config: TrainConfig, preprocess: Preprocess) -> tuple[Any, int]:
+    def augmentation(
+        self, augmentation: AugmentationConfig, preprocess: Preprocess
+    ) -> tuple[Any, int]:
         """The policy, applied to mosaics for a fraction of the photos."""
         from osprey.augmentation import BoxAugmentation, BoxPolicy
 
-        policy = BoxPolicy(config.augmentation.steps, preprocess)
-        return BoxAugmentation(policy, config.augmentation.mosaic), policy.decode_side()
+        policy = BoxPolicy(augmentation.steps, preprocess)
+        return BoxAugmentation(policy, augmentation.mosaic), policy.decode_side()
 
     def build_module(
         self,
@@ -107,23 +109,28 @@ class DetectionTask(TaskPlugin):
             ConfigError: A network of the user's own is not a detector.
         """
         from osprey.models.foreign import is_foreign_detector
-        from osprey.tasks.base import module_class
         from osprey.tasks.detection.module import Detection
+        from osprey.tasks.registry import module_class
+        from osprey.tasks.settings import TrainingSettings
 
         if config.model.is_foreign and not is_foreign_detector(model):
             raise ConfigError(
                 f"model._target_: '{config.model.target}' has no losses(images, targets), which "
                 "task=detection trains by (docs/extend.md)"
             )
-        return module_class(config.task, Detection)(model, metadata, config, **config.task.args)
+        module = module_class(config.task, Detection)
+        settings, scale = TrainingSettings.from_config(config), config.augmentation.multi_scale
+        return module(model, metadata, settings, scale, **config.task.args)
 
     def finalize(
         self, run: RunFolder, config: TrainConfig, manifest: Manifest, combined: Any = None
     ) -> dict[str, Any]:
         """Choose each class's threshold on validation and write it to best.ckpt."""
         from osprey.tasks.detection.evaluate import validate
+        from osprey.tasks.evaluation import load_for_testing
 
-        return validate(run, config, manifest)
+        module, settings = load_for_testing(run.best, config)
+        return validate(run, module, settings, manifest)
 
     def test(
         self,
@@ -136,8 +143,10 @@ class DetectionTask(TaskPlugin):
     ) -> dict[str, Any]:
         """Metrics of a checkpoint on a split; writes every detection as CSV."""
         from osprey.tasks.detection import evaluate
+        from osprey.tasks.evaluation import load_for_testing
 
-        return evaluate.test(checkpoint, config, manifest, split, predictions)
+        module, settings = load_for_testing(checkpoint, config)
+        return evaluate.test(module, settings, manifest, split, predictions)
 
     def metrics_line(self, figures: Mapping[str, Any]) -> str:
         """The main metrics of one split."""
@@ -177,8 +186,9 @@ class DetectionTask(TaskPlugin):
     def draw_pictures(self, run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
         """Write the mosaic of training photos and the gallery of mistakes into the run folder."""
         from osprey.tasks.detection.pictures import draw_pictures
+        from osprey.tasks.settings import DataSettings
 
-        draw_pictures(run, config, manifest)
+        draw_pictures(run, DataSettings.from_config(config), manifest)
 
     def report(self, record: RunRecord) -> ReportPage:
         """Precision and recall, counts, and mistakes."""

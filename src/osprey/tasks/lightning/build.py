@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from osprey.config.parse import LIGHTNING
-from osprey.config.schema import OptimizerConfig, SchedulerConfig, TrainConfig
+from osprey.config.schema import ModelConfig, OptimizerConfig, SchedulerConfig, TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.errors import CheckpointError
 from osprey.models.checkpoint import read_checkpoint
@@ -22,6 +22,7 @@ from osprey.system.instantiate import instantiate
 from osprey.system.targets import import_target, parameters_of
 from osprey.tasks.loading import make_data, make_preprocess, model_spec
 from osprey.tasks.optim import create_optimizer, make_scheduler
+from osprey.tasks.settings import DataSettings
 
 
 @dataclass
@@ -124,7 +125,7 @@ def build_own(config: TrainConfig, manifest: Manifest | None) -> OwnParts:
     else:
         assert manifest is not None
         preprocess = make_preprocess(config.data, foreign_input(ModelSpec("", "", {})))
-        data = make_data(config, manifest, preprocess)
+        data = make_data(DataSettings.from_config(config), manifest, preprocess)
     classes = list(manifest.classes) if manifest is not None else None
     schedule = SchedulerFactory(config.scheduler)
     run_time: dict[str, Any] = {
@@ -136,14 +137,14 @@ def build_own(config: TrainConfig, manifest: Manifest | None) -> OwnParts:
     node = {"_target_": config.task.target, **config.task.args}
     takes = parameters_of(import_target("task", config.task.target))
     if "model" in takes and "model" not in config.task.args:
-        run_time["model"] = _network(config, len(classes) if classes else 0)
+        run_time["model"] = _network(config.model, len(classes) if classes else 0)
     module: pl.LightningModule = instantiate("task", node, pl.LightningModule, run_time)
     return OwnParts(module, data, schedule)
 
 
-def _network(config: TrainConfig, num_classes: int) -> nn.Module:
+def _network(model: ModelConfig, num_classes: int) -> nn.Module:
     """The ``model`` group's network, pretrained weights included."""
-    return build_pretrained(model_spec(config.model), num_classes, config.model.pretrained)[0]
+    return build_pretrained(model_spec(model), num_classes, model.pretrained)[0]
 
 
 def load_own(run: RunFolder) -> pl.LightningModule:

@@ -7,12 +7,10 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from osprey.config.schema import TrainConfig
-from osprey.data.manifest import Manifest
-from osprey.errors import DataError
+from osprey.config.schema import TrainerConfig
 from osprey.system.launcher import is_first
 from osprey.tasks.evaluation import evaluation_trainer, run_loop
-from osprey.tasks.lightning.build import OwnParts, build_own
+from osprey.tasks.lightning.build import OwnParts
 from osprey.tasks.processes import leave_group
 
 
@@ -34,26 +32,21 @@ def has_step(parts: OwnParts, split: str) -> bool:
 
 
 def logged_figures(
-    checkpoint: Path, config: TrainConfig, manifest: Manifest | None, split: str
+    checkpoint: Path, parts: OwnParts, settings: TrainerConfig, split: str
 ) -> dict[str, float]:
     """Validate or test a checkpoint by Lightning's own loop.
 
     Args:
         checkpoint: The checkpoint.
-        config: The run's settings.
-        manifest: The samples; None with a DataModule of the user's own.
+        parts: Module and data, from `build_own`.
+        settings: Devices, and how many batches.
         split: ``val`` or ``test``.
 
     Returns:
         The logged metrics by name; empty where the module has no such step, and in processes other
         than rank 0.
 
-    Raises:
-        DataError: ``split`` is neither ``val`` nor ``test``.
     """
-    if split not in ("val", "test"):
-        raise DataError(f"data.split={split}: a module of your own is asked of val or test")
-    parts = build_own(config, manifest)
     if not has_step(parts, split):
         return {}
     # By one process: several would have to show some samples twice to end together, and a module
@@ -61,7 +54,7 @@ def logged_figures(
     leave_group()
     if not is_first():
         return {}
-    trainer = evaluation_trainer(config.trainer)
+    trainer = evaluation_trainer(settings)
     loop: Any = trainer.validate if split == "val" else trainer.test
     more = {"ckpt_path": checkpoint, "weights_only": True}
     run_loop(loop, parts.module, datamodule=parts.data, **more)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from osprey.errors import UserError
+from osprey.errors import DataError, UserError
 from osprey.tasks.plugin import MetricSpec, ReportPage, TaskPlugin
 
 if TYPE_CHECKING:
@@ -31,19 +31,6 @@ class LightningTask(TaskPlugin):
     writes_predictions = False
     lacks = "has no predictor: give its task a TaskPlugin (docs/extend.md)"
 
-    def check_data(self, config: TrainConfig, manifest: Manifest) -> None:
-        """Accept any samples."""
-
-    def finalize(
-        self,
-        run: RunFolder,
-        config: TrainConfig,
-        manifest: Manifest | None,
-        combined: Any = None,
-    ) -> dict[str, Any]:
-        """The metrics that the module logs on validation with the best epoch's weights."""
-        return {"val": self._figures(run.best, config, manifest, "val")}
-
     def test(
         self,
         checkpoint: Path,
@@ -54,14 +41,14 @@ class LightningTask(TaskPlugin):
         tta: str = "none",
     ) -> dict[str, Any]:
         """The metrics that the module logs on a split; no table of predictions is written."""
-        return self._figures(checkpoint, config, manifest, split)
-
-    def _figures(
-        self, checkpoint: Path, config: TrainConfig, manifest: Manifest | None, split: str
-    ) -> dict[str, Any]:
+        from osprey.tasks.lightning.build import build_own
         from osprey.tasks.lightning.evaluate import logged_figures
 
-        return {short(k): v for k, v in logged_figures(checkpoint, config, manifest, split).items()}
+        if split not in ("val", "test"):
+            raise DataError(f"data.split={split}: a module of your own is asked of val or test")
+        parts = build_own(config, manifest)
+        logged = logged_figures(checkpoint, parts, config.trainer, split)
+        return {short(name): value for name, value in logged.items()}
 
     def metrics_line(self, figures: Mapping[str, Any]) -> str:
         """Every metric that the module logged."""
