@@ -14,7 +14,6 @@ from osprey.commands.settings_help import asks_help, show_help
 from osprey.config.call import plugins_in, read_call
 from osprey.config.compose import run_call
 from osprey.config.schema import TrainConfig
-from osprey.data.folders import check_photos
 from osprey.errors import ConfigError, Interrupted, UserError, nearest
 from osprey.runs.donor import with_runs_named
 from osprey.runs.folder import RunFolder, find_run
@@ -101,6 +100,7 @@ def resume(argv: list[str]) -> RunFolder:
     Raises:
         UserError: There is no such run, or a setting cannot be changed.
     """
+    from osprey.data.folders import check_photos
     from osprey.engine.devices import process_count
     from osprey.engine.experiment import go_on
 
