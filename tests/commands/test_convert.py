@@ -41,7 +41,7 @@ def source(here: Path) -> Path:
 def test_to_coco_and_on_to_a_table(osprey: Command, source: Path, here: Path) -> None:
     done = osprey("convert", "--input", source, "--to", "coco", "--output", "coco.json")
     assert (done.code, done.err) == (0, "")
-    assert done.out == "3 photos, 1 of them failed, 1 boxes of 2 classes: coco.json\n"
+    assert done.out == "3 photos, 1 of them failed, 1 box of 2 classes: coco.json\n"
     coco = json.loads((here / "coco.json").read_text())
     assert coco["annotations"] == [
         {"id": 1, "image_id": 1, "category_id": 2, "bbox": [5, 5, 10, 2.5], "area": 25,
@@ -72,7 +72,7 @@ def test_to_yolo(osprey: Command, source: Path, here: Path) -> None:
     assert again.err == "osprey convert: --output: 'yolo' is there already; name a new one\n"
     done = osprey("convert", "--input", "yolo", "--to", "voc", "--output", "voc")
     assert (done.code, done.err) == (0, "")
-    assert done.out == "2 photos, 1 boxes of 2 classes: voc\n"
+    assert done.out == "2 photos, 1 box of 2 classes: voc\n"
 
 
 def test_coco_in_a_folder_has_one_file_a_split(osprey: Command, here: Path) -> None:

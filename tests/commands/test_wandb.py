@@ -129,7 +129,7 @@ def test_that_it_is_offline_is_said_once(
         experiment = "the run"  # type: ignore[assignment]
 
     logger = Fake()
-    monkeypatch.setattr(wandb_logger, "WandbLogger", lambda **_: logger)
+    monkeypatch.setattr(wandb_logger, "_FallingBack", lambda *_, **__: logger)
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(run=None))
     monkeypatch.setattr(wandb_media, "log_media", lambda *words: opened.append(words[0]))
     monkeypatch.delenv("RANK", raising=False)
