@@ -14,9 +14,9 @@ from osprey.data.dataset import Batch
 from osprey.imaging import Preprocess
 from osprey.models.checkpoint import CheckpointMetadata
 from osprey.models.registry import ModelSpec, build
-from osprey.system.console import quieten
 from osprey.system.devices import pick_device
 from osprey.tasks.classification.module import Classification
+from osprey.tasks.quiet import quieten
 from osprey.tasks.settings import TrainingSettings
 from osprey.tuning import autotune
 from osprey.tuning.trial import Setting, Trial

@@ -22,7 +22,7 @@ from common import REPOSITORY, Row, finish, machine
 from gpu_runs import DETECTORS, Runs
 from gpu_speed import Speed, write_photos
 
-from osprey.system.console import quieten
+from osprey.tasks.quiet import quieten
 
 Parts = dict[str, Callable[[], list[Row]]]
 PARTS = (

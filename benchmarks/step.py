@@ -18,9 +18,9 @@ from osprey.config.schema import TrainConfig
 from osprey.data.prepare import prepare
 from osprey.engine.trainer import make_trainer
 from osprey.runs.folder import RunFolder
-from osprey.system.console import quieten
 from osprey.system.devices import pick_device
 from osprey.tasks.assemble import assemble
+from osprey.tasks.quiet import quieten
 from osprey.tuning.autotune import defaults, resolve_auto
 from osprey.tuning.trial import lay_out
 

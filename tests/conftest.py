@@ -201,8 +201,8 @@ def only_run(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
-    """A working folder with one finished run in it. Read only."""
+def trained(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Iterator[Path]:
+    """A working folder with one finished run in it. Evaluations may be added, no more."""
     from osprey.commands import main
 
     folder = tmp_path_factory.mktemp("trained")
@@ -213,7 +213,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
         assert main([*words, f"paths.cache={folder / 'cache'}"]) == 0
     finally:
         os.chdir(before)
-    return folder
+    files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    yield folder
+    changed = [str(p) for p, content in files.items() if p.read_bytes() != content]
+    assert not changed, "a test changed the run that all share: copy it"
 
 
 @pytest.fixture(scope="session")

@@ -149,7 +149,8 @@ def train(overrides: Sequence[str] = ()) -> Run:
         UserError: Something the user can mend.
         Interrupted: A signal asked to stop; the run's ``last.ckpt`` was saved.
     """
-    from osprey.commands.train import PROGRAM, resume, train_composed
+    from osprey.commands.resume import resume
+    from osprey.commands.train import PROGRAM, train_composed
     from osprey.config.compose import run_hydra
     from osprey.runs.donor import with_runs_named
 

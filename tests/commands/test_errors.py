@@ -44,7 +44,8 @@ MISTAKES = {
     ),
     "model.pretrained=none.pth": "model.pretrained: there is no file 'none.pth'",
     "model.freeze=backbone": (
-        "model.freeze=backbone would hold random weights: give model.pretrained=PATH or true"
+        "model.pretrained=false leaves random weights, which are neither held nor probed: add "
+        "model.freeze=none, or give model.pretrained=PATH or true"
     ),
     "model.freeze=bakbone": (
         "model.freeze: unknown 'bakbone'; did you mean 'backbone'? (one of none, backbone)"

@@ -71,12 +71,31 @@ def test_where_a_recipe_s_data_can_be_had(here: Path, osprey: Call) -> None:
         "osprey train: data.root: there is no folder 'none/clothing'; it can be had from "
         "github.com/alexeygrigorev/clothing-dataset (CC0): name its folder with data.root=FOLDER\n",
     )
-    result = osprey("train", "experiment=clothing", "model.pretrained=none/w.pth")
-    assert (result.code, result.err) == (
-        2,
-        "osprey train: model.pretrained: there is no file 'none/w.pth'; model.pretrained=true "
-        "downloads timm's own weights\n",
-    )
+    make_photos(here / "photos", per_class=4)
+    for recipe, source in (
+        ("clothing", "github.com/alexeygrigorev/clothing-dataset (CC0)"),
+        ("blood_cells", "github.com/Shenggan/BCCD_Dataset (MIT)"),
+    ):
+        result = osprey("train", f"experiment={recipe}", "model.pretrained=none/w.pth")
+        assert result.code == 2 and result.err.endswith(
+            f"it can be had from {source}: name its folder with data.root=FOLDER\n"
+        ), "before the weights' file is looked for"
+        words = ("train", f"experiment={recipe}", "data.root=photos")
+        result = osprey(*words, "model.pretrained=none/w.pth")
+        assert (result.code, result.err) == (
+            2,
+            "osprey train: model.pretrained: there is no file 'none/w.pth'; model.pretrained=true "
+            "downloads timm's own weights\n",
+        )
+        result = osprey(*words, "model.pretrained=false")
+        assert result.code == 2 and result.err.startswith(
+            "osprey train: model.pretrained=false leaves random weights, which are neither held "
+            "nor probed: add model.freeze_stages="
+        )
+        added = result.err.partition(": add ")[2].partition(",")[0].split()
+        later = osprey(*words, "model.pretrained=false", *added, "name=a/b")
+        line = "osprey train: name: 'a/b' cannot be a folder's name\n"
+        assert later.err == line, "the one line named all that is to be changed"
 
 
 def test_a_run_without_an_epoch_has_no_report(trained: Path, here: Path, osprey: Call) -> None:

@@ -87,6 +87,30 @@ def test_rows_without_a_split_and_classes_never_tested(
     assert "never tested, too few for a share in test: blue, green\n" in result.out
 
 
+@pytest.mark.parametrize("given", [("train",), ("train", "val"), ("train", "test"), ("val",)])
+def test_a_given_split_is_kept_beside_empty_cells(
+    here: Path, photos: Path, osprey: Call, given: tuple[str, ...]
+) -> None:
+    """What has a split keeps it but for a val split that has to be cut, and that is told."""
+    names = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.png"))
+    splits = [given[n % len(given)] if n % 3 else "" for n in range(len(names))]
+    with (here / "labels.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "split"])
+        writer.writerows((n, n.split("/")[0], s) for n, s in zip(names, splits, strict=True))
+    words = ["train", "data=table", f"data.root={photos}", "data.file=labels.csv", *TINY]
+    result = osprey(*words)
+    assert result.code == 0, result.err
+    with (only_run(here) / "manifest.csv").open(newline="") as file:
+        found = {row["path"]: row["split"] for row in csv.DictReader(file)}
+    cut = "val" not in given
+    assert ("no validation split: 15% cut from train\n" in result.out) == cut
+    for name, split in zip(names, splits, strict=True):
+        allowed = {"train", "val"} if cut and split in ("", "train") else {split or "train"}
+        assert found[name] in allowed, name
+    assert ("test" in found.values()) == ("test" in given)
+
+
 def test_crops_of_photos_in_one_folder_have_no_label(
     here: Path, detector: Path, osprey: Call
 ) -> None:

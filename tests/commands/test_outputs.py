@@ -14,8 +14,15 @@ from pathlib import Path
 import pytest
 from conftest import Result, environment, only_run
 
+from osprey.system import files
+from osprey.system.own_files import foreign_among, remember
+from osprey.tasks.detection.predict.pictures import Pictures
+
 Call = Callable[..., Result]
-REFUSED = "is there already, and not as Osprey wrote it: name another, or add --force to replace it"
+REFUSED = (
+    "is there already, and Osprey does not know it as its own: name another, or add --force to "
+    "replace it"
+)
 
 
 @pytest.fixture
@@ -131,9 +138,9 @@ def test_pictures_of_ones_own_stay(finder: tuple[Path, Path], osprey: Call) -> N
     result = osprey(*many)
     assert (result.code, result.err) == (
         2,
-        "osprey predict: --save-dir: 2 files of such names are there already, and not as Osprey "
-        "wrote them (first: 'out/DSC_0.jpg'): name another folder, or add --force to replace "
-        "them\n",
+        "osprey predict: --save-dir: 2 files of such names are there already, and Osprey does "
+        "not know them as its own (first: 'out/DSC_0.jpg'): name another folder, or add --force "
+        "to replace them\n",
     )
     before = (inbox / "DSC_1.jpg").read_bytes()
     assert osprey(*many, "--force").code == 0
@@ -164,3 +171,77 @@ def test_a_report_elsewhere(classifier: Path, osprey: Call) -> None:
     result = osprey("report", "--output", "-")
     assert result.out.encode() == built
     assert (only_run(classifier) / "report.html").read_bytes() == built
+
+
+def test_pictures_go_on_where_they_are(
+    finder: tuple[Path, Path], osprey: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped after two photos, it draws all four, into whichever folder it is told then."""
+    here, inbox = finder
+    words = ("predict", "--folder", inbox, "--output", "o.json", "--save-dir")
+    names = {f"DSC_{number}.jpg" for number in range(4)}
+
+    def stopped_after_two() -> None:
+        draw, drawn = Pictures.draw, []
+
+        def stopping(self, *what):  # type: ignore[no-untyped-def]
+            if len(drawn) == 2:
+                raise KeyboardInterrupt
+            draw(self, *what)
+            drawn.append(what)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Pictures, "draw", stopping)
+            assert osprey(*words, "out").code == 130
+
+    stopped_after_two()
+    assert len(list((here / "out").iterdir())) == 2
+    result = osprey(*words, "out")
+    assert (result.code, {p.name for p in (here / "out").iterdir()}) == (0, names)
+    assert "2 photos were done before, 2 are left\n" in result.err
+
+    shutil.rmtree(here / "out")
+    stopped_after_two()
+    assert osprey(*words, "elsewhere").code == 0
+    assert {path.name for path in (here / "elsewhere").iterdir()} == names
+
+    stopped_after_two()
+    (here / "out" / "DSC_1.jpg").unlink()
+    result = osprey(*words, "out")
+    assert (result.code, {p.name for p in (here / "out").iterdir()}) == (0, names)
+    assert "1 photo was done before, 3 are left\n" in result.err
+
+
+def test_ones_own_file_is_known_whenever_a_kill_came(
+    classifier: Path, photos: Path, osprey: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file takes its place after it is remembered: nothing can come between."""
+    words = ("predict", "--folder", photos, "--output", "o.csv")
+    publish = files.publish
+
+    def killed(partial: Path, target: Path) -> None:
+        publish(partial, target)
+        if target.name == "o.csv":
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "publish", killed)
+        assert osprey(*words).code == 130 and (classifier / "o.csv").is_file()
+    assert osprey(*words).code == 0, "Osprey's own, replaced unasked"
+    monkeypatch.setenv("OSPREY_CACHE", "/proc/none")
+    result = osprey(*words)
+    assert (result.code, result.err) == (2, f"osprey predict: --output: 'o.csv' {REFUSED}\n")
+    assert osprey(*words, "--force").code == 0, "without a cache nothing is remembered"
+
+
+def test_many_files_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of two thousand is known, also by odd names, and a changed one is not."""
+    monkeypatch.setenv("OSPREY_CACHE", str(tmp_path / "cache"))
+    paths = [tmp_path / f"p{n}.jpg" for n in range(2000)] + [tmp_path / "caf\udce9 '\"; --.jpg"]
+    for path in paths:
+        path.write_bytes(b"drawn")
+        remember(path, path)
+    assert foreign_among(paths) == []
+    paths[7].write_bytes(b"drawn over")
+    (tmp_path / "link.jpg").symlink_to(paths[1])
+    assert foreign_among([*paths, tmp_path / "link.jpg"]) == [paths[7], tmp_path / "link.jpg"]

@@ -192,3 +192,24 @@ def test_what_cannot_change(trained: Path, monkeypatch: pytest.MonkeyPatch, ospr
         assert (result.code, result.err) == (2, f"osprey train: {message}\n")
     assert (run / "config.yaml").read_bytes() == before, "a refused change changes nothing"
     assert (run / "summary.json").exists()
+
+
+def test_no_fewer_epochs_than_there_were(here: Path, trained: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    """Refused before the run's own files are touched, also where its checkpoint is damaged."""
+    shutil.copytree(trained / "runs", here / "runs", symlinks=True)
+    run = only_run(here)
+    begun = epoch_of(run / "checkpoints" / "last.ckpt")
+    files = {path: path.read_bytes() for path in (run / "config.yaml", run / "summary.json")}
+    result = osprey("train", "resume=latest", "trainer.max_epochs=1")
+    where = run.relative_to(here)
+    assert begun == 2 and (result.code, result.err) == (
+        2,
+        f"osprey train: trainer.max_epochs=1: run '{where}' has begun 2 epochs: give 2 or more, or "
+        "leave it out\n",
+    )
+    (run / "checkpoints" / "last.ckpt").write_bytes(b"cut off")
+    result = osprey("train", "resume=latest", "trainer.max_epochs=3")
+    assert result.code == 2 and f"checkpoint '{where}/checkpoints/last.ckpt' is damaged" in (
+        result.err
+    )
+    assert {path: path.read_bytes() for path in files} == files

@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from conftest import TINY, make_photos, only_run
+from conftest import TINY, make_photos, only_run, run_process
 
 from osprey.engine.callbacks.progress import Progress
 from osprey.models.checkpoint import load_model
@@ -203,3 +203,10 @@ def test_ctrl_c_ends_the_whole_sweep(here: Path, photos: Path, osprey) -> None: 
     assert result.code == 130
     assert "to go on: osprey train resume=" in result.err
     assert only_run(here).parent.name == "folder-simple_cnn", "the second trial was not begun"
+
+
+def test_eval_says_its_own_lines_alone(trained: Path) -> None:
+    """In a process of its own, where Lightning is imported by the command."""
+    result = run_process(["eval", "run=latest", "data.split=val"], trained)
+    assert (result.code, result.err) == (0, "")
+    assert "GPU available" not in result.out and "Trainer" not in result.out

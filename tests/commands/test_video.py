@@ -25,10 +25,11 @@ def clip(detector: Path, tmp_path: Path) -> Path:
     """Ten frames of 160 x 120 with a name that is no ASCII."""
     photos = sorted((detector / "harbour" / "images").rglob("*.jpg"))[:10]
     path = tmp_path / "clips" / "Bäche 1.mp4"
+    path.parent.mkdir()
     writer = VideoWriter(path, Fraction(5))
     for number, photo in enumerate(photos):
         writer.write(cv2.imread(str(photo))[..., ::-1], number)
-    writer.close(keep=True)
+    writer.close()
     return path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -93,7 +94,11 @@ def _holds_the_test(run: Path, folder: Path) -> None:
 @pytest.mark.parametrize("error", [None, UserError("no"), Interrupted(130), KeyboardInterrupt()])
 @pytest.mark.parametrize("in_worker", [False, True])
 def test_a_run_that_failed_is_ended_as_failed(
-    trained: Path, monkeypatch: pytest.MonkeyPatch, in_worker: bool, error: BaseException | None
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    in_worker: bool,
+    error: BaseException | None,
 ) -> None:
     codes: list[int] = []
     run = SimpleNamespace(finish=lambda exit_code: codes.append(exit_code))
@@ -108,7 +113,7 @@ def test_a_run_that_failed_is_ended_as_failed(
     for step in ("evaluate_run", "publish"):
         monkeypatch.setattr(f"osprey.engine.finalize.{step}", lambda *_: {})
     monkeypatch.setattr(RunFolder, "write_text", lambda *_: None)
-    folder = RunFolder(only_run(trained))
+    folder = RunFolder(Path(shutil.copytree(only_run(trained), tmp_path / "run")))
     monkeypatch.setattr(sys, "argv", ["worker", str(folder.path)])
     with contextlib.suppress(UserError, Interrupted, KeyboardInterrupt):
         worker.main() if in_worker else train_run(folder, folder.load_config())

@@ -17,7 +17,7 @@ from osprey.commands.command_line import Parser
 from osprey.errors import UserError
 from osprey.system.console import say
 from osprey.system.memory import free_memory
-from osprey.system.outputs import cache_folder
+from osprey.system.own_files import cache_folder
 
 _ROOM = 2e9  # bytes: harbour, a run with its checkpoints, downloaded weights
 _MEMORY = 2e9  # bytes: a small network in training

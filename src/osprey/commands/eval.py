@@ -62,10 +62,11 @@ def _evaluate(config: EvalConfig) -> dict[str, Any]:
     settings.trainer.accelerator = config.accelerator
     tested = _samples(config, settings.data, run)
 
-    from osprey.system.console import quieten, say
+    from osprey.system.console import say
     from osprey.system.devices import pick_device
+    from osprey.tasks.quiet import quieten
 
-    quieten()
+    quieten(settings.extras.ignore_warnings)
     pick_device(config.accelerator)
     split = config.data.split
     name = f"{config.checkpoint}-{split}{_told_apart(config)}"

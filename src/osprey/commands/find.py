@@ -80,9 +80,9 @@ def _assemble(config: TrainConfig, prepared: Prepared) -> tuple[Assembly, torch.
     import pytorch_lightning as pl
 
     from osprey.engine.fit import begin_head
-    from osprey.system.console import quieten
     from osprey.tasks.assemble import assemble
     from osprey.tasks.loading import run_device
+    from osprey.tasks.quiet import quieten
     from osprey.tuning.autotune import resolve_auto
 
     if config.model.factory == "ensemble" or config.trainer.max_epochs == 0:

@@ -79,7 +79,7 @@ def _check_model(model: ModelConfig, *, resumes: bool) -> None:
     if file is not None and not resumes and not file.exists():
         beside = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
         hint = nearest(file.name, beside)
-        if not hint and model.factory == "timm":
+        if not hint and model.factory in ("timm", "detector"):
             hint = "; model.pretrained=true downloads timm's own weights"
         raise ConfigError(f"model.pretrained: there is no file '{model.pretrained}'{hint}")
     if model.factory == "simple_cnn" and model.pretrained is True:
@@ -89,20 +89,23 @@ def _check_model(model: ModelConfig, *, resumes: bool) -> None:
 
 
 def _check_start(model: ModelConfig, *, from_run: bool) -> None:
-    """What random weights cannot do."""
-    untrained = model.pretrained is False
-    if untrained and model.freeze not in ("none", 0):
+    """What random weights cannot do, all of it in one line: a recipe sets several at once."""
+    if model.pretrained is not False:
+        return
+    mended = []
+    if model.freeze not in ("none", 0):
+        mended.append("model.freeze=none")
+    if model.freeze_stages and not from_run:
+        mended.append("model.freeze_stages=0")
+    if model.freeze_batchnorm and not from_run:
+        mended.append("model.freeze_batchnorm=false")
+    if model.head_init == "linear_probe":
+        mended.append("model.head_init=random")
+    if mended:
         raise ConfigError(
-            f"model.freeze={model.freeze} would hold random weights: give model.pretrained=PATH "
-            "or true"
+            "model.pretrained=false leaves random weights, which are neither held nor probed: add "
+            f"{' '.join(mended)}, or give model.pretrained=PATH or true"
         )
-    if untrained and model.freeze_batchnorm and not from_run:
-        raise ConfigError(
-            "model.freeze_batchnorm=true would hold statistics that model.pretrained=false has "
-            "not got: add model.freeze_batchnorm=false"
-        )
-    if untrained and model.head_init == "linear_probe":
-        raise ConfigError("model.head_init=linear_probe needs a pretrained backbone")
 
 
 def _check_data(data: DataConfig) -> None:

@@ -73,8 +73,9 @@ def assign_splits(
 ) -> Manifest:
     """Give every sample its split.
 
-    Given splits are kept unless ``data.given_split=false``. Missing ones are cut from the remaining
-    samples: stratified by label, by whole groups where groups are known, exact copies together.
+    Given splits are kept unless ``data.given_split=false``; beside them what has none is train, no
+    test split is cut unasked, and what is cut is told. Where none are given they are cut
+    stratified by label, by whole groups where groups are known, exact copies together.
 
     Args:
         manifest: The samples.
@@ -88,12 +89,14 @@ def assign_splits(
     split = manifest.table["split"].to_numpy(dtype=object, copy=True)
     if not config.given_split:
         split[:] = ""
-    given = bool((split != "").all())
-    partly = not given and bool((split != "").any())
+    given = bool((split != "").any())
     split = follow_given(manifest, split)
     unset = int((split == "").sum())
-    if unset and partly:
-        notices.append(f"{unset} of {len(split)} photos have no split beside those that do: train")
+    if unset and given:
+        have = "has" if unset == 1 else "have"
+        notices.append(
+            f"{unset} of {len(split)} photos {have} no split beside those that do: train"
+        )
     split[split == ""] = "train"
     has_test, has_val = (split == "test").any(), (split == "val").any()
     if config.folds is not None:
@@ -103,7 +106,10 @@ def assign_splits(
     default = 0.0 if given else DEFAULT_FRACTION
     test_fraction = default if config.test_fraction is None else config.test_fraction
     val_fraction = DEFAULT_FRACTION if config.val_fraction is None else config.val_fraction
+    how = "whole groups of " if manifest.has_groups else ""
     if not has_test and test_fraction:
+        if given:
+            notices.append(f"no test split: {test_fraction:.0%} cut from {how}train")
         _cut(manifest, split, "test", test_fraction, config.split_seed)
     if not has_val and not val_fraction:
         raise DataError(
@@ -111,7 +117,6 @@ def assign_splits(
             f"fraction such as {DEFAULT_FRACTION}"
         )
     if not has_val and given:
-        how = "whole groups of " if manifest.has_groups else ""
         notices.append(f"no validation split: {val_fraction:.0%} cut from {how}train")
     if not has_val:
         _cut(manifest, split, "val", val_fraction, config.split_seed + 1)

@@ -17,13 +17,14 @@ from osprey.ensembling.ensemble import Combined
 from osprey.runs.comparable import comparable_key, other_split
 from osprey.runs.folder import RunFolder
 from osprey.runs.learnt import learnt_counts
-from osprey.system.console import in_minutes, quieten, say
+from osprey.system.console import in_minutes, say
 from osprey.system.launcher import is_first
 from osprey.system.memory import peak_memory
 from osprey.system.plugins import plugin_setting
 from osprey.tasks.evaluation import EvaluationSettings, Watchers, load_for_testing, watched_by
 from osprey.tasks.plugin import MetricSpec
 from osprey.tasks.processes import wait_for_all
+from osprey.tasks.quiet import quieten
 from osprey.tasks.registry import get_task, shown_metrics
 
 

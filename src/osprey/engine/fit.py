@@ -14,9 +14,10 @@ from osprey.engine.trainer import make_trainer, watchers_of
 from osprey.errors import ConfigError
 from osprey.models.checkpoint import METADATA_KEY, write_checkpoint
 from osprey.runs.folder import RunFolder
-from osprey.system.console import quieten, say
+from osprey.system.console import say
 from osprey.tasks.assemble import Assembly, assemble
 from osprey.tasks.evaluation import Watchers
+from osprey.tasks.quiet import quieten
 from osprey.tasks.registry import get_task
 from osprey.tuning.autotune import defaults, resolve_auto
 from osprey.tuning.memory import is_out_of_memory

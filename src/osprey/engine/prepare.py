@@ -165,6 +165,8 @@ def _read(
     if config.from_run is not None:
         donor = find_run(config.from_run, Path(config.paths.runs))
         inherit(config, said, donor)
+    if config.data.source is not None and config.data.root:
+        _existing_root(config.data)  # of a recipe: without its photos no other setting matters
     _validate(config, said)
     members = find_members(config.model.runs, Path(config.paths.runs), config.task.name)
     if members:
@@ -204,14 +206,7 @@ def _validate(config: TrainConfig, said: set[str]) -> None:
 
 def _check_places(data: DataConfig, paths: PathsConfig) -> None:
     """Refuse a folder of photos that is not there, or that runs would be written into."""
-    try:
-        root = existing_folder(data.root).resolve()
-    except DataError as error:
-        if data.source is None:
-            raise
-        raise DataError(
-            f"{error}; it can be had from {data.source}: name its folder with data.root=FOLDER"
-        ) from None
+    root = _existing_root(data).resolve()
     for key in ("runs", "cache"):
         place = home_path(getattr(paths, key))
         if place.resolve().is_relative_to(root):
@@ -219,3 +214,15 @@ def _check_places(data: DataConfig, paths: PathsConfig) -> None:
                 f"paths.{key}: '{place}' lies inside data.root '{data.root}', where nothing "
                 f"is written: run the command elsewhere, or name a folder with paths.{key}=FOLDER"
             )
+
+
+def _existing_root(data: DataConfig) -> Path:
+    """The folder of the photos; the refusal says where they can be had."""
+    try:
+        return existing_folder(data.root)
+    except DataError as error:
+        if data.source is None:
+            raise
+        raise DataError(
+            f"{error}; it can be had from {data.source}: name its folder with data.root=FOLDER"
+        ) from None

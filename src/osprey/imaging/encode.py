@@ -11,6 +11,17 @@ from numpy.typing import NDArray
 from osprey.system.files import write_bytes
 
 
+def jpeg_bytes(pixels: NDArray[np.uint8], quality: int = 95) -> bytes:
+    """Encode a JPEG.
+
+    Args:
+        pixels: uint8 [H, W, 3], RGB.
+        quality: 1 to 100.
+    """
+    encoded: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality, "RGB")
+    return encoded
+
+
 def write_jpeg(path: Path, pixels: NDArray[np.uint8], quality: int = 95) -> None:
     """Write a JPEG atomically; its folder is created if needed.
 
@@ -19,6 +30,5 @@ def write_jpeg(path: Path, pixels: NDArray[np.uint8], quality: int = 95) -> None
         pixels: uint8 [H, W, 3], RGB.
         quality: 1 to 100.
     """
-    encoded = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality, "RGB")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, encoded, fixed=True)
+    write_bytes(path, jpeg_bytes(pixels, quality), fixed=True)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from osprey.errors import UnreadableImage, UserError
 from osprey.imaging.decode_errors import one_line
-from osprey.system.files import partial_path, publish
 
 _CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}")}
 _USUAL_RATE = Fraction(25)
@@ -143,19 +142,17 @@ def _reason(error: Exception) -> str:
 
 
 class VideoWriter:
-    """Write an MP4 file atomically, H.264 where FFmpeg can write that, else MPEG-4.
+    """Write an MP4 file, H.264 where FFmpeg can write that, else MPEG-4.
 
     Args:
-        path: Destination; its folder is created.
+        path: Destination.
         rate: Frames per second.
     """
 
     def __init__(self, path: Path, rate: Fraction) -> None:
         av = library()
-        self.path, self.rate = path, rate.limit_denominator(1001)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.partial = partial_path(path, fixed=True)
-        self.container = av.open(os.fspath(self.partial), "w", format="mp4")
+        self.rate = rate.limit_denominator(1001)
+        self.container = av.open(os.fspath(path), "w", format="mp4")
         codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
         self.stream = self.container.add_stream(codec, rate=self.rate)
         self.stream.pix_fmt = "yuv420p"
@@ -182,16 +179,8 @@ class VideoWriter:
         frame.pts, frame.time_base = number, 1 / self.rate
         self.container.mux(self.stream.encode(frame))
 
-    def close(self, keep: bool) -> None:
-        """Finish the file, or discard it.
-
-        Args:
-            keep: Whether to keep it; a file without frames is always discarded.
-        """
-        if keep and self.size is not None:
+    def close(self) -> None:
+        """Finish the file."""
+        if self.size is not None:
             self.container.mux(self.stream.encode(None))
-            self.container.close()
-            publish(self.partial, self.path)
-        else:
-            self.container.close()
-            self.partial.unlink(missing_ok=True)
+        self.container.close()

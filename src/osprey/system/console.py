@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TextIO
@@ -38,20 +36,6 @@ def silence(stream: TextIO) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
-
-
-def quieten(warnings_too: bool = True) -> None:
-    """Keep libraries' chatter away from our few lines; their errors still come through.
-
-    Args:
-        warnings_too: Their warnings as well.
-    """
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR if warnings_too else logging.WARNING)
-    if not warnings_too:
-        return
-    warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric|torch\.optim")
-    warnings.filterwarnings("ignore", message=".*does not have a deterministic implementation.*")
 
 
 def counted(count: int, noun: str) -> str:

@@ -1,13 +1,11 @@
 """What Osprey writes where a user says: never over anything that it did not write itself.
 
-A table in Osprey's cache remembers each file written, by size and time. A file that has the name of
-an output and is not in the table, or was changed since, is somebody's own.
+A file that has the name of an output and is not known as Osprey's own (`osprey.system.own_files`),
+or was changed since, is somebody's.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import stat
@@ -20,17 +18,11 @@ from tempfile import TemporaryDirectory
 from osprey.errors import UserError
 from osprey.system.console import silence
 from osprey.system.files import atomic_path
+from osprey.system.own_files import foreign_among, remember
 
 STANDARD_OUTPUT = "-"
 BYTE_ORDER_MARK = "\ufeff"  # by which Excel knows a CSV as UTF-8
 _STREAMS = ("/dev/", "/proc/")
-Stamp = tuple[int, int]  # size in bytes, time of the last change in nanoseconds
-
-
-def cache_folder() -> Path:
-    """Osprey's cache: ``OSPREY_CACHE``, or ``.cache/osprey`` in the home folder."""
-    named = os.environ.get("OSPREY_CACHE")
-    return Path(named) if named else Path(os.environ.get("HOME", "."), ".cache", "osprey")
 
 
 def is_stream(name: str) -> bool:
@@ -60,8 +52,7 @@ def refuse_existing(targets: Iterable[Path], option: str, *, force: bool) -> Non
     Raises:
         UserError: A file, a folder or a link of another's is there.
     """
-    tables: dict[Path, dict[str, Stamp]] = {}
-    foreign = [path for path in targets if os.path.lexists(path) and not _is_own(path, tables)]
+    foreign = foreign_among([path for path in targets if os.path.lexists(path)])
     folders = [path for path in foreign if path.is_dir() and not path.is_symlink()]
     if folders:
         raise UserError(f"{option}: '{folders[0]}' is a folder; name a file")
@@ -70,23 +61,36 @@ def refuse_existing(targets: Iterable[Path], option: str, *, force: bool) -> Non
     first = foreign[0]
     if len(foreign) == 1:
         raise UserError(
-            f"{option}: '{first}' is there already, and not as Osprey wrote it: name another, or "
-            "add --force to replace it"
+            f"{option}: '{first}' is there already, and Osprey does not know it as its own: name "
+            "another, or add --force to replace it"
         )
     raise UserError(
-        f"{option}: {len(foreign)} files of such names are there already, and not as Osprey wrote "
-        f"them (first: '{first}'): name another folder, or add --force to replace them"
+        f"{option}: {len(foreign)} files of such names are there already, and Osprey does not know "
+        f"them as its own (first: '{first}'): name another folder, or add --force to replace them"
     )
 
 
-def note_written(path: Path) -> None:
-    """Remember a file as Osprey's own. A cache that cannot be written to remembers nothing."""
-    size, changed = _stamp(path)
-    table = _table(path)
-    with suppress(OSError):
-        table.parent.mkdir(parents=True, exist_ok=True)
-        with table.open("a", encoding="utf-8") as file:
-            file.write(json.dumps([path.name, size, changed]) + "\n")
+@contextmanager
+def own_path(target: Path, option: str, *, force: bool, keep_name: bool = False) -> Iterator[Path]:
+    """Write a file whole or not at all, and remember it as Osprey's own.
+
+    Args:
+        target: Its place, in a folder that exists.
+        option: What it was given as.
+        force: Whatever is there may be replaced.
+        keep_name: As for `atomic_path`.
+
+    Yields:
+        A path to write to.
+
+    Raises:
+        UserError: A file that Osprey did not write is there.
+        OSError: The place cannot be written to.
+    """
+    with atomic_path(target, fixed=not keep_name, keep_name=keep_name) as partial:
+        yield partial
+        refuse_existing([target], option, force=force)  # it may have come since
+        remember(target, partial)  # first, so that no kill can come between
 
 
 @contextmanager
@@ -116,16 +120,14 @@ def output_path(name: str | Path, option: str, *, force: bool, ending: str = "")
     target = followed(name)
     refuse_existing([target], option, force=force)
     try:
-        with atomic_path(target, keep_name=True) as partial:
+        with own_path(target, option, force=force, keep_name=True) as partial:
             yield partial
-            refuse_existing([target], option, force=force)
     except OSError as error:
         if error.filename is not None and Path(error.filename).parent not in _beside(target):
             raise  # something else than the output
         raise UserError(
             f"{option}: '{name}' cannot be written ({error.strerror or error}): name another place"
         ) from None
-    note_written(target)
 
 
 def _beside(target: Path) -> set[Path]:
@@ -146,35 +148,3 @@ def _pour(source: Path, name: str) -> None:
         return
     with suppress(BrokenPipeError), source.open("rb") as file, Path(name).open("wb") as stream:
         shutil.copyfileobj(file, stream)
-
-
-def _stamp(path: Path) -> Stamp:
-    found = path.lstat()
-    return found.st_size, found.st_mtime_ns
-
-
-def _table(path: Path) -> Path:
-    """The table of a file's folder."""
-    folder = os.fsencode(os.path.realpath(path.parent))
-    return cache_folder() / "outputs" / f"{hashlib.sha256(folder).hexdigest()[:24]}.jsonl"
-
-
-def _is_own(path: Path, tables: dict[Path, dict[str, Stamp]]) -> bool:
-    """Whether a file is as Osprey wrote it; a folder or a link never is."""
-    if not stat.S_ISREG(path.lstat().st_mode):
-        return False
-    table = _table(path)
-    if table not in tables:
-        tables[table] = _read(table)
-    return tables[table].get(path.name) == _stamp(path)
-
-
-def _read(table: Path) -> dict[str, Stamp]:
-    """The last entry of each name; a line that a kill cut off counts for nothing."""
-    known: dict[str, Stamp] = {}
-    with suppress(OSError):
-        for line in table.read_text(encoding="utf-8").splitlines():
-            with suppress(ValueError, TypeError):
-                name, size, changed = json.loads(line)
-                known[str(name)] = (int(size), int(changed))
-    return known

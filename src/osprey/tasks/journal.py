@@ -7,8 +7,9 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,24 +18,14 @@ from tqdm import tqdm
 
 from osprey.data.stamps import file_stamps
 from osprey.errors import UserError
-from osprey.system.console import warn
+from osprey.system.console import counted, warn
 from osprey.system.files import write_text
 from osprey.system.locks import FolderLock
 from osprey.system.outputs import followed, is_stream
 
 _FILE, _SETTINGS = "answers.jsonl", "settings.json"
 # Of the command line, what no answer depends on.
-_NOT_OF_THE_ANSWERS = (
-    "output",
-    "force",
-    "excel",
-    "verbose",
-    "strict",
-    "plugin",
-    "runs",
-    "run",
-    "save_dir",
-)
+_NOT_OF_THE_ANSWERS = ("output", "force", "excel", "verbose", "strict", "plugin", "runs", "run")
 
 
 class PredictionJournal:
@@ -47,6 +38,8 @@ class PredictionJournal:
         arguments: The command line.
         photos: All photos, in order.
         checkpoints: What answers.
+        whole: Whether all that an entry stands for is there; the first entry of which something was
+            taken away since, and those after it, are asked about again.
 
     Attributes:
         before: Number of photos answered by an earlier start with the same settings.
@@ -56,9 +49,14 @@ class PredictionJournal:
     """
 
     def __init__(
-        self, arguments: argparse.Namespace, photos: Sequence[Path], checkpoints: Sequence[Path]
+        self,
+        arguments: argparse.Namespace,
+        photos: Sequence[Path],
+        checkpoints: Sequence[Path],
+        whole: Callable[[Path, Any], bool] | None = None,
     ) -> None:
         self.photos = photos
+        self._whole = whole or (lambda photo, entry: True)
         self.before = 0
         self.folder: Path | None = None
         self._lines: list[str] = []  # of a stream
@@ -75,13 +73,18 @@ class PredictionJournal:
                 path = self.folder / _FILE
                 self._file = stack.enter_context(path.open("a", encoding="utf-8"))
             except OSError as error:
+                stack.close()
+                with suppress(OSError):
+                    self._discard_if_empty()
                 raise UserError(
-                    f"--output: cannot write to '{output.parent}' ({error.strerror})"
+                    f"--output: cannot write to '{output.parent}' ({error.strerror}): make room "
+                    "there, or name another place"
                 ) from None
             self._open = stack.pop_all()
         if self.before:
             left = len(photos) - self.before
-            warn(f"{self.before} photos were done before, {left} are left")
+            done = "photo was" if self.before == 1 else "photos were"
+            warn(f"{self.before} {done} done before, {left} {'is' if left == 1 else 'are'} left")
 
     @property
     def todo(self) -> Sequence[Path]:
@@ -123,10 +126,21 @@ class PredictionJournal:
         settings, file = self.folder / _SETTINGS, self.folder / _FILE
         same = settings.is_file() and settings.read_text(encoding="utf-8") == digest
         content = file.read_bytes() if same and file.is_file() else b""
-        whole = content[: content.rfind(b"\n") + 1]
-        file.write_bytes(whole)
+        lines = content.splitlines(keepends=True)
+        if lines and not lines[-1].endswith(b"\n"):
+            del lines[-1]  # a kill cut it off
+        pairs = zip(self.photos, map(json.loads, lines), strict=False)
+        done = sum(1 for _ in takewhile(lambda pair: self._whole(*pair), pairs))
+        file.write_bytes(b"".join(lines[:done]))
         write_text(settings, digest)
-        return whole.count(b"\n")
+        return done
+
+    def _discard_if_empty(self) -> None:
+        """Leave no empty folder where there was no room even to begin."""
+        assert self.folder is not None
+        file = self.folder / _FILE
+        if not file.is_file() or not file.stat().st_size:
+            shutil.rmtree(self.folder)
 
     def __enter__(self) -> PredictionJournal:
         return self
@@ -145,7 +159,7 @@ class PredictionJournal:
         elif isinstance(error, KeyboardInterrupt):
             with (self.folder / _FILE).open("rb") as file:
                 done = sum(1 for _ in file)
-            warn(f"{done} of {len(self.photos)} photos are done; the same command goes on")
+            warn(f"{done} of {counted(len(self.photos), 'photo')} done; the same command goes on")
 
 
 def _digest(

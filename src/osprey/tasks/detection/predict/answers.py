@@ -94,7 +94,9 @@ def tell(
     started = time.perf_counter()
     info = {name: run.full_name for name, run in runs.items()}
     table = BoxTable(home_path(arguments.folder), classes, species, info)
-    with PredictionJournal(arguments, photos, [run.best for run in runs.values()]) as journal:
+    checkpoints = [run.best for run in runs.values()]
+    whole = None if pictures is None else pictures.is_there
+    with PredictionJournal(arguments, photos, checkpoints, whole) as journal:
         todo = journal.todo
         journal.keep(map(table.entry, _drawn(pictures, todo, classes, ask(todo))))
         for entry in journal.entries():

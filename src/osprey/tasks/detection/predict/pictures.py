@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,8 @@ from osprey.errors import UserError
 from osprey.imaging import read_image
 from osprey.imaging.boxes import Detections
 from osprey.imaging.drawing import draw_boxes
-from osprey.imaging.encode import write_jpeg
-from osprey.system.outputs import note_written, refuse_existing
+from osprey.imaging.encode import jpeg_bytes
+from osprey.system.outputs import own_path, refuse_existing
 
 
 class Pictures:
@@ -50,6 +51,15 @@ class Pictures:
             outside([target, *sorted(folders)], root, photos, "--save-dir")
         refuse_existing(self.files.values(), "--save-dir", force=force)
 
+    def is_there(self, photo: Path, entry: Mapping[str, Any]) -> bool:
+        """Whether an answer's picture was written and still is there.
+
+        Args:
+            photo: One of the photos.
+            entry: As of `BoxTable.entry`; a photo that could not be read has no picture.
+        """
+        return "failure" in entry["said"] or self.files[photo].is_file()
+
     def draw(
         self,
         photo: Path,
@@ -73,9 +83,9 @@ class Pictures:
         full = read_image(photo) if pixels is None else pixels
         picture = draw_boxes(full, found.boxes, texts, found.labels.tolist())
         file = self.files[photo]
-        refuse_existing([file], "--save-dir", force=self.force)  # it may have come since
         try:
-            write_jpeg(file, picture)
-            note_written(file)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with own_path(file, "--save-dir", force=self.force) as partial:
+                partial.write_bytes(jpeg_bytes(picture))
         except OSError as error:
             raise UserError(f"--save-dir: cannot write '{file}' ({error.strerror})") from None

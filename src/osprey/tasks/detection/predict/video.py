@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from osprey.imaging.video import Video, VideoWriter, open_camera, open_video
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say, warn
 from osprey.system.files import write_json
-from osprey.system.outputs import note_written, refuse_existing
+from osprey.system.outputs import own_path, refuse_existing
 from osprey.tasks.detection.predict.photos import load_detector
 
 if TYPE_CHECKING:
@@ -59,23 +61,18 @@ def predict_video(arguments: argparse.Namespace, run: RunFolder, video: Video) -
     target = _target(arguments)
     drawn, table = _outputs(target, force=arguments.force)
     predictor = load_detector(arguments, run)
-    writer = VideoWriter(drawn, video.rate) if drawn else None
     frames: list[dict[str, Any]] = []
-    complete = False
     try:
-        seconds, skipped = _watch(arguments, predictor, video, writer, frames)
-        complete = True
+        with _drawing(drawn, video, force=arguments.force) as writer:
+            seconds, skipped = _watch(arguments, predictor, video, writer, frames)
+            if not frames:
+                raise UnreadableImage(f"{video.name}: not one frame can be decoded")
     finally:
         video.close()
-        if writer is not None:
-            writer.close(keep=complete)
-    if not frames:
-        raise UnreadableImage(f"{video.name}: not one frame can be decoded")
-    if drawn is not None and table is not None:
+    if table is not None:
         about = {"video": video.name, "frames_in_header": video.said, "skipped": skipped}
-        _write(table, {**about, "frames": frames})
-        for file in (drawn, table):
-            note_written(file)
+        with own_path(table, "--save-dir", force=arguments.force) as partial:
+            _write(partial, {**about, "frames": frames})
         warn(f"wrote {target}.mp4 and .json")
     _say(video, len(frames), skipped, seconds)
     return 0
@@ -100,6 +97,21 @@ def _outputs(target: Path | None, *, force: bool) -> tuple[Path | None, Path | N
     files = (target.with_name(f"{target.name}.mp4"), target.with_name(f"{target.name}.json"))
     refuse_existing(files, "--save-dir", force=force)
     return files
+
+
+@contextmanager
+def _drawing(drawn: Path | None, video: Video, *, force: bool) -> Iterator[VideoWriter | None]:
+    """A writer of the drawn video, which takes its place when all frames are in it."""
+    if drawn is None:
+        yield None
+        return
+    drawn.parent.mkdir(parents=True, exist_ok=True)
+    with own_path(drawn, "--save-dir", force=force) as partial:
+        writer = VideoWriter(partial, video.rate)
+        try:
+            yield writer
+        finally:
+            writer.close()
 
 
 def _watch(
