@@ -151,7 +151,7 @@ def test_the_label_file_comes_out_with_a_row_a_crop(
     given = {row["path"]: row for row in label_file(given_folder, "boat")}
     result = crop("out", "--label_file", "labels.csv")
     assert result.code == 0
-    assert "2 photos are not in 'labels.csv': no label" in result.err
+    assert "not in 'labels.csv', so without a label: 2 photos" in result.err
     crops = [row for row in rows_of(Path("out/manifest.csv")) if row["source"] in given]
     labels = rows_of(Path("out/labels.csv"))
     assert [row["path"] for row in labels] == [row["path"] for row in crops]
@@ -200,7 +200,7 @@ def test_a_photo_with_two_labels_is_told(folder: Path, given_folder: Path, crop:
         file.writelines(f"train/cod/p{n}.jpg,other\n" for n in (1, 3, 5))
     result = crop("out", "--label_file", "labels.csv", "--min_score", 0)
     assert result.err.endswith(
-        "3 photos have several rows in the label file, and so have their crops: training takes one "
+        "3 photos with several rows in the label file, and so their crops: training takes one "
         "label a crop\n"
     )
 
@@ -230,7 +230,7 @@ def test_crops_without_labels(folder: Path, given_folder: Path, crop: Crop) -> N
     assert result.code == 0
     count = len(rows_of(Path("out/manifest.csv")))
     assert result.err.endswith(
-        f"{count} crops have no label: put photos into class folders, or give --label_file, to "
+        f"without a label: {count} crops: put photos into class folders, or give --label_file, to "
         "train on them\n"
     )
 
@@ -271,7 +271,7 @@ def test_killed_and_started_again(
 
     result = crop("out", "--all")
     assert result.code == 0, result.err
-    assert f"{done} photos were done before, {7 - done} are left\n" in result.err
+    assert f"done before: {done} photo" in result.err
     # Other photos share the batch now, which may change a score's last digit.
     exact = ("path", "source", "label", "status", "width", "height", "failure")
     for table in ("manifest.csv", "no_detection.csv", "failures.csv"):
@@ -302,14 +302,14 @@ def test_a_finished_folder_and_failures_are_told_without_torch(
     )
     assert (again.returncode, again.stdout) == (1, ""), again.stderr
     lines = again.stderr.splitlines()
-    assert lines[0] == "nothing to do: 7 photos were done before"
+    assert lines[0] == "nothing to do, done before: 7 photos"
     assert lines[3].startswith("1 could not be read: out/failures.csv, first: ")
     assert {name: data for name, data in contents(Path("out")).items() if name in tables} == tables
 
     large = given_folder / "train" / "cod" / "large.jpg"
     shutil.copy(large, given_folder / "train" / "cod" / "cut.jpg")
     mended = crop("out", "--strict")
-    assert mended.code == 0 and mended.err.startswith("7 photos were done before, 1 are left\n")
+    assert mended.code == 0 and mended.err.startswith("done before: 7 photos; left: 1\n")
     assert rows_of(Path("out/failures.csv")) == []
     journal = Path("out/journal.jsonl").read_text().splitlines()
     assert len(journal) == 8 and len({json.loads(line)[0]["source"] for line in journal}) == 8
@@ -410,7 +410,10 @@ def test_mistakes(
 
     cases = {
         (given_folder, given_folder / "out"): inside(given_folder / "out"),
-        (given_folder, given_folder): inside(given_folder),
+        (given_folder, given_folder): (
+            f"--output_folder: '{given_folder}' is the folder of the photos, which is only read; "
+            "name another folder"
+        ),
         (given_folder, "link/out"): inside("link/out"),
         ("linking", elsewhere / "out"): inside(elsewhere / "out", "linking"),
         ("pointing", elsewhere): inside(elsewhere, "pointing"),

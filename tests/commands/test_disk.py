@@ -11,17 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import TINY, environment, only_run, run_process
-
-
-def as_anybody(words: list[str | Path], cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The command without root's right to write everywhere."""
-    command = [sys.executable, "-m", "osprey", *(str(word) for word in words)]
-    if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("root writes everywhere, and setpriv is not here to take that away")
-        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
-    return subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True)
+from conftest import TINY, as_anybody, environment, only_run, run_process
 
 
 @pytest.fixture
@@ -55,7 +45,7 @@ def test_a_folder_that_cannot_be_written_to(read_only: Path, photos: Path) -> No
     }
     for words, line in cases.items():
         done = as_anybody(list(words), read_only)
-        assert (done.returncode, done.stderr) == (2, f"osprey {words[0]}: {line}\n"), words
+        assert (done.code, done.err) == (2, f"osprey {words[0]}: {line}\n"), words
 
 
 def test_a_folder_that_cannot_be_opened(here: Path) -> None:
@@ -64,7 +54,7 @@ def test_a_folder_that_cannot_be_opened(here: Path) -> None:
     closed.chmod(0)
     done = as_anybody(["train", "data=folder", "data.root=closed", *TINY], here)
     closed.chmod(0o755)
-    assert (done.returncode, done.stderr) == (2, f"osprey train: 'closed': {RIGHTS}\n")
+    assert (done.code, done.err) == (2, f"osprey train: 'closed': {RIGHTS}\n")
 
 
 def test_a_full_disk(here: Path, photos: Path) -> None:

@@ -136,7 +136,7 @@ def test_wrong_data(here: Path, tmp_path: Path, osprey) -> None:  # type: ignore
     )
     assert folder_error(osprey, root / "red") == (
         f"photos lie directly in '{root}/red': put those of each class into a folder named after "
-        "it, or give a table with data=table data.file=labels.csv"
+        "it, or give a table with data.reader=table data.file=labels.csv"
     )
     empty = tmp_path / "empty"
     empty.mkdir()

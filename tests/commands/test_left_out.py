@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import TINY, Result, environment, make_photos, only_run
+from conftest import TINY, Result, as_anybody, make_photos, only_run
 
 Call = Callable[..., Result]
-
-
-def as_anybody(words: list[str | Path], cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The command without root's right to open everything."""
-    command = [sys.executable, "-m", "osprey", *(str(word) for word in words)]
-    if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("root opens every folder, and setpriv is not here to take that away")
-        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
-    done = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True)
-    return done
 
 
 @pytest.fixture
@@ -42,14 +28,14 @@ def test_a_closed_folder(locked: Path, here: Path) -> None:
     line = f"left out, cannot be opened: 1 folder such as '{locked}/red' (Permission denied)"
     words: list[str | Path] = ["predict", "--folder", locked, "--output", "o.csv"]
     done = as_anybody(words, here)
-    assert done.returncode == 0 and line in done.stderr
+    assert done.code == 0 and line in done.err
     done = as_anybody([*words, "--strict"], here)
-    assert done.returncode == 1 and line in done.stderr
+    assert done.code == 1 and line in done.err
     with (here / "o.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 24
     done = as_anybody(["train", "data=folder", f"data.root={locked}", *TINY], here)
-    assert done.returncode == 0, done.stderr
-    assert line in done.stdout
+    assert done.code == 0, done.err
+    assert line in done.out
 
 
 def test_photos_of_another_form(here: Path, trained: Path, photos: Path, osprey: Call) -> None:

@@ -198,7 +198,7 @@ def test_pictures_go_on_where_they_are(
     assert len(list((here / "out").iterdir())) == 2
     result = osprey(*words, "out")
     assert (result.code, {p.name for p in (here / "out").iterdir()}) == (0, names)
-    assert "2 photos were done before, 2 are left\n" in result.err
+    assert "done before: 2 photos; left: 2\n" in result.err
 
     shutil.rmtree(here / "out")
     stopped_after_two()
@@ -209,7 +209,7 @@ def test_pictures_go_on_where_they_are(
     (here / "out" / "DSC_1.jpg").unlink()
     result = osprey(*words, "out")
     assert (result.code, {p.name for p in (here / "out").iterdir()}) == (0, names)
-    assert "1 photo was done before, 3 are left\n" in result.err
+    assert "done before: 1 photo; left: 3\n" in result.err
 
 
 def test_ones_own_file_is_known_whenever_a_kill_came(
@@ -245,3 +245,14 @@ def test_many_files_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     paths[7].write_bytes(b"drawn over")
     (tmp_path / "link.jpg").symlink_to(paths[1])
     assert foreign_among([*paths, tmp_path / "link.jpg"]) == [paths[7], tmp_path / "link.jpg"]
+
+
+def test_what_was_drawn_beside_a_photo_is_no_photo(finder: tuple[Path, Path], osprey: Call) -> None:
+    _, inbox = finder
+    words = ("predict", "--image", inbox / "DSC_0.jpg", "--min-score", "0", "--save-dir", inbox)
+    assert osprey(*words).code == 0
+    shutil.copy(inbox / "DSC_1.jpg", inbox / "DSC_1_boxes.jpg")  # somebody's own
+    result = osprey("predict", "--folder", inbox, "--output", "o.json")
+    line = f"left out, drawn by Osprey: 1 photo such as '{inbox}/DSC_0_boxes.jpg'\n"
+    assert result.code == 0 and result.err.startswith(line)
+    assert "5 photos, " in result.err

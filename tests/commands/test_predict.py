@@ -62,7 +62,7 @@ def test_folder_formats(folder: Path, inbox: Path, tmp_path: Path, osprey) -> No
     table = tmp_path / "p.csv"
     result = osprey("predict", "--folder", inbox, "--output", table)
     assert result.code == 0, result.err
-    assert "1 could not be read and have no label, first: " in result.err
+    assert "1 photo could not be read, so without label, first: " in result.err
     with table.open(newline="", encoding="utf-8") as file:
         found = {Path(r["file"]).name: r for r in csv.DictReader(file)}
     assert found["Größe, neu.PNG"]["label"] == "red"

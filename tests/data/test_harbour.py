@@ -164,8 +164,8 @@ def test_a_set_with_other_arguments_is_refused(root: Path) -> None:
     with pytest.raises(UserError) as refused:
         render_harbour(root, **{**SMALL, "seed": 5, "width": 80})
     assert str(refused.value) == (
-        f"{root} holds a harbour set with seed=3 not 5, width=64 not 80; "
-        "name another folder or delete it"
+        f"{root} holds a harbour set with seed=3 not 5, width=64 not 80: "
+        "name another folder with data.root=FOLDER, or delete it"
     )
     assert files_of(root) == before
     assert json.loads(before["meta.json"])["renderer"] == RENDERER_VERSION

@@ -94,7 +94,7 @@ def test_nothing_but_loose_photos(tmp_path: Path) -> None:
     make(tmp_path, "1.png", "2.png")
     assert refusal(tmp_path) == (
         f"photos lie directly in '{tmp_path}': put those of each class into a folder "
-        "named after it, or give a table with data=table data.file=labels.csv"
+        "named after it, or give a table with data.reader=table data.file=labels.csv"
     )
 
 

@@ -94,7 +94,7 @@ def test_missing_columns(root: Path) -> None:
     [
         ("", "'ROOT/t.csv' is empty"),
         ("path,label\n", "'ROOT/t.csv' has no rows"),
-        ("path,label\n1.png,\n", "'ROOT/t.csv': 1 rows have no label, first '1.png'"),
+        ("path,label\n1.png,\n", "'ROOT/t.csv': 1 row without a label, first '1.png'"),
         (
             "path,label,split\n1.png,a,trian\n",
             "'ROOT/t.csv': unknown split 'trian'; use train, val or test",

@@ -145,7 +145,7 @@ def test_it_predicts_one_photo_and_a_folder(call: Call, work: Path, survey: Path
     for name in ("o.csv", "o.json"):
         result = call("predict", "--folder", photos, "--output", name, "--strict")
         assert result.code == 1
-        assert "1 could not be read and have no answer, first: " in result.err
+        assert "1 photo could not be read, so without answer, first: " in result.err
     good, bad = json.loads((work / "o.json").read_text())
     assert good["light"] == record["light"]
     assert set(bad) == {"file", "failure"}

@@ -15,7 +15,7 @@ from osprey.data.crop_journal import CropJournal
 from osprey.data.crop_labels import Labels
 from osprey.data.folders import folder_to_write, outside
 from osprey.errors import UserError
-from osprey.system.console import warn
+from osprey.system.console import counted, warn
 from osprey.system.paths import home_path
 
 if TYPE_CHECKING:
@@ -99,12 +99,12 @@ def main(argv: list[str]) -> int:
         if cropper.todo:
             _crop(cropper, run.best, arguments.min_score)
         else:
-            warn(f"nothing to do: {journal.before} photos were done before")
+            warn(f"nothing to do, done before: {counted(journal.before, 'photo')}")
         journal.tables(labels)
     say(arguments.no_detection, journal)
     strange = labels.missing(map(cropper.source, photos))
     if strange:
-        warn(f"{strange} photos are not in '{arguments.label_file}': no label")
+        warn(f"not in '{arguments.label_file}', so without a label: {counted(strange, 'photo')}")
     say_next(journal, labels)
     return 1 if arguments.strict and (journal.of("failure") or photos.passed) else 0
 
@@ -116,7 +116,7 @@ def _crop(cropper: Cropper, checkpoint: Path, min_score: float | None) -> None:
 
     journal, count = cropper.journal, len(cropper.todo)
     if journal.before:
-        warn(f"{journal.before} photos were done before, {count} are left")
+        warn(f"done before: {counted(journal.before, 'photo')}; left: {count}")
     started = time.perf_counter()
     try:
         cropper.run(BoxPredictor(checkpoint, pick_device("auto"), min_score))
@@ -130,7 +130,7 @@ def _crop(cropper: Cropper, checkpoint: Path, min_score: float | None) -> None:
             "command goes on when that is mended"
         ) from None
     rate = count / (time.perf_counter() - started)
-    warn(f"{count} photos, {rate:.0f} a second")
+    warn(f"{counted(count, 'photo')}, {rate:.0f} a second")
 
 
 def _settings(arguments: argparse.Namespace, checkpoint: Path) -> dict[str, object]:

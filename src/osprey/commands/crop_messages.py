@@ -6,7 +6,7 @@ import shlex
 
 from osprey.data.crop_journal import EMPTY, CropJournal
 from osprey.data.crop_labels import Labels
-from osprey.system.console import warn
+from osprey.system.console import counted, warn
 
 EMPTY_PHOTOS = {
     "skip": "left out",
@@ -19,7 +19,8 @@ def say(no_detection: str, journal: CropJournal) -> None:
     """What came out, and where it stands."""
     crops, empty = journal.of("crop"), journal.of(*EMPTY)
     found = len({row["source"] for row in crops})
-    warn(f"{len(crops)} crops of {found} photos: {journal.folder / 'manifest.csv'}")
+    made = f"{counted(len(crops), 'crop')} of {counted(found, 'photo')}"
+    warn(f"{made}: {journal.folder / 'manifest.csv'}")
     if empty:
         warn(
             f"{len(empty)} with nothing found, {EMPTY_PHOTOS[no_detection]}: "
@@ -44,15 +45,15 @@ def say_next(journal: CropJournal, labels: Labels) -> None:
     twice = {row["source"] for row in kept if len(labels.rows.get(row["source"], ())) > 1}
     if twice:
         warn(
-            f"{len(twice)} photos have several rows in the label file, and so have their crops: "
-            "training takes one label a crop"
+            f"{counted(len(twice), 'photo')} with several rows in the label file, and so their "
+            "crops: training takes one label a crop"
         )
         return
     bare = sum(not row["label"] for row in kept)
     if bare:
         warn(
-            f"{bare} crops have no label: put photos into class folders, or give --label_file, to "
-            "train on them"
+            f"without a label: {counted(bare, 'crop')}: put photos into class folders, or give "
+            "--label_file, to train on them"
         )
     elif len({row["label"] for row in kept}) > 1:
         where = [f"data.root={journal.folder}", f"data.file={journal.folder / table}"]

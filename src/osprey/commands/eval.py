@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from omegaconf import DictConfig
@@ -71,7 +72,7 @@ def _evaluate(config: EvalConfig) -> dict[str, Any]:
     split = config.data.split
     name = f"{config.checkpoint}-{split}{_told_apart(config)}"
     predictions = run.path / "evaluations" / f"{name}.csv"
-    predictions.parent.mkdir(exist_ok=True)
+    _make_writable(predictions.parent)
     manifest = None if tested is None else tested.manifest
     figures = task.test(checkpoint, settings, manifest, split, predictions, config.tta)
     figures |= _trained_on(tested)
@@ -120,7 +121,7 @@ def _two_step(config: EvalConfig, detector: str) -> dict[str, Any]:
     )
     one_step = Predictor(whole.best, device, config.tta)
     name = f"evaluations/two-step-{where.path.name}-{config.data.split}{_told_apart(config)}"
-    (what.path / "evaluations").mkdir(exist_ok=True)
+    _make_writable(what.path / "evaluations")
     figures = compare(steps, one_step, part, config.nothing, what.path / f"{name}.csv")
     runs_of = {"detector": where, "classifier": what, "one_step_classifier": whole}
     figures |= {"min_score": config.min_score, **_trained_on(tested)}
@@ -130,6 +131,13 @@ def _two_step(config: EvalConfig, detector: str) -> dict[str, Any]:
     _say_trained_on(tested, config.data.split)
     say(f"wrote   {what.path / name}.json and .csv")
     return figures
+
+
+def _make_writable(folder: Path) -> None:
+    """Refuse a run that nothing can be written into, before the work is done."""
+    folder.mkdir(exist_ok=True)
+    with TemporaryFile(dir=folder):
+        pass
 
 
 def _told_apart(config: EvalConfig) -> str:
@@ -152,13 +160,13 @@ def _trained_on(tested: Tested | None) -> dict[str, int]:
 
 
 def _say_trained_on(tested: Tested | None, split: str) -> None:
-    from osprey.system.console import say
+    from osprey.system.console import counted, say
 
     if _trained_on(tested):
         assert tested is not None
         say(
-            f"{split:<7} trained on {tested.learnt} of these {tested.count} photos: the figures "
-            "flatter"
+            f"{split:<7} trained on {tested.learnt} of these {counted(tested.count, 'photo')}: the "
+            "figures flatter"
         )
 
 

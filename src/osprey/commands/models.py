@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from osprey.commands.command_line import Parser
 from osprey.errors import ConfigError, nearest
-from osprey.system.console import say
+from osprey.system.console import counted, say
 
 _MEASURED = 60  # beyond this many names, building each to count its MACs takes minutes
 
@@ -27,7 +27,8 @@ def main(argv: list[str]) -> int:
         raise ConfigError(f"no model matches '{pattern}'{hint}")
     if len(names) > _MEASURED:
         say("\n".join(names))
-        say(f"{len(names)} models; a narrower pattern also shows parameters, MACs and input size")
+        found = counted(len(names), "model")
+        say(f"{found}; a narrower pattern also shows parameters, MACs and input size")
         return 0
     width = max(len(name) for name in names)
     say(f"{'model':<{width}}  parameters      MACs  input")

@@ -88,6 +88,9 @@ def parse_command_line(argv: Sequence[str], program: str) -> CommandLine:
         flag = "--resolve" if found.resolve else "--package"
         raise ConfigError(f"{flag} goes with --cfg: add --cfg job")
     settings = tuple(cast("list[str]", found.overrides))
+    nameless = next((word for word in settings if word.lstrip("+~").startswith("=")), None)
+    if nameless is not None:
+        raise ConfigError(f"'{nameless}' has no setting's name before the '='; --help lists them")
     keys = [word.partition("=")[0] for word in settings]
     if found.shell_completion and sum(key in _COMPLETION for key in keys) != 1:
         raise ConfigError("--shell-completion goes with one of install=SHELL and uninstall=SHELL")

@@ -164,6 +164,11 @@ class DataModule(pl.LightningDataModule):
         """Number of batches per training epoch and process, without starting a loader."""
         return len(self._train_sampler(int((self.manifest.table["split"] == "train").sum())))
 
+    def left_over(self) -> int:
+        """Training photos that fill no batch: other ones in each epoch."""
+        sampler = self._train_sampler(int((self.manifest.table["split"] == "train").sum()))
+        return max(0, sampler.count - len(sampler) * sampler.share * sampler.world_size)
+
     def _train_sampler(
         self, count: int, probabilities: NDArray[np.float64] | None = None
     ) -> TrainBatchSampler:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from osprey.data.passed_over import PassedOver, printable
 from osprey.errors import DataError, UserError, nearest
 from osprey.imaging import IMAGE_SUFFIXES
+from osprey.system.own_files import foreign_among
 from osprey.system.paths import home_path
 
 if TYPE_CHECKING:
@@ -65,8 +66,11 @@ def walk_photos(root: Path, passed: PassedOver | None = None) -> Iterator[Path]:
         seen.add(real)
         folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX", "@ea")))
         for name in sorted(f for f in files if not _is_hidden(f)):
-            if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
-                yield Path(folder, name)
+            path = Path(folder, name)
+            if name.endswith(DRAWN) and not foreign_among([path]):
+                passed.drawn.append(str(path))
+            elif path.suffix.lower() in IMAGE_SUFFIXES:
+                yield path
             else:
                 passed.add(os.path.join(folder, name))
 
@@ -83,6 +87,7 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _OF_THE_SYSTEM
 
 
+DRAWN = "_boxes.jpg"  # the end of a picture's name that is drawn beside its photo
 _LOOKED_FOR = 200  # photos of a run, spread over its table: a folder that moved shows at once
 
 
@@ -145,6 +150,8 @@ def outside(targets: Iterable[Path], folder: Path, photos: Sequence[Path], optio
     for target in targets:
         written = target.resolve()
         if written in linked or not read.isdisjoint((written, *written.parents)):
+            same = written == folder.resolve()
+            where = "is the folder of the photos" if same else f"lies in '{folder}'"
             raise UserError(
-                f"{option}: '{target}' lies in '{folder}', which is only read; name another folder"
+                f"{option}: '{target}' {where}, which is only read; name another folder"
             )

@@ -16,6 +16,7 @@ from osprey.data.box_column import Box, boxes_text, check_boxes, label_photos, p
 from osprey.data.targets import BoxTarget, LabelTarget, target_of
 from osprey.errors import DataError, nearest
 from osprey.imaging.boxes import Boxes
+from osprey.system.console import counted
 from osprey.system.files import atomic_path
 
 SPLITS = ("train", "val", "test")
@@ -175,7 +176,8 @@ def complete(table: pd.DataFrame, root: Path, source: str) -> Manifest:
     unlabelled = table[table["label"].str.strip() == ""]
     if len(unlabelled):
         example = unlabelled["path"].iloc[0]
-        raise DataError(f"{source}: {len(unlabelled)} rows have no label, first '{example}'")
+        rows = counted(len(unlabelled), "row")
+        raise DataError(f"{source}: {rows} without a label, first '{example}'")
     table["split"] = table["split"].str.strip()
     unknown = set(table["split"].str.lower()) - set(SPLIT_NAMES) - {""}
     if unknown:

@@ -22,15 +22,17 @@ class PassedOver:
     Attributes:
         photos: Photos of a form that cannot be read, such as HEIC.
         others: Files that are no photos.
+        drawn: Photos with boxes that Osprey drew beside them.
         closed: Folders that cannot be opened, with the reason.
     """
 
     photos: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    drawn: list[str] = field(default_factory=list)
     closed: list[tuple[str, str]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.photos or self.others or self.closed)
+        return bool(self.photos or self.others or self.closed)  # of what somebody else put there
 
     def add(self, path: str) -> None:
         """Take up a file."""
@@ -46,11 +48,14 @@ class PassedOver:
             lines.append(f"left out, cannot be opened: {count} such as '{printable(path)}' ({why})")
         if self.photos:
             count = counted(len(self.photos), "photo")
-            form = os.path.splitext(self.photos[0])[1][1:].upper()
+            forms = sorted({os.path.splitext(photo)[1][1:].upper() for photo in self.photos})
             lines.append(
-                f"left out, {form} cannot be read: {count} such as '{printable(self.photos[0])}'; "
-                "save them as JPEG"
+                f"left out, {' and '.join(forms)} cannot be read: {count} such as "
+                f"'{printable(self.photos[0])}'; save them as JPEG"
             )
+        if self.drawn:
+            count = counted(len(self.drawn), "photo")
+            lines.append(f"left out, drawn by Osprey: {count} such as '{printable(self.drawn[0])}'")
         if self.others:
             count = counted(len(self.others), "file")
             lines.append(f"left out, not photos: {count} such as '{printable(self.others[0])}'")

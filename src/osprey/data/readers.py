@@ -44,6 +44,14 @@ def _read(config: DataConfig, notices: list[str]) -> Manifest:
         raise DataError(
             f"unknown data.reader '{config.reader}'{hint} (one of {', '.join(READERS)})"
         )
+    for key, value in (("file", config.file), ("filter", config.filter)):
+        readers = [name for name in READERS if name not in _WITHOUT[key]]
+        if value is not None and config.reader not in readers:
+            raise DataError(
+                f"data.{key}: data.reader={config.reader} does not look at it: leave it out, or "
+                f"choose data.reader={readers[0]}"
+                + (f" (or {', '.join(readers[1:])})" if readers[1:] else "")
+            )
     return READERS[config.reader](config, notices)
 
 
@@ -99,7 +107,7 @@ def _explain_empty(root: Path, loose: list[Path]) -> None:
     if loose:
         raise DataError(
             f"photos lie directly in '{loose[0].parent}': put those of each class into a folder "
-            "named after it, or give a table with data=table data.file=labels.csv"
+            "named after it, or give a table with data.reader=table data.file=labels.csv"
         )
     kinds = ", ".join(sorted(IMAGE_SUFFIXES))
     raise DataError(f"no photos under '{root}' (looked for {kinds})")
@@ -194,3 +202,7 @@ READERS: dict[str, Callable[[DataConfig, list[str]], Manifest]] = {
     "megadetector": read_boxes,
     "boxes": read_boxes,
 }
+
+# Of the settings that say which file and which rows, the readers without either.
+_NO_FILE = ("folder", "harbour", "harbour_boxes")
+_WITHOUT = {"file": _NO_FILE, "filter": tuple(name for name in READERS if name != "table")}

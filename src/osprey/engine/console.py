@@ -33,8 +33,9 @@ def describe_data(
     counts = manifest.counts()
     totals = ", ".join(f"{split} {sum(counts[split].values())}" for split in SPLITS)
     groups = manifest.table["group"].nunique()
-    by = f", {groups} groups" if manifest.has_groups else ""
-    say(f"data    {name}: {totals} photos of {len(manifest.classes)} classes{by}")
+    classes = counted(len(manifest.classes), "class")
+    by = f", {counted(groups, 'group')}" if manifest.has_groups else ""
+    say(f"data    {name}: {totals} photos of {classes}{by}")
     for line in more:
         say(line)
     counts = manifest.target.counts(manifest)

@@ -125,8 +125,11 @@ def go_on(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
     try:
         summary = train_run(run, config)
     except OSError as error:
-        if system_failure(error) is not None and run.last.is_file():
-            warn(f"stopped; to go on when that is mended: {shlex.join(words)}")
+        if system_failure(error) is not None:
+            if run.last.is_file():
+                warn(f"stopped; to go on when that is mended: {shlex.join(words)}")
+            else:
+                warn(f"stopped before an epoch was saved: train anew, and delete '{run.path}'")
         raise
     except (Interrupted, KeyboardInterrupt) as stop:
         if run.last.is_file():

@@ -14,7 +14,7 @@ from osprey.engine.trainer import make_trainer, watchers_of
 from osprey.errors import ConfigError
 from osprey.models.checkpoint import METADATA_KEY, write_checkpoint
 from osprey.runs.folder import RunFolder
-from osprey.system.console import say
+from osprey.system.console import counted, say
 from osprey.tasks.assemble import Assembly, assemble
 from osprey.tasks.evaluation import Watchers
 from osprey.tasks.quiet import quieten
@@ -170,4 +170,7 @@ def _describe(
         + ("goes on from last.ckpt" if resuming else assembly.weights)
     )
     print_rewrites(assembly.rewrites)
+    left = assembly.data.left_over()
+    if left and trainer.max_epochs:
+        say(f"batches {counted(left, 'photo')} left over in each epoch, other ones each time")
     say(f"run     {run.path}")

@@ -22,6 +22,7 @@ from osprey.config.schema import CallbacksConfig, TrainConfig
 from osprey.engine.callbacks.build import make_callbacks
 from osprey.engine.callbacks.checkpoint import BestAndLast, SafeCheckpointIO, SaveOnSignal
 from osprey.engine.callbacks.data_wait import DataWait
+from osprey.engine.callbacks.only_numbers import OnlyNumbers
 from osprey.engine.callbacks.progress import MetricsTable, Progress
 from osprey.engine.loggers.build import make_loggers, run_time_values
 from osprey.engine.strategies import make_strategy
@@ -45,6 +46,7 @@ def _callbacks(
     wait, decay = DataWait(), settings.ema_decay
     return [
         *([] if decay is None else [EMA(decay)]),
+        OnlyNumbers(),
         wait,
         MetricsTable(run.path / "metrics.csv"),
         Progress(wait, metrics, bar=settings.progress),

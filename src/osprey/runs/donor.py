@@ -30,7 +30,8 @@ def with_runs_named(argv: Sequence[str]) -> list[str]:
         UserError: There is no finished run yet.
     """
     words = [re.sub("^from=", "from_run=", word) for word in argv]  # no field is called `from`
-    runs = next((w.partition("=")[2] for w in words if w.startswith("paths.runs=")), "runs")
+    named = [w.partition("=")[2] for w in words if w.startswith("paths.runs=")]
+    runs = named[-1] if named else "runs"  # as Hydra, which takes the last
     return [
         re.sub(r"(?<![\w/.-])latest(?![\w/.-])", lambda _: _newest(runs), word)
         if word.startswith(("from_run=", "model.runs="))

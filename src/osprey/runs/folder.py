@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from osprey.config.errors import explain
+from osprey.config.errors import explain, first_line
 from osprey.config.parse import tree_of, typed
 from osprey.config.quoting import escaped
 from osprey.config.schema import TrainConfig
 from osprey.config.stamp import new_stamp
-from osprey.errors import UserError, nearest
+from osprey.errors import ConfigError, DataError, UserError, nearest
 from osprey.system.files import atomic_path, write_text
 from osprey.system.locks import FolderLock
 from osprey.system.trust import refuse_untrusted, targets_in
@@ -128,7 +128,12 @@ class RunFolder:
             raise explain(error) from None
         tree = OmegaConf.to_container(stored, resolve=False)
         refuse_untrusted(f"run '{self.path}'", targets_in(tree))
-        return typed(stored)
+        try:
+            return typed(stored)
+        except ConfigError as error:
+            if changes:
+                raise  # which may be to blame
+            raise UserError(f"run '{self.path}' has a damaged config.yaml ({error})") from None
 
     def save_manifest(self, manifest: Manifest) -> None:
         """Write every sample with its split."""
@@ -141,18 +146,27 @@ class RunFolder:
             root: Where the photos are.
             content: With ``sha256``, by which photos are known elsewhere. Training has no use for
                 it, and of a million photos it takes as much memory as all the rest.
+
+        Raises:
+            UserError: The table is missing, or was damaged.
         """
         import pandas as pd
 
         from osprey.data.manifest import complete
 
-        table = pd.read_csv(
-            self.path / "manifest.csv",
-            dtype=str,
-            keep_default_na=False,
-            usecols=lambda column: content or column != "sha256",
-        )
-        return complete(table, Path(root), str(self.path / "manifest.csv"))
+        try:
+            table = pd.read_csv(
+                self.path / "manifest.csv",
+                dtype=str,
+                keep_default_na=False,
+                usecols=lambda column: content or column != "sha256",
+            )
+            return complete(table, Path(root), "it")
+        except (FileNotFoundError, ValueError, DataError) as error:
+            why = "" if isinstance(error, OSError) else f" ({first_line(str(error))})"
+            raise UserError(
+                f"run '{self.path}' has no whole manifest.csv{why}: copy it again, or train anew"
+            ) from None
 
     def held(self) -> FolderLock:
         """Lock the run for this process; the lock is released when the process ends.

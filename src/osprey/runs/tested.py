@@ -11,6 +11,7 @@ from osprey.config.schema import DataConfig, EvalDataConfig
 from osprey.errors import DataError
 from osprey.runs.folder import RunFolder
 from osprey.runs.learnt import known_splits, learnt_from
+from osprey.system.console import counted
 
 if TYPE_CHECKING:
     from osprey.data.manifest import Manifest
@@ -100,8 +101,8 @@ def _without_learnt(
             continue
         first = manifest.table["path"][learnt].iloc[0]
         notices.append(
-            f"left out of {split}: {learnt.sum()} photos that '{run.path}' or a run it came from "
-            f"was trained on, first '{first}'"
+            f"left out of {split}: {counted(int(learnt.sum()), 'photo')} that '{run.path}' or a "
+            f"run it came from was trained on, first '{first}'"
         )
         splits = manifest.table["split"].mask(learnt, "train")
         manifest = replace(manifest, table=manifest.table.assign(split=splits))

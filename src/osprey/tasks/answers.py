@@ -99,7 +99,8 @@ def write_answers(
     rate = len(journal.todo) / (time.perf_counter() - started)
     warn(f"{counted(len(photos), 'photo')}, {rate:.0f} a second: {output}")
     if failures:
-        warn(f"{len(failures)} could not be read and have no {lacking}, first: {failures[0]}")
+        count = counted(len(failures), "photo")
+        warn(f"{count} could not be read, so without {lacking}, first: {failures[0]}")
     return len(failures)
 
 

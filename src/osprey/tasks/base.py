@@ -151,8 +151,8 @@ class Task(pl.LightningModule):
         self.epoch_loss.update(loss, count)
         self.log("train/loss", self.epoch_loss, on_step=False, on_epoch=True)
 
-    def on_train_epoch_end(self) -> None:
-        """Stop if the training loss or a weight is not finite.
+    def refuse_not_numbers(self) -> None:
+        """Stop after an epoch whose training loss, or in which a weight, is not finite.
 
         Raises:
             UserError: It is NaN or infinite.

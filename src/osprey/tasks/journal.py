@@ -83,8 +83,7 @@ class PredictionJournal:
             self._open = stack.pop_all()
         if self.before:
             left = len(photos) - self.before
-            done = "photo was" if self.before == 1 else "photos were"
-            warn(f"{self.before} {done} done before, {left} {'is' if left == 1 else 'are'} left")
+            warn(f"done before: {counted(self.before, 'photo')}; left: {left}")
 
     @property
     def todo(self) -> Sequence[Path]:

@@ -48,6 +48,8 @@ def existing_photo(name: str) -> Path:
     path = Path(name)
     if path.is_dir():
         raise UserError(f"--image: '{name}' is a folder; use --folder")
+    if path.exists() and not path.is_file():
+        raise UserError(f"--image: '{name}' is no regular file: name a photo")
     if not path.is_file():
         beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise UserError(f"--image: there is no file '{name}'{nearest(path.name, beside)}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from osprey.runs.folder import RunFolder
-from osprey.system.console import warn
+from osprey.system.console import counted, warn
 from osprey.tasks.detection.predict.answers import Answer, pictures_of, tell
 from osprey.tasks.detection.predict.photos import load_detector
 
@@ -22,7 +22,7 @@ def predict_two_step(
 
     first = load_detector(arguments, detector)
     second = Predictor(classifier.best, first.device, arguments.tta)
-    model = f"{second.metadata.model.name}, {len(second.classes)} classes"
+    model = f"{second.metadata.model.name}, {counted(len(second.classes), 'class')}"
     warn(f"model: {classifier.best} ({model})")
     steps = TwoStep(first, second, fallback=arguments.full_image_fallback)
 

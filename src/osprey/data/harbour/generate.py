@@ -165,10 +165,15 @@ def _is_ready(root: Path, wanted: dict[str, Any]) -> bool:
         raise UserError(
             f"{root} exists and is not a harbour set; name a folder that does not exist yet"
         )
-    other = [f"{k}={found.get(k)} not {v}" for k, v in wanted.items() if found.get(k) != v]
+    other = {k: found.get(k) for k, v in wanted.items() if found.get(k) != v}
     if other:
+        held = ", ".join(f"{k}={value} not {wanted[k]}" for k, value in other.items())
+        settings = {"count": "data.render_count", "seed": "data.render_seed"}
+        asked = " ".join(f"{settings[k]}={value}" for k, value in other.items() if k in settings)
+        use = f"use it with {asked}, " if asked and other.keys() <= settings.keys() else ""
         raise UserError(
-            f"{root} holds a harbour set with {', '.join(other)}; name another folder or delete it"
+            f"{root} holds a harbour set with {held}: {use}name another folder with "
+            "data.root=FOLDER, or delete it"
         )
     tables = all((root / name).is_file() for name in ("manifest.csv", "boxes.json"))
     photos = sum(1 for _ in root.glob("images/*/*.jpg"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import netrc
 import os
+import shlex
 import socket
 from collections.abc import Mapping
 from typing import Any, cast
@@ -124,7 +125,8 @@ class _FallingBack(WandbLogger):
 
 def _say_offline(run: RunFolder, why: str) -> None:
     if is_first():
-        say(f"wandb   offline ({why}); to upload later: wandb sync {run.path}/wandb/offline-run-*")
+        where = shlex.quote(str(run.path / "wandb"))
+        say(f"wandb   offline ({why}); to upload later: wandb sync {where}/offline-run-*")
 
 
 def why_offline(base_url: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from osprey.errors import UnreadableImage, UserError
 from osprey.runs.folder import RunFolder
-from osprey.system.console import say, warn
+from osprey.system.console import counted, say, warn
 from osprey.tasks.answers import TableForm, csv_row, record_forms, write_answers
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def predict_classes(
         run.best, pick_device("cpu" if arguments.image else "auto"), arguments.tta
     )
     loaded = time.perf_counter() - started
-    model = f"{predictor.metadata.model.name}, {len(predictor.classes)} classes"
+    model = f"{predictor.metadata.model.name}, {counted(len(predictor.classes), 'class')}"
     warn(f"model: {run.best} ({model})")
     if arguments.image:
         return _one(predictor, photos[0], arguments.verbose, loaded)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from osprey.errors import ConfigError, DataError
-from osprey.system.console import say, some_of
+from osprey.system.console import counted, say, some_of
 from osprey.tasks.plugin import MetricSpec, ReportPage, TaskPlugin
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class DetectionTask(TaskPlugin):
             for name in ("small", "medium", "large")
             if figures[f"ap_{name}"] is not None
         )
-        counts = f"n={figures['n']} photos, {figures['boxes']} boxes"
+        counts = f"n={counted(figures['n'], 'photo')}, {counted(figures['boxes'], 'box')}"
         if figures["map"] is None:
             empty = figures["empty"]
             alarms = f"false alarms on {empty['with_false_alarm']} of {empty['n']} photos"

@@ -105,12 +105,11 @@ def tell(
             arguments.output, arguments.format, force=arguments.force, excel=arguments.excel
         )
     rate = len(todo) / (time.perf_counter() - started)
-    found = f"{counted(len(photos), 'photo')}, {len(table.found.boxes)} boxes"
+    found = f"{counted(len(photos), 'photo')}, {counted(len(table.found.boxes), 'box')}"
     warn(f"{found}, {rate:.0f} photos a second: {arguments.output}")
     if table.failures:
-        warn(
-            f"{len(table.failures)} could not be read and have no boxes, first: {table.failures[0]}"
-        )
+        count = counted(len(table.failures), "photo")
+        warn(f"{count} could not be read, so without boxes, first: {table.failures[0]}")
     return 1 if table.failures and arguments.strict else 0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from osprey.data.folders import outside
+from osprey.data.folders import DRAWN, outside
 from osprey.data.naming import unique_stems
 from osprey.errors import UserError
 from osprey.imaging import read_image
@@ -40,7 +40,7 @@ class Pictures:
         one = photos[0]
         # In the photo's own folder the picture gets another name.
         beside = root is None and target.resolve() in (one.parent.resolve(), one.resolve().parent)
-        ending = "_boxes.jpg" if beside else ".jpg"
+        ending = DRAWN if beside else ".jpg"
         above = one.parent if root is None else root
         self.files = {
             photo: target / name.relative_to(above).with_name(f"{name.name}{ending}")

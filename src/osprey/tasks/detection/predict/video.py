@@ -13,7 +13,7 @@ from osprey.errors import UnreadableImage, UserError
 from osprey.imaging.drawing import draw_boxes
 from osprey.imaging.video import Video, VideoWriter, open_camera, open_video
 from osprey.runs.folder import RunFolder
-from osprey.system.console import say, warn
+from osprey.system.console import counted, say, warn
 from osprey.system.files import write_json
 from osprey.system.outputs import own_path, refuse_existing
 from osprey.tasks.detection.predict.photos import load_detector
@@ -154,11 +154,11 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 def _say(video: Video, asked: int, skipped: int, seconds: float) -> None:
     left_out = f", {skipped} skipped to keep up with the clock" if skipped else ""
-    say(f"{asked} frames{left_out}: {asked / seconds:.1f} frames/s")
+    say(f"{counted(asked, 'frame')}{left_out}: {asked / seconds:.1f} frames/s")
     if video.said > asked + skipped:
         warn(
-            f"{video.name}: its header tells of {video.said} frames, "
+            f"{video.name}: its header tells of {counted(video.said, 'frame')}, "
             f"{asked + skipped} can be decoded"
         )
     if video.damaged:
-        warn(f"{video.name}: {video.damaged} damaged packets were passed over")
+        warn(f"{video.name}: passed over: {counted(video.damaged, 'damaged packet')}")
