@@ -17,11 +17,11 @@ CORES := $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow lint bench lock clean
+.PHONY: help demo test test-slow test-lowest test-bare coverage lint bench lock clean
 
 help: ## print this list
 	@echo "Osprey: from labelled photos to a tested recogniser"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo "Options: PYTHON=python3.12 (first install), ARGS='...' (for demo, test and lock)"
 
 demo: $(READY) ## train on the embedded harbour set, then recognise one of its photos
@@ -34,6 +34,25 @@ test: lint ## lint, then the tests on up to four cores, but for those that take 
 
 test-slow: $(READY) ## the tests that take long: several processes, kills, wheels, W&B
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest -q -n $(CORES) -m slow $(ARGS)
+
+coverage: $(READY) ## the tests, and which lines of src they run (at least 90%)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/pytest -q -n $(CORES) -m "not slow" --cov --cov-report=term $(ARGS)
+
+test-lowest: $(UV_READY) ## the tests with the lowest versions that pyproject.toml promises
+	$(call test_in,.venv-lowest,--resolution lowest-direct)
+
+test-bare: $(UV_READY) ## the tests with the newest versions and without any extra
+	$(call test_in,.venv-bare,--upgrade)
+
+# An environment of its own, made anew: a folder and what uv is told of the versions.
+define test_in
+	rm -rf $(1)
+	$(or $(PYTHON),$(BIN)/python) -m venv $(1)
+	$(UV) pip compile pyproject.toml --extra dev --python $(1)/bin/python $(2) --quiet -o $(1)/versions.txt
+	$(UV) pip install --quiet --python $(1)/bin/python -r $(1)/versions.txt
+	$(UV) pip install --quiet --python $(1)/bin/python --no-deps -e .
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(1)/bin/python -m pytest -q -n $(CORES) -m "not slow" $(ARGS)
+endef
 
 lint: $(READY) ## check style, format, types, and who imports whom
 	$(BIN)/ruff check $(CODE)
@@ -51,7 +70,7 @@ lock: $(UV_READY) ## write the locks from pyproject.toml (ARGS=--upgrade for the
 	    --generate-hashes --no-header --no-annotate --quiet -o requirements-uv.lock $(ARGS)
 
 clean: ## remove .venv, caches and builds; runs/ and data/ stay
-	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-lowest .venv-bare .coverage* build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find $(CODE) -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # Compiled once here, imports take half the time at every start, also where none may write bytecode.

@@ -137,6 +137,8 @@ OPTIONS = {
 
 @pytest.mark.parametrize("words", OPTIONS.values(), ids=OPTIONS)
 def test_every_option_trains(words: list[str], here: Path, photos: Path, osprey) -> None:  # type: ignore[no-untyped-def]
+    if "logger=tensorboard" in words:
+        pytest.importorskip("tensorboard", reason="the extra 'tensorboard' is not installed")
     result = osprey(
         "train", "data=folder", f"data.root={photos}", *TINY, "trainer.max_epochs=1", *words
     )

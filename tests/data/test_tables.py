@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -45,6 +46,8 @@ CSV = "path,label,split\n1.png,cat,train\n2.png,dog,Validation\nsub/3.png,cat,te
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_a_table_says_everything(root: Path, kind: str) -> None:
+    if kind == "parquet":
+        pytest.importorskip("pyarrow", reason="the extra 'parquet' is not installed")
     table = pd.DataFrame(
         {
             "image": ["1.png", "2.png", "sub/3.png"],
@@ -146,9 +149,12 @@ def test_files_that_are_no_tables(root: Path) -> None:
     assert table_refusal(root, CSV + "a,b,c,d,e\n").startswith(
         "'ROOT/t.csv' cannot be read as CSV: "
     )
-    assert table_refusal(root, CSV, "t.parquet").startswith(
-        "'ROOT/t.parquet' is not a Parquet file"
-    )
+    told = table_refusal(root, CSV, "t.parquet")
+    if find_spec("pyarrow") is None:
+        line = "reading 'ROOT/t.parquet' needs pyarrow: pip install 'osprey-vision[parquet]'"
+        assert told == line
+    else:
+        assert told.startswith("'ROOT/t.parquet' is not a Parquet file")
 
 
 def test_no_such_table(root: Path) -> None:

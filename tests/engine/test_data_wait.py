@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from osprey.data.dataset import PhotoDataset
 from osprey.engine import trainer
-from osprey.engine.callbacks import data_wait
+from osprey.engine.callbacks import data_wait, progress
 from osprey.engine.callbacks.data_wait import DataWait, advice
 
 seconds = st.floats(0.001, 100)
@@ -76,6 +76,15 @@ def test_advice_fits_the_situation(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told == "data wait 20%: data.num_workers=7 prepares more photos at once (now 2)"
     told = advice(0.2, data_config(num_workers=7, cache="disk"), 3000, 256, 8 * 10**9)
     assert told is not None and "data.train_size" in told
+    told = advice(0.34, plain, 3000, 256, 8 * 10**9, others=6.2)
+    assert told is not None and told.startswith("data wait 34%: about 6 other programs or threads")
+
+
+def test_a_load_of_others_is_what_is_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_wait, "auto_workers", lambda: 1)
+    for load, workers, others in ((4.0, None, 0.0), (9.5, None, 5.5), (9.5, 3, 3.5), (0.1, 0, 0.0)):
+        monkeypatch.setattr(data_wait.os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
+        assert data_wait.others_load(workers, threads=2) == others
 
 
 @pytest.mark.parametrize("slow", [True, False])
@@ -104,6 +113,7 @@ def test_a_run_tells_it(
 
     monkeypatch.setattr(DataWait, "on_train_batch_start", started)
     monkeypatch.setattr(trainer, "DataWait", lambda: DataWait(clock))
+    monkeypatch.setattr(progress, "others_load", lambda *_: 0.0)  # whoever else is at work here
     result = osprey("train", "data=folder", f"data.root={photos}", *TINY)
     assert result.code == 0, result.err
     with (only_run(here) / "metrics.csv").open(newline="") as file:

@@ -1,5 +1,6 @@
 """Files whole or not at all, and folders that one process holds."""
 
+import fcntl
 import json
 import os
 import signal
@@ -7,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import filelock
 import pytest
 
 from osprey.errors import UserError
@@ -129,9 +129,7 @@ def test_a_file_system_without_locks_is_no_hindrance(
     def refuse(*_: object) -> bool:
         raise error
 
-    monkeypatch.setattr(
-        sys.modules[filelock.UnixFileLock.__module__], "lock_fd_nonblocking", refuse
-    )
+    monkeypatch.setattr(fcntl, "flock", refuse)
     with FolderLock(tmp_path, "x"):
         pass
 

@@ -29,6 +29,7 @@ from tiny_task import (
     state,
 )
 
+from osprey.engine.callbacks.only_numbers import OnlyNumbers
 from osprey.errors import UserError
 from osprey.models.checkpoint import load_model
 
@@ -145,7 +146,7 @@ def test_a_loss_that_left_the_numbers_stops_the_run(tmp_path: Path) -> None:
     task, batches = make_task(), random_batches()
     batches[0]["weight"].fill_(float("inf"))
     with pytest.raises(UserError) as caught:
-        make_trainer(tmp_path).fit(task, Batches(batches))
+        make_trainer(tmp_path, 1, OnlyNumbers()).fit(task, Batches(batches))
     assert str(caught.value) == (
         "the training loss became nan in epoch 1: lower optimizer.lr (it is 0.01), "
         "or use trainer.precision=32-true"

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from osprey.data.crop_labels import Labels
@@ -67,12 +66,7 @@ class CropJournal:
     def __enter__(self) -> CropJournal:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.open.close()
 
     def _make(self, stack: ExitStack) -> None:

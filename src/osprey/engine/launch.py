@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from osprey.config.schema import TrainConfig, TrainerConfig
@@ -131,17 +132,18 @@ def _run_processes(run: RunFolder, count: int) -> None:
     """One process a device under torchrun; they read the run folder and write only there."""
     failure = run.path / "failure.txt"
     failure.unlink(missing_ok=True)
-    command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
-        f"--nproc-per-node={count}",
-        *("-m", "osprey.engine.worker", str(run.path), *trusted_names()),
-    ]
     threads = max(1, (os.cpu_count() or 1) // count)
     environment = {"OMP_NUM_THREADS": str(threads), "TORCHELASTIC_ERROR_FILE": "", **os.environ}
     # What can be imported here can be imported there, also a package of the current folder.
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     log = run.path / "processes.log"
-    with log.open("a", encoding="utf-8") as file:
+    # torchrun's own logs, which are empty, would be left in the folder for temporary files.
+    with log.open("a", encoding="utf-8") as file, TemporaryDirectory(prefix="osprey-") as logs:
+        command = [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+            *(f"--nproc-per-node={count}", f"--log-dir={logs}"),
+            *("-m", "osprey.engine.worker", str(run.path), *trusted_names()),
+        ]
         # Their own session: a Ctrl-C reaches us alone, and we pass it on once.
         child = subprocess.Popen(command, env=environment, stderr=file, start_new_session=True)
         received = _wait_passing_signals(child)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +211,21 @@ def _load_foreign(metadata: CheckpointMetadata, own: Mapping[str, Tensor], path:
 
 def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...] | None]:
     return {key: tuple(v.shape) if isinstance(v, Tensor) else None for key, v in state.items()}
+
+
+def amend_metadata(path: Path, **values: Any) -> None:
+    """Change fields of a checkpoint's metadata, atomically.
+
+    Args:
+        path: The checkpoint.
+        values: Fields of `CheckpointMetadata`.
+
+    Raises:
+        CheckpointError: It cannot be read.
+    """
+    content = read_checkpoint(path)
+    content[METADATA_KEY] = replace(metadata_of(content, path), **values).to_dict()
+    write_checkpoint(content, path)
 
 
 def write_checkpoint(content: Mapping[str, Any], path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TextIO
@@ -22,12 +24,59 @@ def warn(line: str) -> None:
 def _print(line: str, stream: TextIO) -> None:
     """Print a line; a reader that has had enough, such as ``head``, ends no work."""
     try:
-        print(line, file=stream, flush=True)
+        print(fitted(line, columns_of(stream)), file=stream, flush=True)
     except UnicodeEncodeError:  # a name that the terminal has no letters for
         encoding = stream.encoding or "ascii"
         _print(line.encode(encoding, "backslashreplace").decode(encoding), stream)
     except BrokenPipeError:
         silence(stream)
+
+
+_LABEL = " " * 8  # as wide as what stands before our lines, such as "data    "
+_COMMAND = re.compile(r"(?:osprey|wandb|pip) [a-z]+ .*")
+
+
+def columns_of(stream: TextIO) -> int | None:
+    """How wide a terminal is; None of a file or a pipe, whose lines stay whole."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else None
+    except (OSError, ValueError):
+        return None
+
+
+def fitted(line: str, columns: int | None) -> str:
+    """Break a line between words where a terminal is too narrow for it.
+
+    Args:
+        line: A line of ours; what is indented, and commands to copy, stay in one piece.
+        columns: Of the terminal; None: as wide as needed.
+    """
+    if columns is None or len(line) <= columns or line.startswith(" "):
+        return line
+    command = _COMMAND.search(line)
+    before = line[: command.start()] if command else line
+    parts = textwrap.wrap(
+        before, columns, subsequent_indent=_LABEL, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join([*parts, *([_LABEL + command[0]] if command else [])])
+
+
+def names_fitted(names: Sequence[str], beside: int) -> dict[str, str]:
+    """Names for the first column of a table, as long as a narrow terminal has room for.
+
+    Args:
+        names: Of the rows.
+        beside: Width of the other columns.
+
+    Returns:
+        Each name, shortened where it must be, padded to one width of at least 5.
+    """
+    columns = columns_of(sys.stdout)
+    longest = max(5, *map(len, names))
+    width = longest if columns is None else max(5, min(longest, columns - beside))
+    cut = "\N{HORIZONTAL ELLIPSIS}"
+    short = {name: name if len(name) <= width else name[: width - 1] + cut for name in names}
+    return {name: f"{shown:<{width}}" for name, shown in short.items()}
 
 
 def silence(stream: TextIO) -> None:

@@ -51,7 +51,8 @@ def to_manifest(annotations: Annotations, root: Path, source: str, notices: list
         numbers = box.x * across, box.y * down, box.w * across, box.h * down
         boxes[box.image].append((box.label, *numbers))
     table = images.rename(columns={"file": "path"})
-    table = table.drop(columns=["corrupt", "failure"], errors="ignore").fillna("")
+    table = table.drop(columns=["corrupt", "failure"], errors="ignore")
+    table = table.where(table.notna(), "")
     table["width"] = [s[0] if s else w for s, w in zip(sizes, images["width"], strict=True)]
     table["height"] = [s[1] if s else h for s, h in zip(sizes, images["height"], strict=True)]
     table = table.assign(boxes="[]", label="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -71,7 +72,32 @@ class DataWait(Callback):
         pl_module.log(NAME, self.share, sync_dist=trainer.world_size > 1)
 
 
-def advice(share: float, data: DataConfig, photos: int, side: int, free: int | None) -> str | None:
+def others_load(workers: int | None, threads: int) -> float:
+    """Programs that wait for the processor beside this one, on average over the last minute.
+
+    Args:
+        workers: Loader processes of this training; None: as many as are chosen by itself.
+        threads: Threads of its own process.
+
+    Returns:
+        0 where there are none, or the system does not tell.
+    """
+    try:
+        load = os.getloadavg()[0]
+    except (AttributeError, OSError):  # Windows has none
+        return 0.0
+    own = 1 + threads + (auto_workers() if workers is None else workers)
+    return max(0.0, load - own)
+
+
+def advice(
+    share: float,
+    data: DataConfig,
+    photos: int,
+    side: int,
+    free: int | None,
+    others: float = 0.0,
+) -> str | None:
     """Suggest a setting that shortens data loading.
 
     Args:
@@ -80,6 +106,7 @@ def advice(share: float, data: DataConfig, photos: int, side: int, free: int | N
         photos: Number of training photos.
         side: Approximate side in pixels of decoded photos.
         free: Free memory in bytes, None if unknown.
+        others: Programs that want the processor as well (`others_load`).
 
     Returns:
         One line, or None where the fraction is at most 10%.
@@ -87,6 +114,11 @@ def advice(share: float, data: DataConfig, photos: int, side: int, free: int | N
     if share <= TOO_MUCH:
         return None
     head = f"data wait {share:.0%}: "
+    if others > cores() / 2:
+        return (
+            f"{head}about {others:.0f} other programs or threads want the processor as well; where "
+            "they are done it is less"
+        )
     size = photos * side * side * 4  # three bytes a pixel; photos are longer than they are high
     amount = f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
     if data.cache == "none" and size < (free or 0) / 2:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from osprey.data.datamodule import DataModule
 from osprey.engine.callbacks.checkpoint import BestAndLast, monitored
 from osprey.engine.callbacks.data_wait import NAME as DATA_WAIT
-from osprey.engine.callbacks.data_wait import DataWait, advice
+from osprey.engine.callbacks.data_wait import DataWait, advice, others_load
 from osprey.models.checkpoint import read_checkpoint, write_checkpoint
 from osprey.system.console import say
 from osprey.system.files import write_csv
@@ -143,7 +143,8 @@ class Progress(Callback):
             return
         photos = int((data.manifest.table["split"] == "train").sum())
         side = data.augment[1] if data.augment else data.preprocess.decode_side
-        line = advice(share, data.config, photos, side, free_memory())
+        others = others_load(data.config.num_workers, torch.get_num_threads())
+        line = advice(share, data.config, photos, side, free_memory(), others)
         self.advised = line is not None
         if line:
             say(line)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
 from osprey.data.manifest import Manifest
-from osprey.models.checkpoint import METADATA_KEY, read_checkpoint, write_checkpoint
+from osprey.models.checkpoint import amend_metadata
 from osprey.runs.folder import RunFolder
 from osprey.system.launcher import is_first
 from osprey.tasks.classification.evaluate import (
@@ -59,9 +58,7 @@ class FitTemperature(KeepOutputs):
         metadata, extra = module.metadata, module.extra_metrics
         temperature = fit_temperature(outputs.logits, outputs.targets)
         if is_first():
-            content = read_checkpoint(self.run.best)
-            content[METADATA_KEY] = replace(metadata, temperature=temperature).to_dict()
-            write_checkpoint(content, self.run.best)
+            amend_metadata(self.run.best, temperature=temperature)
         table = self.run.path / "predictions_val.csv"
         write_predictions(table, outputs, temperature, metadata.classes)
         before = compute_metrics(outputs, 1.0, metadata.classes)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from osprey.system.console import say, some_of
+from osprey.system.console import names_fitted, say, some_of
 from osprey.tasks.plugin import MetricSpec, ReportPage, TaskPlugin
 
 if TYPE_CHECKING:
@@ -142,13 +142,13 @@ class ClassificationTask(TaskPlugin):
 
     def per_class_table(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Print precision, recall and F1 of each class with its n; of many classes the extremes."""
-        width = max(5, *(len(row["label"]) for row in rows))
-        say(f"{'class':<{width}}      n  precision  recall     F1")
+        names = names_fitted(["class", *(row["label"] for row in rows)], 33)
+        say(f"{names['class']}      n  precision  recall     F1")
         for row in some_of(rows, "f1"):
             say(
                 row
                 if isinstance(row, str)
-                else f"{row['label']:<{width}} {row['n']:>6}  {row['precision']:>9.3f}  "
+                else f"{names[row['label']]} {row['n']:>6}  {row['precision']:>9.3f}  "
                 f"{row['recall']:>6.3f}  {row['f1']:>5.3f}"
             )
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from osprey.data.manifest import Manifest
 from osprey.imaging.boxes import Detections
-from osprey.models.checkpoint import METADATA_KEY, read_checkpoint, write_checkpoint
+from osprey.models.checkpoint import amend_metadata
 from osprey.runs.folder import RunFolder
 from osprey.system.launcher import is_first
 from osprey.tasks.detection.metrics import best_thresholds, compute_metrics
@@ -27,10 +26,6 @@ class KeepBoxes(AnswerWriter[Detection]):
     """
 
     outputs: BoxOutputs
-
-    def __init__(self, part: Manifest) -> None:
-        super().__init__()
-        self.part = part
 
     def finish(self, module: Detection, answers: list[Detections]) -> None:
         """Keep them in ``outputs``."""
@@ -60,12 +55,10 @@ class ChooseThresholds(KeepBoxes):
     def finish(self, module: Detection, answers: list[Detections]) -> None:
         """Choose the thresholds, write them and keep the metrics."""
         super().finish(module, answers)
-        metadata, classes = module.metadata, module.metadata.classes
+        classes = module.metadata.classes
         thresholds = best_thresholds(self.outputs, len(classes))
         if is_first():
-            content = read_checkpoint(self.run.best)
-            content[METADATA_KEY] = replace(metadata, thresholds=thresholds).to_dict()
-            write_checkpoint(content, self.run.best)
+            amend_metadata(self.run.best, thresholds=thresholds)
         write_boxes(self.run.path / "predictions_val.csv", self.outputs, classes)
         self.figures = {
             "thresholds": dict(zip(classes, thresholds, strict=True)),

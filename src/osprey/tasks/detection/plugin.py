@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from osprey.errors import ConfigError, DataError
-from osprey.system.console import counted, say, some_of
+from osprey.system.console import counted, names_fitted, say, some_of
 from osprey.tasks.plugin import MetricSpec, ReportPage, TaskPlugin
 
 if TYPE_CHECKING:
@@ -167,14 +167,14 @@ class DetectionTask(TaskPlugin):
 
     def per_class_table(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Print AP and metrics at the threshold of each class; of many classes the extremes."""
-        width = max(5, *(len(row["label"]) for row in rows))
-        say(f"{'class':<{width}}      n   AP50     AP  threshold  precision  recall     F1")
+        names = names_fitted(["class", *(row["label"] for row in rows)], 52)
+        say(f"{names['class']}      n   AP50     AP  thresh.  prec.  recall     F1")
         for row in some_of(rows, "ap50"):
             say(
                 row
                 if isinstance(row, str)
-                else f"{row['label']:<{width}} {row['n']:>6}  {_three(row['ap50'])}  "
-                f"{_three(row['ap'])}  {row['threshold']:>9.2f}  {row['precision']:>9.3f}  "
+                else f"{names[row['label']]} {row['n']:>6}  {_three(row['ap50'])}  "
+                f"{_three(row['ap'])}  {row['threshold']:>7.2f}  {row['precision']:>5.3f}  "
                 f"{row['recall']:>6.3f}  {row['f1']:>5.3f}"
             )
 
