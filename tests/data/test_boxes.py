@@ -24,6 +24,8 @@ from osprey.data.prepare import Prepared, prepare
 from osprey.data.readers import read_manifest
 from osprey.errors import DataError
 from osprey.imaging.boxes import clip
+from osprey.tasks.detection.coco import coco_metrics
+from osprey.tasks.detection.outputs import true_boxes
 
 
 def read(root: Path, data: str, **changes: object) -> tuple[Manifest, list[str]]:
@@ -290,6 +292,17 @@ def test_boxes_are_mended_and_named() -> None:
         "boxes mended, listed in boxes_mended.csv: 1 clipped, 1 turned, 1 turned and clipped, "
         "1 dropped: no area, 1 dropped: outside"
     ]
+
+
+def test_a_box_that_is_there_twice_counts_once() -> None:
+    """Else a detector that is always right misses half of them."""
+    twice = [("a", 1, 2, 30, 20), ("b", 1, 2, 30, 20), ("a", 1.0001, 2, 30, 20), ("a", 5, 5, 9, 9)]
+    manifest, touched = mend_boxes(one_photo(*twice), notices := [])
+    assert manifest.box_lists[0] == [twice[0], twice[1], twice[3]], "of another class it is another"
+    assert notices == ["boxes mended, listed in boxes_mended.csv: 1 dropped: there twice"]
+    assert touched["what"].tolist() == ["dropped: there twice"]
+    true = true_boxes(manifest, 0, ["a", "b"])
+    assert coco_metrics([true], [true], 2).scalars["ap50"] == 1.0
 
 
 number = st.floats(-200, 200).map(lambda v: round(v, 3))
@@ -601,3 +614,20 @@ def test_blood_cells() -> None:
     assert mended.classes == ["Platelets", "RBC", "WBC"]
     photo = cv2.imread(str(root / manifest.table["path"][0]))
     assert photo.shape[:2] == (manifest.table["height"][0], manifest.table["width"][0])
+
+
+def test_photos_of_nothing_but_crowds_are_no_photos_of_nothing(root: Path) -> None:
+    content = coco()
+    first = content["images"][0]["id"]
+    of_first = [item for item in content["annotations"] if item["image_id"] == first]
+    assert of_first
+    for item in of_first:
+        item["iscrowd"] = 1
+    (root / "boxes.json").write_text(json.dumps(content))
+    manifest, notices = read(root, "coco", file="boxes.json")
+    assert content["images"][0]["file_name"] not in "".join(manifest.table["path"])
+    assert len(manifest.table) == len(content["images"]) - 1
+    assert notices[:2] == [
+        f"left out, boxes round crowds (iscrowd): {len(of_first)}",
+        "left out, no boxes but round crowds: 1 photo",
+    ]

@@ -124,7 +124,8 @@ def test_the_threshold_is_where_f1_is_highest() -> None:
         (70, 70, 80, 80, 0.3, 0),
     )  # fmt: skip
     outputs = BoxOutputs(["a", "b"], [found, photo((1, 1, 5, 5, 0.7, 0))], [truth, NOTHING])
-    assert best_thresholds(outputs, 2) == [0.5, 0.5]  # between 0.6 and 0.4; none known of the other
+    # Between 0.6 and 0.4; none known of the other.
+    assert best_thresholds(outputs, 2) == [pytest.approx(0.5), 0.5]
     report = compute_metrics(outputs, [0.5, 0.5], ["fish", "crab"])
     assert report["per_class"][0] | {"ap": 0, "ap50": 0} == {
         "label": "fish", "n": 2, "precision": 2 / 3, "recall": 1.0, "f1": 0.8,
@@ -132,3 +133,25 @@ def test_the_threshold_is_where_f1_is_highest() -> None:
     }  # fmt: skip
     assert report["per_class"][1]["ap"] is None
     assert (report["count_error"], report["empty"]) == (0.5, {"n": 1, "with_false_alarm": 1})
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0.0078125, 1, width=32), st.booleans()), min_size=1, max_size=8),
+    st.lists(st.integers(0, 3), max_size=8),
+)
+def test_the_threshold_lets_its_own_score_pass(
+    drawn: list[tuple[float, bool]], steps: list[int]
+) -> None:
+    """Also of scores that only the last digit tells apart: what is kept has the best F1."""
+    scores = [np.float32(score) for score, _ in drawn]
+    for place, step in enumerate(steps[: len(scores) - 1], 1):  # neighbours of the one before
+        for _ in range(step):
+            scores[place] = np.nextafter(scores[place - 1], np.float32(0), dtype=np.float32)
+    boxes = [(30 * n, 0, 30 * n + 10, 10, float(s), 0) for n, s in enumerate(scores)]
+    real = [(*box[:4], 1, 0) for box, (_, right) in zip(boxes, drawn, strict=True) if right]
+    outputs = BoxOutputs(["a"], [photo(*boxes)], [photo(*real) if real else NOTHING])
+    (threshold,) = best_thresholds(outputs, 1)
+    reached = compute_metrics(outputs, [threshold], ["fish"])["per_class"][0]["f1"]
+    every = [compute_metrics(outputs, [float(s)], ["fish"])["per_class"][0]["f1"] for s in scores]
+    assert reached == pytest.approx(max(every)) or not real

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,14 +31,17 @@ def read(path: Path, root: Path) -> Annotations:
         DataError: One line with file and line number.
     """
     found = Collector(root)
-    crowds = unboxed = 0
+    left: Counter[str] = Counter()
     for file, split in [(path, "")] if path.is_file() else _files_of(path):
-        crowd, bare = _File(file, split, found).read()
-        crowds, unboxed = crowds + crowd, unboxed + bare
-    if crowds:
-        found.notices.append(f"left out, boxes round crowds (iscrowd): {crowds}")
-    if unboxed:
-        found.notices.append(f"left out, named but not boxed: {counted(unboxed, 'photo')}")
+        left.update(_File(file, split, found).read())
+    if left["crowds"]:
+        found.notices.append(f"left out, boxes round crowds (iscrowd): {left['crowds']}")
+    if left["crowded"]:
+        # Without their boxes they would pass for photos of nothing.
+        photos = counted(left["crowded"], "photo")
+        found.notices.append(f"left out, no boxes but round crowds: {photos}")
+    if left["bare"]:
+        found.notices.append(f"left out, named but not boxed: {counted(left['bare'], 'photo')}")
     return found.done()
 
 
@@ -75,14 +79,15 @@ class _File:
             if not isinstance(self.content.get(part), list):
                 raise DataError(f"'{path}' is no COCO file: it has no list '{part}'")
 
-    def read(self) -> tuple[int, int]:
-        """Read everything; returns the numbers of crowd boxes and photos left out."""
+    def read(self) -> dict[str, int]:
+        """Read everything; returns how many crowd boxes and photos are left out."""
         categories = self._by_id("categories", "name")
         found = self.found
         found.classes.update(dict.fromkeys(str(item["name"]) for item in categories.values()))
         images = self._by_id("images", "file_name")
         boxed: dict[Any, list[BoxRow]] = {}
         bare: set[Any] = set()
+        crowded: set[Any] = set()
         crowds = 0
         for item in self._items("annotations"):
             image, category = item.get("image_id"), item.get("category_id")
@@ -97,19 +102,21 @@ class _File:
                     bare.add(image)
             elif item.get("iscrowd"):
                 crowds += 1
+                crowded.add(image)
             else:
                 where = f"'{self.path}', annotation {item.get('id', '')} of image {image}"
                 box = four_numbers(item["bbox"], where)
                 boxed.setdefault(image, []).append(BoxRow(0, name, *box, *_scores(item, where)))
-        bare -= set(boxed)
+        crowded -= set(boxed)
+        bare -= {*boxed, *crowded}
         folder = self._photo_folder(images.values())
         for key, item in images.items():
-            if key not in bare:
+            if key not in bare and key not in crowded:
                 file = f"{folder}{item['file_name']}"
                 row = found.image(file, *self._size(item), **self._said(item))
                 for one in boxed.get(key, []):
                     found.boxes.append(one._replace(image=row))
-        return crowds, len(bare)
+        return {"crowds": crowds, "crowded": len(crowded), "bare": len(bare)}
 
     def _items(self, part: str) -> Iterator[dict[str, Any]]:
         for number, item in enumerate(self.content[part]):

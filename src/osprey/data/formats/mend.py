@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 
 import pandas as pd
@@ -25,16 +25,17 @@ def mend_boxes(manifest: Manifest, notices: list[str]) -> tuple[Manifest, pd.Dat
     Returns:
         The manifest, and one row for each box that was changed: `COLUMNS`, the box as it was and
         what was done (``turned``, ``clipped``, ``turned and clipped``, ``dropped: no area``,
-        ``dropped: outside``).
+        ``dropped: outside``, ``dropped: there twice``).
     """
     rows: list[tuple[object, ...]] = []
     mended: list[list[Box]] = []
     table = manifest.table
     photos = zip(table["path"], table["width"], table["height"], manifest.box_lists, strict=True)
     for path, width, height, boxes in photos:
-        kept = []
+        kept: list[Box] = []
+        seen: set[Box] = set()
         for box in boxes:
-            new, what = _mended(box, width, height)
+            new, what = _once(*_mended(box, width, height), seen)
             if what:
                 rows.append((path, *box, what))
             if new is not None:
@@ -59,9 +60,11 @@ def mend_annotations(annotations: Annotations) -> tuple[Annotations, pd.DataFram
     photos = annotations.images[["file", "width", "height"]].to_numpy().tolist()
     kept: list[bool] = []
     boxes: list[Box] = []
+    seen: dict[int, set[Box]] = defaultdict(set)
     for row in annotations.box_rows():
         (file, width, height), box = photos[row.image], (row.label, row.x, row.y, row.w, row.h)
         new, what = _mended(box, width, height) if width and height else (box, "")
+        new, what = _once(new, what, seen[row.image])
         if what:
             rows.append((file, *box, what))
         kept.append(new is not None)
@@ -69,6 +72,18 @@ def mend_annotations(annotations: Annotations) -> tuple[Annotations, pd.DataFram
     sides = {side: [box[place] for box in boxes] for place, side in enumerate("xywh", start=1)}
     table = annotations.boxes.assign(**sides)[pd.Series(kept, dtype=bool)].reset_index(drop=True)
     return replace(annotations, boxes=table), pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _once(new: Box | None, what: str, seen: set[Box]) -> tuple[Box | None, str]:
+    """What was made of a box, or that it is there twice: a detector would find it once."""
+    if new is None:
+        return None, what
+    label, x, y, w, h = new
+    key = (label, round(x, 3), round(y, 3), round(w, 3), round(h, 3))  # as they are kept
+    if key in seen:
+        return None, "dropped: there twice"
+    seen.add(key)
+    return new, what
 
 
 def mended_line(touched: pd.DataFrame, file: str) -> str:

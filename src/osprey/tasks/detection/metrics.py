@@ -49,9 +49,11 @@ def _best_threshold(scores: NDArray[np.float32], right: NDArray[np.bool_], total
     # A threshold is between two scores: of equal ones all count or none.
     ends = np.append(np.diff(scores[order]) < 0, True)
     best = int(np.where(ends, f1, -1).argmax())
-    last = float(scores[order][best])
-    below = float(scores[order][best + 1]) if best + 1 < len(order) else 0.0
-    return round((last + below) / 2, 4)
+    last = scores[order][best]
+    below = scores[order][best + 1] if best + 1 < len(order) else np.float32(0)
+    between = np.float32((float(last) + float(below)) / 2)
+    # In the scores' own precision: of two neighbouring numbers the mean may be the lower one.
+    return float(between if between > below else last)
 
 
 def compute_metrics(
