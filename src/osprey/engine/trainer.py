@@ -22,6 +22,7 @@ from osprey.config.schema import CallbacksConfig, TrainConfig
 from osprey.engine.callbacks.build import make_callbacks
 from osprey.engine.callbacks.checkpoint import BestAndLast, SafeCheckpointIO, SaveOnSignal
 from osprey.engine.callbacks.data_wait import DataWait
+from osprey.engine.callbacks.looks import LooksAtPhotos
 from osprey.engine.callbacks.only_numbers import OnlyNumbers
 from osprey.engine.callbacks.progress import MetricsTable, Progress
 from osprey.engine.loggers.build import make_loggers, run_time_values
@@ -43,16 +44,17 @@ def _callbacks(
     metrics: Sequence[MetricSpec],
 ) -> list[Callback]:
     """What every run has, then what the ``callbacks`` group names."""
-    wait, decay = DataWait(), settings.ema_decay
+    wait, looks, decay = DataWait(), LooksAtPhotos(), settings.ema_decay
     return [
         *([] if decay is None else [EMA(decay)]),
         OnlyNumbers(),
         wait,
         MetricsTable(run.path / "metrics.csv"),
-        Progress(wait, metrics, bar=settings.progress),
+        Progress(wait, looks, metrics, bar=settings.progress),
+        looks,
         *gatherers(settings.averaging, run.last.parent),
         SaveOnSignal(run.last),
-        BestAndLast(run.best, run.last, metrics[0].logged, metrics[0].mode),
+        BestAndLast(run.best, run.last, metrics[0].logged, metrics[0].mode, looks),
         *make_callbacks(settings, values, run, metrics[0]),
     ]
 

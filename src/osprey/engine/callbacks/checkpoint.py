@@ -16,6 +16,7 @@ import torch
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
+from osprey.engine.callbacks.looks import LooksAtPhotos
 from osprey.errors import ConfigError, Interrupted, UserError
 from osprey.models.checkpoint import read_checkpoint, write_checkpoint
 from osprey.system.console import warn
@@ -95,14 +96,28 @@ class BestAndLast(ModelCheckpoint):
         last: Path of ``last.ckpt``.
         monitor: The logged metric that chooses the best.
         mode: ``max`` or ``min``.
+        looks: An epoch in which it finds one answer for all photos is never better than another.
     """
 
-    def __init__(self, best: Path, last: Path, monitor: str, mode: str = "max") -> None:
+    def __init__(
+        self,
+        best: Path,
+        last: Path,
+        monitor: str,
+        mode: str = "max",
+        looks: LooksAtPhotos | None = None,
+    ) -> None:
         super().__init__(best.parent, best.stem, monitor=monitor, mode=mode)
         self.sign = 1.0 if mode == "max" else -1.0
         self.best = best
         self.last = last
         self.score = float("-inf")
+        self.looks = looks
+
+    @property
+    def any_sound(self) -> bool:
+        """Whether ``best.ckpt`` is of an epoch worth keeping."""
+        return self.score > float("-inf")
 
     @property
     def state_key(self) -> str:
@@ -116,10 +131,11 @@ class BestAndLast(ModelCheckpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save; every process takes part, as sharded models require."""
         score = self.sign * monitored(trainer, str(self.monitor))
-        better = score > self.score
-        self.score = max(self.score, score)
+        sound = self.looks is None or not self.looks.same
+        better = sound and score > self.score
+        self.score = score if better else self.score
         trainer.save_checkpoint(self.last)
-        if better:
+        if better or not self.best.is_file():  # one is needed, whatever it is worth
             trainer.save_checkpoint(self.best)
             self.best_model_score = torch.tensor(self.sign * score)
         self._point()

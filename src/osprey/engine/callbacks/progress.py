@@ -18,6 +18,7 @@ from osprey.data.datamodule import DataModule
 from osprey.engine.callbacks.checkpoint import BestAndLast, monitored
 from osprey.engine.callbacks.data_wait import NAME as DATA_WAIT
 from osprey.engine.callbacks.data_wait import DataWait, advice, others_load
+from osprey.engine.callbacks.looks import LooksAtPhotos
 from osprey.models.checkpoint import read_checkpoint, write_checkpoint
 from osprey.system.console import say
 from osprey.system.files import write_csv
@@ -78,8 +79,10 @@ def _loss(values: Mapping[str, float]) -> str:
 class Progress(Callback):
     """A progress bar during an epoch, in a terminal, and one line after it."""
 
-    def __init__(self, wait: DataWait, metrics: Sequence[MetricSpec], *, bar: bool) -> None:
-        self.wait, self.advised = wait, False
+    def __init__(
+        self, wait: DataWait, looks: LooksAtPhotos, metrics: Sequence[MetricSpec], *, bar: bool
+    ) -> None:
+        self.wait, self.looks, self.advised = wait, looks, False
         self.metrics = metrics
         self.bar_wanted = bar and sys.stderr.isatty()
         self.bar: Any = None
@@ -119,8 +122,8 @@ class Progress(Callback):
         values = {k: float(v) for k, v in trainer.callback_metrics.items()}
         first = self.metrics[0]
         score = first.rank(monitored(trainer, first.logged))
-        better = score > self.best
-        self.best = max(self.best, score)
+        better = score > self.best and not self.looks.same
+        self.best = score if better else self.best
         shown = "  ".join(f"{m.name} {values[m.logged]:{m.format}}" for m in self._logged(values))
         if trainer.is_global_zero:
             say(
@@ -128,7 +131,9 @@ class Progress(Callback):
                 f"{_loss(values)}"
                 f"  val: {shown}"
                 f"  {self.images / max(self.seconds, 1e-9):.0f} images/s"
-                f"  data wait {values.get(DATA_WAIT, 0.0):.0%}" + ("  best" if better else "")
+                f"  data wait {values.get(DATA_WAIT, 0.0):.0%}"
+                + ("  best" if better else "")
+                + ("  the same answer for every photo" if self.looks.same else "")
             )
             self._advise(trainer, values.get(DATA_WAIT, 0.0))
 

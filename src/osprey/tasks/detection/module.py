@@ -89,6 +89,23 @@ class Detection(Task):
         """
         return on_photos(self(batch["image"]), batch["size"], self.preprocess)
 
+    def comparable(self, answers: list[Detections]) -> Tensor:
+        """Logits of each photo's three highest scores; NaN where nothing is found.
+
+        Args:
+            answers: Detections of each photo.
+
+        Returns:
+            float32 [B, 3]; -10 for those that are not there.
+        """
+        rows = torch.full((len(answers), 3), -10.0)
+        for row, found in zip(rows, answers, strict=True):
+            scores = torch.from_numpy(found.scores[:3].copy())
+            row[: len(scores)] = torch.logit(scores, eps=1e-6)
+            if not len(scores):
+                row[:] = torch.nan
+        return rows
+
     def validation_step(self, batch: Any, batch_idx: int) -> Any:
         """Keep each photo's detections and true boxes for the epoch's metrics.
 
