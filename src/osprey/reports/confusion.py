@@ -9,6 +9,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from osprey.reports.svg import join, svg, tag
+from osprey.system.console import counted
 
 _TEXT_CELL, _SMALL_CELL = 46.0, 14.0  # pixels; beyond _WITH_TEXT classes cells have no text
 _WITH_TEXT = 24
@@ -40,7 +41,7 @@ def confusion_picture(matrix: NDArray[np.int64], classes: Sequence[str]) -> Mark
         _cell(matrix, classes, int(i), int(j), margin, cell) for i, j in np.argwhere(matrix > 0)
     ]
     size = margin + side + 2
-    label = f"Confusion matrix of {n} classes, rows are the truth"
+    label = f"Confusion matrix of {counted(n, 'class')}, rows are the truth"
     return svg(size, size, label, *parts, natural=True)
 
 

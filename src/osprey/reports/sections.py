@@ -8,6 +8,7 @@ from typing import Any
 
 from osprey.reports.charts import curve
 from osprey.reports.run_record import RunRecord
+from osprey.system.console import counted
 
 SPLITS = ("train", "val", "test")
 
@@ -39,15 +40,19 @@ def _trained(run: RunRecord) -> str:
     """In words, which part of the network moved, from which weights."""
     model = run.config["model"]
     if "ensemble" in run.summary:
-        return f"{len(run.summary['ensemble']['members'])} finished runs combined, nothing trained"
+        members = counted(len(run.summary["ensemble"]["members"]), "finished run")
+        return f"{members} combined, nothing trained"
     pretrained = model.get("pretrained")
     start = "from random weights" if pretrained is False else "from pretrained weights"
     if isinstance(model.get("freeze"), int) and model["freeze"] > 0:
-        return f"whole network {start}, the backbone resting for {model['freeze']} epochs"
+        rest = counted(model["freeze"], "epoch")
+        return f"whole network {start}, the backbone resting for {rest}"
     if model.get("freeze") == "backbone" or run.summary["epochs"]["trained"] == 0:
         return f"the head alone, on a resting backbone {start}"
     if model.get("freeze_stages"):
-        return f"all but the first {model['freeze_stages']} stages, {start}"
+        stages = model["freeze_stages"]
+        first = "stage" if stages == 1 else f"{stages} stages"
+        return f"all but the first {first}, {start}"
     return f"whole network {start}"
 
 

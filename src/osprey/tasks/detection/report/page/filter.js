@@ -12,7 +12,7 @@
       found += data.rows[at + 3];
       right += data.rows[at + 4];
     }
-    return `${photos} photos, ${boxes} boxes: recall ${share(right, boxes)}, precision ${share(right, found)}`;
+    return `${counted(photos, "photo")}, ${counted(boxes, "box")}: recall ${share(right, boxes)}, precision ${share(right, found)}`;
   };
 
   const shows = (card, { label, inside }) =>
