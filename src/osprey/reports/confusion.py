@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from osprey.system.console import counted
 _TEXT_CELL, _SMALL_CELL = 46.0, 14.0  # pixels; beyond _WITH_TEXT classes cells have no text
 _WITH_TEXT = 24
 _LETTERS = 16  # of a class name on the axes
+_MORE = "\N{HORIZONTAL ELLIPSIS}"
 
 
 def confusion_picture(matrix: NDArray[np.int64], classes: Sequence[str]) -> Markup:
@@ -31,7 +33,7 @@ def confusion_picture(matrix: NDArray[np.int64], classes: Sequence[str]) -> Mark
     """
     n = len(classes)
     cell = _TEXT_CELL if n <= _WITH_TEXT else _SMALL_CELL
-    names = [_short(name) for name in classes]
+    names = _short(classes)
     margin = max(78.0, 22.0 + 7.4 * max(len(name) for name in names))
     totals = matrix.sum(axis=1)
     parts = [_axis_names(names, classes, totals, margin, cell)]
@@ -45,9 +47,31 @@ def confusion_picture(matrix: NDArray[np.int64], classes: Sequence[str]) -> Mark
     return svg(size, size, label, *parts, natural=True)
 
 
-def _short(name: str) -> str:
-    flat = " ".join(name.split()) or "(blank)"
-    return flat if len(flat) <= _LETTERS else f"{flat[: _LETTERS - 1]}\N{HORIZONTAL ELLIPSIS}"
+def _short(classes: Sequence[str]) -> list[str]:
+    """Names of at most 16 letters; those that begin alike are cut at the front, to differ."""
+    flat = [" ".join(name.split()) or "(blank)" for name in classes]
+    long = [name for name in flat if len(name) > _LETTERS]
+    starts = Counter(name[: _LETTERS - 1] for name in long)
+    alike = {
+        start: _shared([name for name in long if name.startswith(start)])
+        for start, count in starts.items()
+        if count > 1
+    }
+    names = []
+    for name in flat:
+        begin = alike.get(name[: _LETTERS - 1], 0) if len(name) > _LETTERS else 0
+        # From the start of the word in which they differ.
+        begin = name.rfind(" ", 0, begin) + 1 if begin else 0
+        left = f"{_MORE}{name[begin:]}" if begin else name
+        names.append(left if len(left) <= _LETTERS else f"{left[: _LETTERS - 1]}{_MORE}")
+    return names
+
+
+def _shared(names: Sequence[str]) -> int:
+    """How many letters all names begin with."""
+    first, last = min(names), max(names)  # of sorted names these two differ the earliest
+    pairs = enumerate(zip(first, last, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(first), len(last)))
 
 
 def _axis_names(

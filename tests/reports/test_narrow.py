@@ -1,0 +1,121 @@
+"""Reports on a phone: nothing makes the page wider, what scrolls says so, taps hit."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+from fake_box_run import make_box_run
+from fake_light_run import make_light_run
+from fake_run import make_run
+
+from osprey.tasks.reporting import build_report
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+WIDTH = 390
+# Measured in the page itself: its width, parts that scroll without a cue, small targets, and what
+# stands outside of the page before anything is scrolled.
+MEASURE = """
+const found = [...document.querySelectorAll("iframe")].map((frame) => {
+  const page = frame.contentDocument, all = (what) => [...page.querySelectorAll(what)];
+  const seen = (box) => box.checkVisibility();
+  const name = (box) => box.outerHTML.slice(0, 60);
+  const overflows = (box) => box.scrollWidth > box.clientWidth + 1;
+  return {
+    width: page.documentElement.scrollWidth,
+    wide: all(".scroll.more").length,
+    uncued: all(".scroll").filter((box) => seen(box) && overflows(box)
+      && !seen(box.previousElementSibling)).map(name),
+    idle: all(".cue").filter((cue) => seen(cue) && !overflows(cue.nextElementSibling)).map(name),
+    small: all("button, select, summary, label").filter(seen)
+      .filter((box) => box.getBoundingClientRect().height < 24).map(name),
+    headings: all("#classes thead th").filter(seen)
+      .filter((box) => box.getBoundingClientRect().right <= WIDTH)
+      .map((box) => box.textContent.trim()),
+  };
+});
+const said = document.createElement("pre");
+said.textContent = JSON.stringify(found);
+document.body.replaceChildren(said);
+"""
+LONG = [f"A species with a long name, number {i} (juvenile)" for i in range(27)]
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    place = tmp_path_factory.mktemp("narrow")
+    fish = ["cod", "sea bass", "Atlantic mackerel", "ling", "never seen"]
+    folders = {
+        "classifier": make_run(place / "a", fish[:3], 60, camera=["north", "south"]),
+        "of many classes": make_run(place / "b", LONG, 120, light=LONG[:5]),
+        "of hostile names": make_run(place / "h", ["w" * 300, "v" * 300, "u"], 60),
+        "detector": make_box_run(place / "c", fish, 40, light=["day", "night"]),
+        "of one class": make_box_run(place / "d", ["fish"], 40),
+        "own": make_light_run(place / "e"),
+    }
+    return {name: build_report(run).read_text(encoding="utf-8") for name, run in folders.items()}
+
+
+@pytest.fixture(scope="module")
+def measured(
+    reports: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, Any]]:
+    """Each report in a frame of a phone's width: a window of its own cannot be that narrow."""
+    if BROWSER is None:
+        pytest.skip("NOT CHECKED: reports on a phone, for want of a chromium")
+    place = tmp_path_factory.mktemp("browser")
+    frames = "".join(
+        f'<iframe width="{WIDTH}" height="9000" srcdoc="{html.escape(text)}"></iframe>'
+        for text in reports.values()
+    )
+    # A moment after loading: the observers of the page have then spoken.
+    later = f"setTimeout(() => {{{MEASURE}}}, 300)"
+    script = f"const WIDTH = {WIDTH}; addEventListener('load', () => {later});"
+    page = place / "frames.html"
+    page.write_text(f"<body>{frames}<script>{script}</script>", encoding="utf-8")
+    words = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={place}"]
+    words += ["--virtual-time-budget=5000", "--window-size=800,900", "--dump-dom", page.as_uri()]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, env=os.environ)
+    found = re.search(r"<pre>(.*?)</pre>", done.stdout, re.DOTALL)
+    assert found, done.stderr[-2000:]
+    return dict(zip(reports, json.loads(html.unescape(found[1])), strict=True))
+
+
+def test_no_report_is_wider_than_the_phone(measured: dict[str, dict[str, Any]]) -> None:
+    assert {name: page["width"] for name, page in measured.items() if page["width"] > WIDTH} == {}
+
+
+def test_what_scrolls_has_a_cue_and_nothing_else(measured: dict[str, dict[str, Any]]) -> None:
+    for name, page in measured.items():
+        assert (page["uncued"], page["idle"]) == ([], []), name
+    assert measured["of many classes"]["wide"] > 0
+
+
+def test_what_is_looked_for_first_is_seen_first(measured: dict[str, dict[str, Any]]) -> None:
+    for name in ("classifier", "of many classes", "detector", "of one class"):
+        assert measured[name]["headings"][:5] == ["Class", "n", "F1", "Precision", "Recall"], name
+
+
+def test_targets_can_be_hit_with_a_finger(measured: dict[str, dict[str, Any]]) -> None:
+    assert {name: page["small"] for name, page in measured.items() if page["small"]} == {}
+
+
+def test_every_table_can_scroll_by_itself(reports: dict[str, str]) -> None:
+    for name, text in reports.items():
+        body = text[text.index("<body>") :]
+        assert len(re.findall(r"<table", body)) == len(
+            re.findall(r'<div class="scroll">\s*<table', body)
+        ), name
+        assert "scroll sideways for more" in text, name
+
+
+def test_names_that_begin_alike_are_told_apart(reports: dict[str, str]) -> None:
+    names = re.findall(r'class="end">([^<]*)<title>', reports["of many classes"])
+    assert len(set(names)) == len(names) == 27
+    assert names[13] == "…13 (juvenile)"
