@@ -18,33 +18,46 @@ _LETTERS = 16  # of a class name on the axes
 _MORE = "\N{HORIZONTAL ELLIPSIS}"
 
 
-def confusion_picture(matrix: NDArray[np.int64], classes: Sequence[str]) -> Markup:
+def confusion_picture(
+    matrix: NDArray[np.int64], classes: Sequence[str], *, background: bool = False
+) -> Markup:
     """A heat map in its natural size; rows are true classes, columns predictions.
 
     Every cell with photos carries its count and its fraction of the row, as text if it fits, and
     always as a title and as data for a script.
 
     Args:
-        matrix: int64 [C, C].
+        matrix: int64 [C, C], or [C + 1, C + 1] with a background.
         classes: C names.
+        background: Whether a last column stands for what was missed, and a last row for what was
+            found where nothing is: it shows counts alone, since nobody knows of how many.
 
     Returns:
         An SVG element.
     """
-    n = len(classes)
+    n = len(matrix)
     cell = _TEXT_CELL if n <= _WITH_TEXT else _SMALL_CELL
     names = _short(classes)
-    margin = max(78.0, 22.0 + 7.4 * max(len(name) for name in names))
+    rows, columns = ([*names, "nothing there"], [*names, "missed"]) if background else (names,) * 2
+    margin = max(78.0, 22.0 + 7.4 * max(len(name) for name in [*rows, *columns]))
     totals = matrix.sum(axis=1)
-    parts = [_axis_names(names, classes, totals, margin, cell)]
+    titles = [f"{name} (n={total})" for name, total in zip(classes, totals, strict=False)]
+    parts = [_axis_names(rows, columns, titles, margin, cell)]
     side = n * cell
     parts.append(tag("rect", x=margin, y=margin, width=side, height=side, class_="field"))
-    parts += [
-        _cell(matrix, classes, int(i), int(j), margin, cell) for i, j in np.argwhere(matrix > 0)
-    ]
+    for i, j in np.argwhere(matrix > 0).tolist():
+        what = _what(classes, i, j)
+        parts.append(_cell(matrix, what, i, j, margin, cell, i == len(classes)))
     size = margin + side + 2
-    label = f"Confusion matrix of {counted(n, 'class')}, rows are the truth"
+    label = f"Confusion matrix of {counted(len(classes), 'class')}, rows are the truth"
     return svg(size, size, label, *parts, natural=True)
+
+
+def _what(classes: Sequence[str], i: int, j: int) -> str:
+    """What a cell counts, in words."""
+    if i == len(classes):
+        return f"{classes[j]} found where nothing is"
+    return f"{classes[i]} missed" if j == len(classes) else f"{classes[i]} answered as {classes[j]}"
 
 
 def _short(classes: Sequence[str]) -> list[str]:
@@ -75,55 +88,48 @@ def _shared(names: Sequence[str]) -> int:
 
 
 def _axis_names(
-    names: Sequence[str],
-    classes: Sequence[str],
-    totals: NDArray[np.int64],
-    margin: float,
-    cell: float,
+    rows: Sequence[str], columns: Sequence[str], titles: Sequence[str], margin: float, cell: float
 ) -> Markup:
     parts = [
         tag("text", "true \N{DOWNWARDS ARROW}", x=4.0, y=margin - 6, class_="start name"),
         tag("text", "answer \N{RIGHTWARDS ARROW}", x=margin - 8, y=14.0, class_="end name"),
     ]
-    for i, name in enumerate(names):
+    for i, (row, column) in enumerate(zip(rows, columns, strict=True)):
         at = margin + (i + 0.5) * cell
-        row = tag("title", f"{classes[i]} (n={totals[i]})")
-        parts.append(tag("text", name, row, x=margin - 6, y=at + 4, class_="end"))
+        full = [tag("title", titles[i])] if i < len(titles) else []
+        place = {"x": margin - 6, "y": at + 4}
+        parts.append(tag("text", row, *full, class_="end", data_name=i, **place))
         turn = f"translate({at + 4:.1f} {margin - 6:.1f}) rotate(-90)"
-        parts.append(tag("text", name, tag("title", classes[i]), transform=turn, class_="start"))
+        parts.append(tag("text", column, *full, transform=turn, class_="start", data_name=i))
     return join(parts)
 
 
 def _cell(
-    matrix: NDArray[np.int64], classes: Sequence[str], i: int, j: int, margin: float, cell: float
+    matrix: NDArray[np.int64],
+    what: str,
+    i: int,
+    j: int,
+    margin: float,
+    cell: float,
+    alarms: bool,
 ) -> Markup:
-    count = int(matrix[i, j])
-    rate = count / int(matrix[i].sum())
-    most = int(matrix.max())
-    strength = {"rate": _strength(rate), "count": _strength(count / most)}
-    kind = "hit" if i == j else "miss"
+    """A square with its texts; the page's script rewrites them as 2_matrix.js says."""
+    count, total = int(matrix[i, j]), int(matrix[i].sum())
+    rate = count / total
+    strength = {"rate": _strength(rate), "count": _strength(count / int(matrix.max()))}
     x, y = margin + j * cell, margin + i * cell
-    said = f"{classes[i]} answered as {classes[j]}: {count} of {matrix[i].sum()} ({rate:.1%})"
+    of = counted(total, "false alarm") if alarms else str(total)
+    said = f"{what}: {count} of {of} ({rate:.1%})"
     style = f"--rate:{strength['rate']:.2f};--count:{strength['count']:.2f}"
-    box = tag(
-        "rect",
-        tag("title", said),
-        x=x + 0.5,
-        y=y + 0.5,
-        width=cell - 1,
-        height=cell - 1,
-        class_=kind,
-        style=style,
-        data_said=said,
-    )
-    if cell < _TEXT_CELL:
-        return box
-    texts = {"count": str(count), "rate": f"{100 * rate:.0f}%"}
-    for name, text in texts.items():
+    place = {"x": x + 0.5, "y": y + 0.5, "width": cell - 1, "height": cell - 1}
+    kind = "hit" if i == j else "miss"
+    parts = [tag("rect", tag("title", said), class_=kind, style=style, data_said=said, **place)]
+    texts = {"count": str(count), "rate": str(count) if alarms else f"{100 * rate:.0f}%"}
+    for name, text in texts.items() if cell == _TEXT_CELL else ():
         depth = " over" if strength[name] > 0.78 else " half" if strength[name] > 0.6 else ""
         at = {"x": x + cell / 2, "y": y + cell / 2 + 4}
-        box += tag("text", text, class_=f"mid {name}{depth}", **at)
-    return box
+        parts.append(tag("text", text, class_=f"mid {name}{depth}", **at))
+    return tag("g", *parts, data_at=i * len(matrix) + j, data_what=what)
 
 
 def _strength(share: float) -> float:

@@ -18,7 +18,6 @@ from osprey.tasks.detection.report import charts, figures
 from osprey.tasks.detection.report.payload import payload
 from osprey.tasks.detection.report.record import DetectorRun
 
-NOTHING = "(nothing)"  # the row and column of the confusion matrix that are no class
 _CURVES = 12  # classes whose precision and recall are drawn
 _NO_SLICE = ("width", "height", "boxes")
 _GALLERY = {
@@ -114,17 +113,16 @@ def _scores_and_counts(run: DetectorRun) -> dict[str, Any]:
 
 def _confusion(run: DetectorRun) -> dict[str, Any]:
     matrix = figures.confusion(run)
-    names = [*run.classes, NOTHING]
     mixed = matrix.copy()
     np.fill_diagonal(mixed, 0)
     mixed[-1], mixed[:, -1] = 0, 0
     pairs = sorted(np.argwhere(mixed).tolist(), key=lambda at: -int(mixed[at[0], at[1]]))
     return {
-        "confusion": confusion_picture(matrix, names),
+        "confusion": confusion_picture(matrix, run.classes, background=True),
         "confusions": [
             {
-                "true": names[i],
-                "said": names[j],
+                "true": run.classes[i],
+                "said": run.classes[j],
                 "n": int(mixed[i, j]),
                 "rate": int(mixed[i, j]) / int(matrix[i].sum()),
             }
