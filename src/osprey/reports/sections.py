@@ -68,7 +68,7 @@ def commands(run: RunRecord, use: Mapping[str, list[str]]) -> list[dict[str, str
     """
     folder = f"{run.config['paths']['runs']}/{run.summary['name']}/{run.summary['run']}"
     lines = {
-        "train it again": ["osprey", "train", *run.overrides],
+        "train it again": ["osprey", "train", *_tuned(run)],
         "test it again": ["osprey", "eval", "run=RUN", f"data.split={run.split}"],
         **use,
         "this report again": ["osprey", "report", "RUN"],
@@ -78,6 +78,23 @@ def commands(run: RunRecord, use: Mapping[str, list[str]]) -> list[dict[str, str
         {"what": what, "line": shlex.join(named.get(word, word) for word in words)}
         for what, words in lines.items()
     ]
+
+
+def _tuned(run: RunRecord) -> list[str]:
+    """The overrides, with what autotune chose here: it might choose otherwise the next time."""
+    choice = run.extras.get("autotune", {}).get("choice", {})
+    said = dict(word.partition("=")[::2] for word in run.overrides)
+    tuned = {
+        f"trainer.{name}": value
+        for name, value in choice.items()
+        if said.get(f"trainer.{name}", "auto") == "auto"
+    }
+    words = [word for word in run.overrides if word.partition("=")[0] not in tuned]
+    return [*words, *(f"{key}={_plain(value)}" for key, value in tuned.items())]
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def monitored(run: RunRecord, names: Mapping[str, str]) -> str:

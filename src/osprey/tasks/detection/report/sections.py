@@ -17,6 +17,7 @@ from osprey.system.console import counted
 from osprey.tasks.detection.report import charts, figures
 from osprey.tasks.detection.report.payload import payload
 from osprey.tasks.detection.report.record import DetectorRun
+from osprey.tasks.detection.report.repeats import repeats
 
 _CURVES = 12  # classes whose precision and recall are drawn
 _NO_SLICE = ("width", "height", "boxes")
@@ -43,6 +44,7 @@ def sections(run: DetectorRun) -> dict[str, Any]:
         **_scores_and_counts(run),
         **_confusion(run),
         "mistakes": figures.mistakes(run),
+        "repeats": repeats(run),
         "batch": batch(run),
         "gallery": gallery(run, _GALLERY),
         "slicings": [
