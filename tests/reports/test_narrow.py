@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 from browser import browse
 from fake_box_run import make_box_run
 from fake_light_run import make_light_run
 from fake_run import make_run
 
+from osprey.reports.confusion import confusion_picture
 from osprey.tasks.reporting import build_report
 
 # Measured in the page itself: its width, parts that scroll without a cue, small targets, and what
@@ -89,6 +91,20 @@ def test_every_table_can_scroll_by_itself(reports: dict[str, str]) -> None:
             re.findall(r'<div class="scroll">\s*<table', body)
         ), name
         assert "scroll sideways for more" in text, name
+
+
+@pytest.mark.parametrize(
+    ("names", "drawn"),
+    [
+        (["cod", "a sea bass"], ["cod", "a sea bass"]),
+        (["of_the_north_sea_1", "of_the_north_sea_10"], ["…ea_1", "…ea_10"]),
+        (["a rather long species", "a rather long species too"], ["…species", "…species too"]),
+        (["one long name of many letters"], ["one long name o…"]),
+    ],
+)
+def test_names_on_the_axes(names: list[str], drawn: list[str]) -> None:
+    text = confusion_picture(np.eye(len(names), dtype=np.int64), names)
+    assert re.findall(r'<text class="end" data-name="\d+"[^>]*>([^<]*)<title>', text) == drawn
 
 
 def test_names_that_begin_alike_are_told_apart(reports: dict[str, str]) -> None:

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from osprey.reports.svg import join, svg, tag
 from osprey.system.console import counted
 
-_TEXT_CELL, _SMALL_CELL = 46.0, 14.0  # pixels; beyond _WITH_TEXT classes cells have no text
-_WITH_TEXT = 24
+# Pixels of a cell, by the most classes; beyond the first of them cells have no text, but a finger
+# still finds those of the second.
+_TEXT_CELL = 46.0
+_CELLS = {24: _TEXT_CELL, 40: 22.0, 10**9: 14.0}
 _LETTERS = 16  # of a class name on the axes
 _MORE = "\N{HORIZONTAL ELLIPSIS}"
 
@@ -36,7 +38,7 @@ def confusion_picture(
         An SVG element.
     """
     n = len(matrix)
-    cell = _TEXT_CELL if n <= _WITH_TEXT else _SMALL_CELL
+    cell = next(side for most, side in _CELLS.items() if n <= most)
     names = _short(classes)
     rows, columns = ([*names, "nothing there"], [*names, "missed"]) if background else (names,) * 2
     margin = max(78.0, 22.0 + 7.4 * max(len(name) for name in [*rows, *columns]))
@@ -72,9 +74,10 @@ def _short(classes: Sequence[str]) -> list[str]:
     }
     names = []
     for name in flat:
-        begin = alike.get(name[: _LETTERS - 1], 0) if len(name) > _LETTERS else 0
-        # From the start of the word in which they differ.
-        begin = name.rfind(" ", 0, begin) + 1 if begin else 0
+        shared = alike.get(name[: _LETTERS - 1], 0) if len(name) > _LETTERS else 0
+        # From the start of the word in which they differ, unless that is far ahead.
+        word = name.rfind(" ", 0, shared) + 1
+        begin = word if shared - word <= _LETTERS // 2 else shared - _LETTERS // 4
         left = f"{_MORE}{name[begin:]}" if begin else name
         names.append(left if len(left) <= _LETTERS else f"{left[: _LETTERS - 1]}{_MORE}")
     return names
