@@ -22,7 +22,17 @@ MEASURE = """
   const seen = (box) => box.checkVisibility();
   const name = (box) => box.outerHTML.slice(0, 60);
   const overflows = (box) => box.scrollWidth > box.clientWidth + 1;
+  const text = (cell) => {
+    const range = page.createRange();
+    range.selectNodeContents((cell.querySelector("span") ?? cell).firstChild);
+    return range.getBoundingClientRect();
+  };
+  const isCut = (cell) => {
+    const edge = cell.closest(".scroll").getBoundingClientRect().right, box = text(cell);
+    return /\\d/.test(cell.textContent) && box.left < edge - 1 && box.right > edge + 1;
+  };
   return {
+    cut: all(".scroll td.n, .scroll td.bar").filter(seen).filter(isCut).map(name),
     width: page.documentElement.scrollWidth,
     wide: all(".scroll.more").length,
     uncued: all(".scroll").filter((box) => seen(box) && overflows(box)
@@ -78,6 +88,11 @@ def test_what_scrolls_has_a_cue_and_nothing_else(measured: dict[str, dict[str, A
 def test_what_is_looked_for_first_is_seen_first(measured: dict[str, dict[str, Any]]) -> None:
     for name in ("classifier", "of many classes", "detector", "of one class"):
         assert measured[name]["headings"][:5] == ["Class", "n", "F1", "Precision", "Recall"], name
+
+
+def test_no_number_is_cut(measured: dict[str, dict[str, Any]]) -> None:
+    for name in ("classifier", "of many classes", "detector", "of one class"):
+        assert measured[name]["cut"] == [], name
 
 
 def test_targets_can_be_hit_with_a_finger(measured: dict[str, dict[str, Any]]) -> None:
