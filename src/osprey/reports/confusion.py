@@ -31,8 +31,8 @@ def confusion_picture(
     Args:
         matrix: int64 [C, C], or [C + 1, C + 1] with a background.
         classes: C names.
-        background: Whether a last column stands for what was missed, and a last row for what was
-            found where nothing is: it shows counts alone, since nobody knows of how many.
+        background: Whether a last column stands for what was missed, and a last row for
+            false alarms: it shows counts alone, since nobody knows of how many.
 
     Returns:
         An SVG element.
@@ -40,7 +40,7 @@ def confusion_picture(
     n = len(matrix)
     cell = next(side for most, side in _CELLS.items() if n <= most)
     names = _short(classes)
-    rows, columns = ([*names, "nothing there"], [*names, "missed"]) if background else (names,) * 2
+    rows, columns = ([*names, "false alarm"], [*names, "missed"]) if background else (names,) * 2
     margin = max(78.0, 22.0 + 7.4 * max(len(name) for name in [*rows, *columns]))
     totals = matrix.sum(axis=1)
     titles = [f"{name} (n={total})" for name, total in zip(classes, totals, strict=False)]
@@ -58,7 +58,7 @@ def confusion_picture(
 def _what(classes: Sequence[str], i: int, j: int) -> str:
     """What a cell counts, in words."""
     if i == len(classes):
-        return f"{classes[j]} found where nothing is"
+        return f"false alarm of {classes[j]}"
     return f"{classes[i]} missed" if j == len(classes) else f"{classes[i]} answered as {classes[j]}"
 
 
