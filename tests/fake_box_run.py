@@ -36,7 +36,7 @@ def make_box_run(
 
     Args:
         folder: The run folder to make.
-        classes: Names of at least two classes; there is no box of the last.
+        classes: Their names; of several there is no box of the last.
         n: Photos of validation, and of test; the first of each is empty.
         test: Whether there is a test split.
         false_alarms: Boxes a photo that are none.
@@ -58,7 +58,7 @@ def make_box_run(
     head = ["path", "split", "label", "group", "weight", *columns, "width", "height", "boxes"]
     rows: list[list[Any]] = [head]
     for split in ("val", "test") if test else ("val",):
-        outputs = _outputs(draw, split, n, len(classes) - 1, false_alarms)
+        outputs = _outputs(draw, split, n, max(1, len(classes) - 1), false_alarms)
         summary[split] = compute_metrics(outputs, limits, classes)
         name = "predictions.csv" if split == "test" else "predictions_val.csv"
         write_boxes(folder / name, outputs, classes)

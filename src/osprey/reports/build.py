@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from osprey.system.console import counted
 from osprey.system.files import write_text
 
 _PAGE = Path(__file__).with_name("page")
@@ -48,6 +49,7 @@ def _environment(folder: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["counted"] = counted
     environment.filters["figure"] = _figure
     environment.filters["percent"] = _percent
     environment.globals["style"] = style_sheet()

@@ -20,6 +20,7 @@ from osprey.reports.svg import (
     svg,
     tag,
 )
+from osprey.system.console import counted
 
 
 def curve(
@@ -57,7 +58,7 @@ def curve(
         mark += tag("text", f"best: {best}", x=x(best) + gap, y=TOP + 12.0, class_=f"{side} strong")
     drawn = join(line(x, y, points, class_) for class_, points in lines.items())
     grid = frame(x, y, ("epoch", name), whole_x=True)
-    return svg(WIDTH, HEIGHT, f"{name} over {len(metrics)} epochs", grid, mark, drawn)
+    return svg(WIDTH, HEIGHT, f"{name} over {counted(len(metrics), 'epoch')}", grid, mark, drawn)
 
 
 def score_histogram(right: Floats, wrong: Floats, names: tuple[str, str], label: str) -> Markup:

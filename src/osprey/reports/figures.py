@@ -12,6 +12,7 @@ from osprey.reports.run_record import Ints
 
 FEW = 30  # photos below which a slice's metrics are unreliable
 _MOST_SLICES = 50  # values of a column that are shown one by one
+_SINGLES = 3  # values of one photo from which they are one slice: such as a film's frames
 _OWN = 0.8  # distinct values per photo from which a column only identifies photos
 _NO_SLICE = {"path", "split", "label", "weight", "sha256"}
 
@@ -39,7 +40,8 @@ def wilson(right: int, n: int) -> tuple[float, float]:
 class Slicing:
     """One column of the manifest, for the split shown.
 
-    Of many values the 50 most frequent are kept, and the last one stands for all ``others``.
+    Of many values the 50 most frequent are kept, and those of a single photo are put together; the
+    last one then stands for all ``others``.
 
     Attributes:
         name: The column.
@@ -82,19 +84,25 @@ def slicings(
             continue
         slicing = _largest(str(column), [str(v) for v in values], codes.astype(np.int64))
         twin = any(np.array_equal(slicing.codes, other.codes) for other in found)
-        if len(values) >= 2 and not twin:
+        if len(values) >= 2 and len(slicing.values) < 2:
+            left_out.append(str(column))  # every value is of a single photo
+        elif len(values) >= 2 and not twin:
             found.append(slicing)
     return found, left_out
 
 
 def _largest(name: str, values: list[str], codes: Ints) -> Slicing:
-    """The largest values of many, and the others together; of equals those that come first."""
-    others = len(values) - _MOST_SLICES
-    if others <= 0:
+    """The largest values, and the others together; of equals those that come first."""
+    counts = np.bincount(codes, minlength=len(values))
+    order = np.argsort(-counts, kind="stable")[:_MOST_SLICES]
+    if (counts == 1).sum() >= _SINGLES:
+        order = order[counts[order] > 1]
+    others = len(values) - len(order)
+    if not others:
         return Slicing(name, values, codes)
-    order = np.argsort(-np.bincount(codes, minlength=len(values)), kind="stable")
-    kept = np.sort(order[:_MOST_SLICES])
-    places = np.full(len(values), _MOST_SLICES, dtype=np.int64)
-    places[kept] = np.arange(_MOST_SLICES)
-    names = [*(values[i] for i in kept), f"others ({others} values)"]
+    kept = np.sort(order)
+    places = np.full(len(values), len(kept), dtype=np.int64)
+    places[kept] = np.arange(len(kept))
+    single = ", of one photo each" if counts.max(where=places == len(kept), initial=0) == 1 else ""
+    names = [*(values[i] for i in kept), f"others ({others} values{single})"]
     return Slicing(name, names, places[codes], others)

@@ -8,6 +8,7 @@ from typing import Any
 
 from osprey.reports.charts import curve
 from osprey.reports.run_record import RunRecord
+from osprey.system.console import counted
 
 SPLITS = ("train", "val", "test")
 
@@ -39,15 +40,19 @@ def _trained(run: RunRecord) -> str:
     """In words, which part of the network moved, from which weights."""
     model = run.config["model"]
     if "ensemble" in run.summary:
-        return f"{len(run.summary['ensemble']['members'])} finished runs combined, nothing trained"
+        members = counted(len(run.summary["ensemble"]["members"]), "finished run")
+        return f"{members} combined, nothing trained"
     pretrained = model.get("pretrained")
     start = "from random weights" if pretrained is False else "from pretrained weights"
     if isinstance(model.get("freeze"), int) and model["freeze"] > 0:
-        return f"whole network {start}, the backbone resting for {model['freeze']} epochs"
+        rest = counted(model["freeze"], "epoch")
+        return f"whole network {start}, the backbone resting for {rest}"
     if model.get("freeze") == "backbone" or run.summary["epochs"]["trained"] == 0:
         return f"the head alone, on a resting backbone {start}"
     if model.get("freeze_stages"):
-        return f"all but the first {model['freeze_stages']} stages, {start}"
+        stages = model["freeze_stages"]
+        first = "stage" if stages == 1 else f"{stages} stages"
+        return f"all but the first {first}, {start}"
     return f"whole network {start}"
 
 
@@ -63,7 +68,7 @@ def commands(run: RunRecord, use: Mapping[str, list[str]]) -> list[dict[str, str
     """
     folder = f"{run.config['paths']['runs']}/{run.summary['name']}/{run.summary['run']}"
     lines = {
-        "train it again": ["osprey", "train", *run.overrides],
+        "train it again": ["osprey", "train", *_tuned(run)],
         "test it again": ["osprey", "eval", "run=RUN", f"data.split={run.split}"],
         **use,
         "this report again": ["osprey", "report", "RUN"],
@@ -73,6 +78,23 @@ def commands(run: RunRecord, use: Mapping[str, list[str]]) -> list[dict[str, str
         {"what": what, "line": shlex.join(named.get(word, word) for word in words)}
         for what, words in lines.items()
     ]
+
+
+def _tuned(run: RunRecord) -> list[str]:
+    """The overrides, with what autotune chose here: it might choose otherwise the next time."""
+    choice = run.extras.get("autotune", {}).get("choice", {})
+    said = dict(word.partition("=")[::2] for word in run.overrides)
+    tuned = {
+        f"trainer.{name}": value
+        for name, value in choice.items()
+        if said.get(f"trainer.{name}", "auto") == "auto"
+    }
+    words = [word for word in run.overrides if word.partition("=")[0] not in tuned]
+    return [*words, *(f"{key}={_plain(value)}" for key, value in tuned.items())]
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def monitored(run: RunRecord, names: Mapping[str, str]) -> str:

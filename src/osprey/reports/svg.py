@@ -62,7 +62,10 @@ def svg(
     Returns:
         The element.
     """
-    size: dict[str, str | float | None] = {"width": width, "height": height} if natural else {}
+    size: dict[str, str | float | None] = {}
+    if natural:
+        # The style sheet lets a picture that is nearly narrow enough shrink to the page.
+        size = {"width": width, "height": height, "style": f"--wide:{num(width)}px"}
     box = f"0 0 {num(width)} {num(height)}"
     return tag("svg", *children, viewBox=box, role="img", aria_label=label, **size)
 

@@ -20,13 +20,4 @@
       setTimeout(() => { copy.textContent = "Copy"; }, 1500);
     });
   }
-
-  // A tap or a pointer over a cell of the confusion matrix says what it holds.
-  const said = document.getElementById("said");
-  const tell = (event) => {
-    const text = event.target.dataset?.said;
-    if (text) said.textContent = text;
-  };
-  document.querySelector(".matrix svg").addEventListener("pointerover", tell);
-  document.querySelector(".matrix svg").addEventListener("click", tell);
 }

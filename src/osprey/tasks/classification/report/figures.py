@@ -13,7 +13,7 @@ from osprey.tasks.classification.report.record import Predictions
 
 BINS = 15  # as in the expected calibration error of summary.json
 _TARGETS = (0.9, 0.95, 0.99)
-_LEAST = 10  # validation photos that must stay above a threshold for it to be chosen
+LEAST = 10  # validation photos that must stay above a threshold for it to be chosen
 
 
 def untempered(p: Floats, temperature: float) -> Floats:
@@ -104,7 +104,7 @@ def thresholds(val: Predictions, shown: Predictions) -> list[dict[str, Any]]:
     share, accuracy, cut = coverage(val)
     rows: list[dict[str, Any]] = [{"target": None, "threshold": 0.0}]
     for target in _TARGETS:
-        kept = np.flatnonzero((accuracy >= target) & (share * len(val.scores) >= _LEAST))
+        kept = np.flatnonzero((accuracy >= target) & (share * len(val.scores) >= LEAST))
         found = None if not len(kept) else float(cut[kept[-1]])
         # All of validation is kept, so no threshold is needed.
         found = 0.0 if len(kept) and kept[-1] == len(cut) - 1 else found

@@ -14,6 +14,7 @@ from osprey.reports.sections import commands, curves, monitored, shared_sections
 from osprey.tasks.classification.chance import chance_line
 from osprey.tasks.classification.report import charts, figures
 from osprey.tasks.classification.report.record import ClassifierRun
+from osprey.tasks.classification.report.remarks import remarks
 
 _GALLERY = {
     "worst": "Worst mistakes: wrong, and surest of it",
@@ -36,6 +37,7 @@ def sections(run: ClassifierRun) -> dict[str, Any]:
         **_confusion(run),
         "per_class": _per_class(run),
         **_calibration(run),
+        "remarks": remarks(run),
         "batch": batch(run),
         "gallery": gallery(run, _GALLERY),
         "slicings": [
@@ -109,8 +111,15 @@ def _calibration(run: ClassifierRun) -> dict[str, Any]:
             "Scores of right and of wrong answers",
         ),
         "coverage": charts.coverage_chart(shown),
-        "thresholds": figures.thresholds(run.val, shown) if run.val is not None else [],
+        "thresholds": _thresholds(run),
     }
+
+
+def _thresholds(run: ClassifierRun) -> list[dict[str, Any]]:
+    """None of fewer validation photos than any threshold needs: "no threshold" would be untrue."""
+    if run.val is None or len(run.val.labels) < figures.LEAST:
+        return []
+    return figures.thresholds(run.val, run.shown)
 
 
 def _other(run: ClassifierRun) -> dict[str, Any] | None:

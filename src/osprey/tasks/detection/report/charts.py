@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from osprey.reports.run_record import Floats, Ints
 from osprey.reports.svg import HEIGHT, WIDTH, chart_axes, frame, line, svg, tag
+from osprey.system.console import counted
 
 _POINTS = 160  # of a curve; more cannot be seen
 _CELLS = 40  # of the larger count, from which photos of nearly equal counts share a dot
@@ -61,7 +62,7 @@ def count_chart(true: Ints, found: Ints) -> Markup:
     for (a, b), photos in zip(pairs.tolist(), n.tolist(), strict=True):
         there, seen = (min(most, v * step + (step - 1) / 2) for v in (a, b))
         radius = 3.0 + 6.0 * (photos / n.max()) ** 0.5
-        said = f"{_span(a, step)} true, {_span(b, step)} found: {photos} photos"
+        said = f"{_span(a, step)} true, {_span(b, step)} found: {counted(photos, 'photo')}"
         class_ = "right" if a == b else "wrong"
         place = {"cx": x(there), "cy": y(seen), "r": float(radius)}
         parts.append(tag("circle", tag("title", said), class_=f"{class_} count", **place))

@@ -49,6 +49,28 @@ def precision_recall(run: DetectorRun, label: int) -> tuple[Floats, Floats, Floa
     return hits[last] / total, hits[last] / (last + 1.0), scores[last]
 
 
+def outcomes(run: DetectorRun) -> Ints:
+    """What became of every true box, and of every detection that is none, at the thresholds.
+
+    Args:
+        run: The record.
+
+    Returns:
+        int64 [K, 3]: photo, true class, answered class; the background is C.
+    """
+    m, size, found, truth = run.matched, len(run.classes), run.found, run.truth
+    right, other = np.flatnonzero(m.right), np.flatnonzero(m.other >= 0)
+    alone = np.flatnonzero((m.wrong > 0) & (m.other < 0))
+    unseen = np.flatnonzero((m.missed > 0) & (m.missed != MISTAKEN))
+    parts = [
+        (found.photos[right], truth.labels[m.hit[right]], found.labels[right]),
+        (found.photos[other], truth.labels[m.other[other]], found.labels[other]),
+        (found.photos[alone], np.full(len(alone), size), found.labels[alone]),
+        (truth.photos[unseen], truth.labels[unseen], np.full(len(unseen), size)),
+    ]
+    return np.concatenate([np.stack(part, axis=1) for part in parts])
+
+
 def confusion(run: DetectorRun) -> Ints:
     """Confusion matrix at the thresholds.
 
@@ -58,15 +80,10 @@ def confusion(run: DetectorRun) -> Ints:
     Returns:
         int64 [C + 1, C + 1]; rows are true classes, the last row and column the background.
     """
-    m, size = run.matched, len(run.classes)
-    matrix = np.zeros((size + 1, size + 1), dtype=np.int64)
-    right, other = np.flatnonzero(m.right), np.flatnonzero(m.other >= 0)
-    np.add.at(matrix, (run.truth.labels[m.hit[right]], run.found.labels[right]), 1)
-    np.add.at(matrix, (run.truth.labels[m.other[other]], run.found.labels[other]), 1)
-    alone = (m.wrong > 0) & (m.other < 0)
-    matrix[size, :size] += np.bincount(run.found.labels[alone], minlength=size)
-    unseen = (m.missed > 0) & (m.missed != MISTAKEN)
-    matrix[:size, size] += np.bincount(run.truth.labels[unseen], minlength=size)
+    size = len(run.classes) + 1
+    matrix = np.zeros((size, size), dtype=np.int64)
+    _, true, said = outcomes(run).T
+    np.add.at(matrix, (true, said), 1)
     return matrix
 
 

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from osprey.reports.figures import Slicing
+from osprey.tasks.detection.report.figures import outcomes
 from osprey.tasks.detection.report.record import DetectorRun
 
 
 def payload(run: DetectorRun, sliced: Sequence[Slicing]) -> dict[str, Any]:
     """Per photo and class the number of true boxes, detections and correct detections.
 
-    ``rows`` is flat, five numbers each: photo, class, true, found, right.
+    ``rows`` is flat, five numbers each: photo, class, true, found, right;
+    ``pairs`` is flat, three numbers each: photo, row and column of the confusion matrix.
     """
     size = len(run.classes)
     m = run.matched
@@ -26,6 +28,8 @@ def payload(run: DetectorRun, sliced: Sequence[Slicing]) -> dict[str, Any]:
         columns.append(np.bincount(np.searchsorted(keys, part), minlength=len(keys)))
     return {
         "photos": len(run.paths),
+        "classes": size,
+        "pairs": outcomes(run).ravel().tolist(),
         "rows": np.stack(columns, 1).ravel().tolist() if len(keys) else [],
         "slices": [{"name": s.name, "values": s.values, "codes": s.codes.tolist()} for s in sliced],
     }

@@ -13,11 +13,12 @@ from osprey.reports.confusion import confusion_picture
 from osprey.reports.figures import FEW, slicings, wilson
 from osprey.reports.photos import batch, gallery
 from osprey.reports.sections import SPLITS, commands, curves, monitored, shared_sections
+from osprey.system.console import counted
 from osprey.tasks.detection.report import charts, figures
 from osprey.tasks.detection.report.payload import payload
 from osprey.tasks.detection.report.record import DetectorRun
+from osprey.tasks.detection.report.repeats import repeats
 
-NOTHING = "(nothing)"  # the row and column of the confusion matrix that are no class
 _CURVES = 12  # classes whose precision and recall are drawn
 _NO_SLICE = ("width", "height", "boxes")
 _GALLERY = {
@@ -43,6 +44,7 @@ def sections(run: DetectorRun) -> dict[str, Any]:
         **_scores_and_counts(run),
         **_confusion(run),
         "mistakes": figures.mistakes(run),
+        "repeats": repeats(run),
         "batch": batch(run),
         "gallery": gallery(run, _GALLERY),
         "slicings": [
@@ -113,17 +115,16 @@ def _scores_and_counts(run: DetectorRun) -> dict[str, Any]:
 
 def _confusion(run: DetectorRun) -> dict[str, Any]:
     matrix = figures.confusion(run)
-    names = [*run.classes, NOTHING]
     mixed = matrix.copy()
     np.fill_diagonal(mixed, 0)
     mixed[-1], mixed[:, -1] = 0, 0
     pairs = sorted(np.argwhere(mixed).tolist(), key=lambda at: -int(mixed[at[0], at[1]]))
     return {
-        "confusion": confusion_picture(matrix, names),
+        "confusion": confusion_picture(matrix, run.classes, background=True),
         "confusions": [
             {
-                "true": names[i],
-                "said": names[j],
+                "true": run.classes[i],
+                "said": run.classes[j],
                 "n": int(mixed[i, j]),
                 "rate": int(mixed[i, j]) / int(matrix[i].sum()),
             }
@@ -145,6 +146,13 @@ def _other(run: DetectorRun) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: str(row["by"]))
 
 
+def _without(empty: Counter[str]) -> str:
+    """How many photos of each split have no box, in a sentence."""
+    names = {"train": "to train on", "val": "to validate", "test": "to test"}
+    said = [f"{counted(empty[key], 'photo')} {name}" for key, name in names.items() if empty[key]]
+    return f"Without a box: {', '.join(said)}." if said else "Every photo has boxes."
+
+
 def _boxes(run: DetectorRun) -> dict[str, Any]:
     """Boxes of each class and split, photos without any, and boxes mended before training."""
     found: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
@@ -162,7 +170,7 @@ def _boxes(run: DetectorRun) -> dict[str, Any]:
         ],
         "totals": {split: photos[split] for split in SPLITS},
         "boxes": {split: sum(found[split].values()) for split in SPLITS},
-        "without": {split: empty[split] for split in SPLITS},
+        "without_said": _without(empty),
         "mended": run.mended.head(20).to_dict("records"),
         "mended_n": len(run.mended),
     }

@@ -13,6 +13,22 @@
 
   const isIn = ({ label, inside }, row) => (label < 0 || data.labels[row] === label) && inside(row);
 
+  const redraw = onMatrix(data.classes.length);
+
+  // Of every class: the choice of one only dims the others.
+  const matrixOf = ({ inside, label }) => {
+    const pairs = new Map();
+    let n = 0;
+    for (let row = 0; row < data.labels.length; row += 1) {
+      if (!inside(row)) continue;
+      const at = data.labels[row] * data.classes.length + data.predicted[row];
+      pairs.set(at, (pairs.get(at) ?? 0) + 1);
+      n += 1;
+    }
+    redraw(pairs, label);
+    document.querySelector("[data-of]").textContent = `n=${n}`;
+  };
+
   const countUp = (choice) => {
     const found = { n: 0, right: 0, score: 0, pairs: new Map(), of: new Map() };
     for (let row = 0; row < data.labels.length; row += 1) {
@@ -51,7 +67,8 @@
   const count = (choice) => {
     const found = countUp(choice);
     const [low, high] = found.n ? wilson(found.right, found.n) : [0, 1];
-    document.querySelector("[data-of]").textContent = `n=${found.n}`;
+    document.querySelector("[data-of-class]").textContent = `n=${found.n}`;
+    matrixOf(choice);
     showConfusions(found);
     return found.n
       ? `n=${found.n}: top-1 ${percent(found.right / found.n)} (${percent(low)} to ${percent(high)}), mean score ${percent(found.score / found.n)}`

@@ -3,7 +3,22 @@
   const data = JSON.parse(document.getElementById("samples").textContent);
   const share = (part, whole) => (whole ? `${((100 * part) / whole).toFixed(1)}%` : "–");
 
-  const count = ({ label, codes, code, inside }) => {
+  const size = data.classes + 1; // the last row and column are no class
+  const redraw = onMatrix(size, true);
+
+  const matrixOf = ({ inside, label }) => {
+    const pairs = new Map();
+    for (let at = 0; at < data.pairs.length; at += 3) {
+      if (!inside(data.pairs[at])) continue;
+      const cell = data.pairs[at + 1] * size + data.pairs[at + 2];
+      pairs.set(cell, (pairs.get(cell) ?? 0) + 1);
+    }
+    redraw(pairs, label);
+  };
+
+  const count = (choice) => {
+    const { label, codes, code, inside } = choice;
+    matrixOf(choice);
     const photos = codes ? codes.filter((value) => value === code).length : data.photos;
     let boxes = 0, found = 0, right = 0;
     for (let at = 0; at < data.rows.length; at += 5) {
@@ -12,7 +27,7 @@
       found += data.rows[at + 3];
       right += data.rows[at + 4];
     }
-    return `${photos} photos, ${boxes} boxes: recall ${share(right, boxes)}, precision ${share(right, found)}`;
+    return `${counted(photos, "photo")}, ${counted(boxes, "box")}: recall ${share(right, boxes)}, precision ${share(right, found)}`;
   };
 
   const shows = (card, { label, inside }) =>
