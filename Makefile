@@ -17,7 +17,7 @@ CORES := $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-lowest test-bare coverage lint bench lock clean
+.PHONY: help demo test test-slow coverage test-lowest test-bare lint bench lock clean
 
 help: ## print this list
 	@echo "Osprey: from labelled photos to a tested recogniser"

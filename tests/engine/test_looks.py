@@ -43,12 +43,12 @@ SAME = "  the same answer for every photo"
 def test_a_classifier_whose_rate_is_far_too_high(here: Path, osprey: Call) -> None:
     photos = make_photos(here / "photos", per_class=24)
     words = ("train", "data=folder", f"data.root={photos}", *TINY, "trainer.max_epochs=9")
-    result = osprey(*words, "optimizer=sgd", "optimizer.lr=1", "optimizer.weight_decay=1")
+    result = osprey(*words, "optimizer=sgd", "optimizer.lr=0.2", "optimizer.weight_decay=5")
     assert [line.endswith(SAME) for line in epochs(result.out)] == [True, True]
     assert (result.code, result.err) == (
         2,
         "osprey train: the network gives every photo the same answer, by epoch 1 and still by "
-        "epoch 2: lower optimizer.lr (it is 1)\n",
+        "epoch 2: lower optimizer.lr (it is 0.2)\n",
     )
     assert not (only_run(here) / "summary.json").exists()
 

@@ -9,7 +9,6 @@ import torch
 from pytorch_lightning.callbacks import BasePredictionWriter
 from torch import Tensor
 
-from osprey.data.manifest import Manifest
 from osprey.errors import UserError
 from osprey.tasks.base import Task
 from osprey.tasks.processes import in_all_processes
@@ -31,14 +30,10 @@ class AnswerWriter(BasePredictionWriter, Generic[T]):
 
     A step of validation, test or prediction returns one answer per sample of its batch: a tensor
     [B, ...] or a list. At the end of the split every process gets all of them in ``finish``.
-
-    Args:
-        part: The split's samples.
     """
 
-    def __init__(self, part: Manifest) -> None:
+    def __init__(self) -> None:
         super().__init__("epoch")
-        self.part = part
         self._numbers: list[int] = []
         self._answers: list[Any] = []
 

@@ -77,18 +77,17 @@ class Task(pl.LightningModule):
         """The same as `predict_step`: metrics are computed from all answers at the end."""
         return self.predict_step(batch, batch_idx)
 
-    def comparable(self, answers: Any) -> Tensor:
+    def comparable(self, answers: Any) -> Tensor | None:
         """What tells a network's answers about photos apart.
 
         Args:
-            answers: Of a batch, as `predict_step` returns them.
+            answers: Of a batch, as `validation_step` and `predict_step` return them.
 
         Returns:
             float [B, D] on a scale on which 0.01 is little, such as logits; a row with NaN is no
-            answer.
+            answer. None: of this task they are not compared.
         """
-        flat: Tensor = answers.flatten(1)
-        return flat
+        return None
 
     def example_batch(self, count: int, size: int, device: torch.device) -> Any:
         """A batch like a loader's, always the same: image uint8 [count, size, size, 3]."""

@@ -41,9 +41,9 @@ class LooksAtPhotos(Callback):
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, *_: Any, **__: Any
     ) -> None:
         """Keep what answers are compared by, padding left out."""
-        if isinstance(pl_module, Task):
-            real = (batch["index"] >= 0).cpu()
-            self._seen.append(pl_module.comparable(outputs).float().cpu()[real])
+        answers = pl_module.comparable(outputs) if isinstance(pl_module, Task) else None
+        if answers is not None:
+            self._seen.append(answers.float().cpu()[(batch["index"] >= 0).cpu()])
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compare; of several processes all must find the same."""
@@ -108,4 +108,6 @@ def _about_noise(trainer: pl.Trainer, module: Task) -> Tensor:
     size = module.metadata.preprocess["size"]
     noise = module.example_batch(_NOISE, size, module.device)
     with torch.no_grad(), trainer.precision_plugin.val_step_context():
-        return module.comparable(module.predict_step(noise, 0)).float().cpu()
+        answers = module.comparable(module.predict_step(noise, 0))
+    assert answers is not None, "those about photos are compared"
+    return answers.float().cpu()

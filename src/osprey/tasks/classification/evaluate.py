@@ -47,6 +47,10 @@ class KeepOutputs(AnswerWriter[Classification]):
 
     outputs: Outputs
 
+    def __init__(self, part: Manifest) -> None:
+        super().__init__()
+        self.part = part
+
     def finish(self, module: Classification, answers: Tensor) -> None:
         """Keep them in ``outputs``."""
         table, classes = self.part.table[: len(answers)], module.metadata.classes

@@ -96,6 +96,10 @@ class Classification(Task):
         logits = ask(self.model, self.normalise(batch["image"]), self.tta)
         return logits[:, 0] if self.tta == "none" else logits
 
+    def comparable(self, answers: Tensor) -> Tensor:
+        """The logits themselves, [B, C]."""
+        return answers
+
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Update the metrics; padding has a negative index and is left out.
 

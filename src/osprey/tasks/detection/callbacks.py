@@ -27,6 +27,10 @@ class KeepBoxes(AnswerWriter[Detection]):
 
     outputs: BoxOutputs
 
+    def __init__(self, part: Manifest) -> None:
+        super().__init__()
+        self.part = part
+
     def finish(self, module: Detection, answers: list[Detections]) -> None:
         """Keep them in ``outputs``."""
         classes = module.metadata.classes
