@@ -67,7 +67,11 @@ def test_every_section_is_there(page: Page) -> None:
 
 def test_figures_are_the_summary_s(folder: Path, page: Page) -> None:
     test = json.loads((folder / "summary.json").read_text())["test"]
-    assert f"test AP50 {test['ap50']:.3f} found at an overlap of a half; n=40 photos" in page.flat
+    low, high = test["ap50_interval"]
+    assert (
+        f"test AP50 {test['ap50']:.3f} found at an overlap of a half; 95% interval {low:.3f} to "
+        f"{high:.3f}, n=40 photos"
+    ) in page.flat
     assert f"test mAP {test['map']:.3f}" in page.flat
     assert f"AP75 {test['ap75']:.3f}" in page.flat
     assert f"count error {test['count_error']:.2f}" in page.flat

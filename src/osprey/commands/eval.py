@@ -76,6 +76,10 @@ def _evaluate(config: EvalConfig) -> dict[str, Any]:
     manifest = None if tested is None else tested.manifest
     figures = task.test(checkpoint, settings, manifest, split, predictions, config.tta)
     figures |= _trained_on(tested)
+    if manifest is not None:
+        train = run.load_manifest(settings.data.root).split("train")
+        blind = task.blind_figures(train, manifest.split(split))
+        figures |= {"blind": blind} if blind else {}
     run.write_json(f"evaluations/{name}.json", figures)
     if "per_class" in figures:
         task.per_class_table(figures["per_class"])
@@ -85,6 +89,8 @@ def _evaluate(config: EvalConfig) -> dict[str, Any]:
     else:
         say(f"{split:<7} without tta:  {task.metrics_line(figures['without_tta'])}")
         say(f"{split:<7} {f'tta={config.tta}:':<13} {task.metrics_line(figures)}")
+    if task.blind_line(figures):
+        say(f"blind   {task.blind_line(figures)}")
     _say_trained_on(tested, split)
     written = ".json and .csv" if task.writes_predictions else ".json"
     say(f"wrote   {run.path / 'evaluations' / name}{written} ({checkpoint})")

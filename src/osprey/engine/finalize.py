@@ -79,6 +79,10 @@ def evaluate_run(
         summary |= {"test": tested} if tested else {}
     if not is_first():
         return summary
+    if manifest is not None:
+        for split in {"val", "test"} & summary.keys():
+            blind = task.blind_figures(manifest.split("train"), manifest.split(split))
+            summary[split] |= {"blind": blind} if blind else {}
     peak = peak_memory()
     summary["peak_memory_mb"] = None if peak is None else round(peak / 1e6)
     if manifest is not None and "test" in summary:
@@ -155,6 +159,9 @@ def report(
     say(f"val     {task.metrics_line(summary['val'])}")
     if "test" in summary:
         say(f"test    {task.metrics_line(summary['test'])}")
+    blind = task.blind_line(summary[shown])
+    if blind:
+        say(f"blind   {blind}")
     chance = task.chance_line(summary[shown])
     if chance:
         say(f"note    {chance}")

@@ -231,6 +231,14 @@ class TaskPlugin:
         """What was chosen on validation and belongs to the weights; empty: nothing."""
         return ""
 
+    def blind_figures(self, train: Manifest, part: Manifest) -> dict[str, Any]:
+        """The metrics of the best answer about ``part`` that looks at no photo; empty: unknown."""
+        return {}
+
+    def blind_line(self, figures: Mapping[str, Any]) -> str:
+        """A split's ``blind`` figures beside which its own stand; empty: none."""
+        return ""
+
     def chance_line(self, figures: Mapping[str, Any]) -> str:
         """What to say of a split's result at chance level; empty of a better one."""
         return ""

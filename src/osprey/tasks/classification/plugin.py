@@ -156,6 +156,22 @@ class ClassificationTask(TaskPlugin):
         """The fitted temperature."""
         return f"temperature {summary['temperature']:.2f}"
 
+    def blind_figures(self, train: Manifest, part: Manifest) -> dict[str, Any]:
+        """Those of the training split's class frequencies."""
+        from osprey.tasks.classification.blind import blind_figures
+
+        return blind_figures(train, part)
+
+    def blind_line(self, figures: Mapping[str, Any]) -> str:
+        """What class frequencies score."""
+        blind = figures.get("blind")
+        if not blind:
+            return ""
+        return (
+            f"top-1 {blind['top1']:.3f}, macro-F1 {blind['macro_f1']:.3f}, log loss "
+            f"{blind['log_loss']:.3f}: what class frequencies score, whatever the photo"
+        )
+
     def chance_line(self, figures: Mapping[str, Any]) -> str:
         """Whether always answering the most frequent class would do as well."""
         from osprey.tasks.classification.chance import chance_line

@@ -66,5 +66,7 @@ class ChooseThresholds(KeepBoxes):
         write_boxes(self.run.path / "predictions_val.csv", self.outputs, classes)
         self.figures = {
             "thresholds": dict(zip(classes, thresholds, strict=True)),
-            "val": compute_metrics(self.outputs, thresholds, classes),
+            "val": compute_metrics(
+                self.outputs, thresholds, classes, self.part.table["group"].tolist()
+            ),
         }

@@ -60,4 +60,5 @@ def test(
     write_boxes(predictions, kept.outputs, metadata.classes)
     # A checkpoint of an epoch that was not the best has none chosen yet.
     thresholds = metadata.thresholds or [0.5] * len(metadata.classes)
-    return compute_metrics(kept.outputs, thresholds, metadata.classes)
+    groups = kept.part.table["group"].tolist()
+    return compute_metrics(kept.outputs, thresholds, metadata.classes, groups)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from osprey.imaging.boxes import Detections, match
 from osprey.tasks.detection.coco import coco_metrics
+from osprey.tasks.detection.interval import ap50_interval
 from osprey.tasks.detection.outputs import BoxOutputs
 
 _NONE_FOUND = 0.5  # the threshold of a class without a correct detection on validation
@@ -57,7 +58,10 @@ def _best_threshold(scores: NDArray[np.float32], right: NDArray[np.bool_], total
 
 
 def compute_metrics(
-    outputs: BoxOutputs, thresholds: Sequence[float], classes: Sequence[str]
+    outputs: BoxOutputs,
+    thresholds: Sequence[float],
+    classes: Sequence[str],
+    groups: Sequence[str] = (),
 ) -> dict[str, Any]:
     """All metrics of one split.
 
@@ -65,9 +69,11 @@ def compute_metrics(
         outputs: Detections and true boxes.
         thresholds: Each class's score from which a box counts.
         classes: Class names in the order of the ids.
+        groups: Of each photo, if any are known.
 
     Returns:
         ``n`` photos, ``boxes``, COCO's metrics (None where there are no such boxes), ``per_class``,
+        ``ap50_interval`` (95%, see `ap50_interval`),
         ``count_error`` (mean absolute error of boxes per photo) and ``empty``: the photos without
         boxes, and how many of them have a false alarm.
     """
@@ -81,6 +87,7 @@ def compute_metrics(
         "n": len(outputs.paths),
         "boxes": sum(there),
         **{name: _plain(value) for name, value in coco.scalars.items()},
+        "ap50_interval": ap50_interval(outputs, len(classes), groups),
         "per_class": [
             {
                 "label": name,

@@ -178,6 +178,29 @@ class DetectionTask(TaskPlugin):
                 f"{row['recall']:>6.3f}  {row['f1']:>5.3f}"
             )
 
+    def blind_figures(self, train: Manifest, part: Manifest) -> dict[str, Any]:
+        """Those of boxes that are the same in every photo."""
+        from osprey.tasks.detection.blind import blind_figures
+
+        return blind_figures(train, part)
+
+    def blind_line(self, figures: Mapping[str, Any]) -> str:
+        """What fixed boxes score, and how sure the network's AP50 is."""
+        blind, ends = figures.get("blind"), figures.get("ap50_interval")
+        if not blind:
+            return ""
+        sure = f"; the network's AP50 is {ends[0]:.3f} to {ends[1]:.3f} (95%)" if ends else ""
+        return (
+            f"AP50 {blind['ap50']:.3f}, AP75 {blind['ap75']:.3f}, mAP {blind['map']:.3f}: what the "
+            f"same boxes score in every photo{sure}"
+        )
+
+    def chance_line(self, figures: Mapping[str, Any]) -> str:
+        """Whether boxes that are the same in every photo would do as well."""
+        from osprey.tasks.detection.chance import chance_line
+
+        return chance_line(figures)
+
     def settings_line(self, summary: Mapping[str, Any]) -> str:
         """The thresholds."""
         chosen = ", ".join(f"{name} {value:.2f}" for name, value in summary["thresholds"].items())

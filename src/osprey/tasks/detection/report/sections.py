@@ -14,6 +14,7 @@ from osprey.reports.figures import FEW, slicings, wilson
 from osprey.reports.photos import batch, gallery
 from osprey.reports.sections import SPLITS, commands, curves, monitored, shared_sections
 from osprey.system.console import counted
+from osprey.tasks.detection.chance import chance_line
 from osprey.tasks.detection.report import charts, figures
 from osprey.tasks.detection.report.payload import payload
 from osprey.tasks.detection.report.record import DetectorRun
@@ -64,6 +65,7 @@ def _headline(run: DetectorRun) -> dict[str, Any]:
         "sizes": sizes,
         "all": figures.totals(run),
         "empty": run.figures["empty"],
+        "chance": chance_line(run.figures),
         "monitored": monitored(run, _MONITORED),
         "chosen": "each class's threshold",
     }

@@ -1,0 +1,25 @@
+"""Whether a detector is better than boxes that are the same in every photo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def chance_line(figures: Mapping[str, Any]) -> str:
+    """What to say of a result at chance level, with the next thing to try; empty of a better one.
+
+    Args:
+        figures: Of one split: ``ap50`` with ``ap50_interval``, and ``blind``.
+
+    Returns:
+        One line, or nothing.
+    """
+    blind, ends = figures.get("blind"), figures.get("ap50_interval")
+    if not blind or not ends or ends[0] > blind["ap50"]:
+        return ""
+    return (
+        f"no better than boxes that are the same in every photo: AP50 {figures['ap50']:.3f} "
+        f"({ends[0]:.3f} to {ends[1]:.3f}), and theirs {blind['ap50']:.3f}; try more epochs, "
+        "pretrained weights, or a larger data.size"
+    )

@@ -1,0 +1,120 @@
+"""What an answer that looks at nothing scores, and how sure a detector's AP is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from osprey.data.manifest import Manifest, complete
+from osprey.imaging.boxes import Detections
+from osprey.tasks.classification import blind as of_classes
+from osprey.tasks.detection import blind
+from osprey.tasks.detection.chance import chance_line
+from osprey.tasks.detection.coco import coco_metrics
+from osprey.tasks.detection.interval import ap50_interval
+from osprey.tasks.detection.outputs import BoxOutputs, true_boxes
+
+Box = tuple[str, float, float, float, float]
+
+
+def photos(*boxes: list[Box], sides: tuple[int, int] = (200, 100)) -> Manifest:
+    names = [f"{number}.jpg" for number in range(len(boxes))]
+    table = pd.DataFrame({"path": names, "width": sides[0], "height": sides[1], "boxes": "[]"})
+    return complete(table, Path("photos"), "photos").with_boxes(list(boxes))
+
+
+def test_boxes_always_in_one_place_are_found_without_looking() -> None:
+    same: list[list[Box]] = [[("fish", 20, 10, 150, 80)] for _ in range(30)]
+    figures = blind.blind_figures(photos(*same), photos(*same))
+    assert figures == {"ap50": pytest.approx(1), "ap75": pytest.approx(1), "map": pytest.approx(1)}
+    larger: list[list[Box]] = [[("fish", 60, 30, 450, 240)] for _ in range(5)]
+    assert blind.blind_figures(photos(*same), photos(*larger, sides=(600, 300)))["map"] > 0.99
+
+
+def test_small_boxes_anywhere_are_not() -> None:
+    draw = np.random.default_rng(0)
+    places = [(float(x), float(y)) for x, y in draw.uniform(0, (190, 90), size=(120, 2))]
+    boxes: list[list[Box]] = [[("fish", x, y, 10, 10)] for x, y in places]
+    assert blind.blind_figures(photos(*boxes[:80]), photos(*boxes[80:]))["ap50"] < 0.1
+    assert blind.blind_figures(photos(*boxes[:80]), photos([], [])) == {}
+    assert blind.blind_figures(photos([], []), photos(*boxes[80:])) == {}
+    both: list[list[Box]] = [[("fish", 20, 10, 150, 80)], [("crab", 20, 10, 150, 80)]]
+    assert blind.blind_figures(photos(*both[:1] * 9), photos(*both))["ap50"] < 0.6
+
+
+def test_class_frequencies() -> None:
+    def split(*labels: str) -> Manifest:
+        names = [f"{number}.jpg" for number in range(len(labels))]
+        table = pd.DataFrame({"path": names, "label": labels})
+        return complete(table, Path("photos"), "photos")
+
+    figures = of_classes.blind_figures(split(*"aaab"), split(*"aabb"))
+    assert figures["top1"] == 0.5
+    assert figures["log_loss"] == pytest.approx(-(np.log(0.75) + np.log(0.25)) / 2)
+    assert figures["macro_f1"] == pytest.approx((2 / 3 + 0) / 2)
+    assert of_classes.blind_figures(split(*"aaab"), split(*"ccca"))["top1"] == 0.25
+
+
+def outputs(found: list[list[float]], size: int = 20) -> BoxOutputs:
+    """Photos with one true box each; scores of a right box and of a wrong one."""
+    truth = photos(*[[("fish", 10.0, 10.0, 50.0, 50.0)] for _ in found])
+    right, wrong = [10, 10, 60, 60], [100, 10, 160, 60]
+    answers = [
+        Detections(
+            np.array([right, wrong], np.float32)[np.argsort(-np.array(scores), kind="stable")],
+            np.sort(np.array(scores, np.float32))[::-1].copy(),
+            np.zeros(2, np.int64),
+        )
+        for scores in found
+    ]
+    real = [true_boxes(truth, row, ["fish"]) for row in range(len(found))]
+    return BoxOutputs([f"{n}.jpg" for n in range(len(found))], answers, real)
+
+
+score = st.floats(0.0625, 1, width=32)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(score, min_size=2, max_size=2), min_size=8, max_size=40))
+def test_the_interval_holds_the_figure(found: list[list[float]]) -> None:
+    these = outputs(found)
+    ap50 = coco_metrics(these.truth, these.found, 1).scalars["ap50"]
+    ends = ap50_interval(these, 1)
+    assert ends is not None and 0 <= ends[0] <= ends[1] <= 1 + 1e-9
+    assert ends[0] - 0.1 <= ap50 <= ends[1] + 0.1
+
+
+def test_the_interval_narrows_with_photos_and_widens_with_groups() -> None:
+    draw = np.random.default_rng(1)
+    found = draw.uniform(0.1, 1, size=(400, 2)).round(4).tolist()
+
+    def width(count: int, groups: list[str] | None = None) -> float:
+        ends = ap50_interval(outputs(found[:count]), 1, groups or [])
+        assert ends is not None
+        return ends[1] - ends[0]
+
+    assert width(400) < width(50) < width(12)
+    alike = [[0.9, 0.2] if n // 10 % 2 else [0.2, 0.9] for n in range(100)]
+    of_tens = [str(n // 10) for n in range(100)]
+    one = ap50_interval(outputs(alike), 1)
+    together = ap50_interval(outputs(alike), 1, of_tens)
+    assert one is not None and together is not None
+    assert together[1] - together[0] > 1.5 * (one[1] - one[0])
+    assert ap50_interval(outputs(alike), 1, ["a"] * 100) is None, (
+        "one group tells nothing of others"
+    )
+
+
+def test_a_detector_that_looks_at_nothing_is_said_to() -> None:
+    figures = {"ap50": 0.6, "ap50_interval": [0.5, 0.7], "blind": {"ap50": 0.58}}
+    assert chance_line(figures) == (
+        "no better than boxes that are the same in every photo: AP50 0.600 (0.500 to 0.700), and "
+        "theirs 0.580; try more epochs, pretrained weights, or a larger data.size"
+    )
+    assert chance_line({**figures, "blind": {"ap50": 0.4}}) == ""
+    assert chance_line({"ap50": 0.6}) == ""
