@@ -39,7 +39,7 @@ def read_manifest(config: DataConfig, notices: list[str]) -> Manifest:
 def _read(config: DataConfig, notices: list[str]) -> Manifest:
     if isinstance(config.reader, dict):
         return read_foreign(config, config.reader)
-    if config.reader not in READERS:
+    if not isinstance(config.reader, str) or config.reader not in READERS:
         hint = nearest(str(config.reader), READERS)
         raise DataError(
             f"unknown data.reader '{config.reader}'{hint} (one of {', '.join(READERS)})"
