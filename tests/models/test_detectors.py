@@ -221,7 +221,7 @@ def test_one_class_is_too_few_to_classify(tmp_path: Path) -> None:
     content = torch.load(path, weights_only=True)
     content[METADATA_KEY]["task"] = "classification"
     torch.save(content, path)
-    with pytest.raises(CheckpointError, match="describes itself in a way Osprey never writes"):
+    with pytest.raises(CheckpointError, match="has too few classes for task=classification"):
         Predictor(path)
 
 

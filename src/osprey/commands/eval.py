@@ -89,8 +89,9 @@ def _evaluate(config: EvalConfig) -> dict[str, Any]:
     else:
         say(f"{split:<7} without tta:  {task.metrics_line(figures['without_tta'])}")
         say(f"{split:<7} {f'tta={config.tta}:':<13} {task.metrics_line(figures)}")
-    if task.blind_line(figures):
-        say(f"blind   {task.blind_line(figures)}")
+    for word, line in task.remarks(figures).items():
+        if line:
+            say(f"{word:<7} {line}")
     _say_trained_on(tested, split)
     written = ".json and .csv" if task.writes_predictions else ".json"
     say(f"wrote   {run.path / 'evaluations' / name}{written} ({checkpoint})")

@@ -159,12 +159,9 @@ def report(
     say(f"val     {task.metrics_line(summary['val'])}")
     if "test" in summary:
         say(f"test    {task.metrics_line(summary['test'])}")
-    blind = task.blind_line(summary[shown])
-    if blind:
-        say(f"blind   {blind}")
-    chance = task.chance_line(summary[shown])
-    if chance:
-        say(f"note    {chance}")
+    for word, line in task.remarks(summary[shown]).items():
+        if line:
+            say(f"{word:<7} {line}")
     for name, count in summary.get("trained_on", {}).items():
         say(f"{name:<7} trained on {count} of these photos: the figures flatter")
     averaging = summary.get("averaging", {})

@@ -165,9 +165,7 @@ class TaskPlugin:
     def finalize(
         self, run: RunFolder, config: TrainConfig, manifest: Any, combined: Any = None
     ) -> dict[str, Any]:
-        """Complete best.ckpt by validation; called in every process of a run.
-
-        Unless a task chooses something there, its best epoch is tested on validation.
+        """Complete best.ckpt by validation, or just test it there; called in every process.
 
         Args:
             run: The trained run.
@@ -214,9 +212,7 @@ class TaskPlugin:
             CheckpointError: It has too few classes.
         """
         if len(metadata.classes) < self.min_classes:
-            raise CheckpointError(
-                f"checkpoint '{path}' describes itself in a way Osprey never writes"
-            )
+            raise CheckpointError(f"checkpoint '{path}' has too few classes for task={self.name}")
 
     def metrics_line(self, figures: Mapping[str, Any]) -> str:
         """The main metrics of one split."""
@@ -235,13 +231,9 @@ class TaskPlugin:
         """The metrics of the best answer about ``part`` that looks at no photo; empty: unknown."""
         return {}
 
-    def blind_line(self, figures: Mapping[str, Any]) -> str:
-        """A split's ``blind`` figures beside which its own stand; empty: none."""
-        return ""
-
-    def chance_line(self, figures: Mapping[str, Any]) -> str:
-        """What to say of a split's result at chance level; empty of a better one."""
-        return ""
+    def remarks(self, figures: Mapping[str, Any]) -> dict[str, str]:
+        """Lines beside a split's result: ``blind`` figures, and a ``note`` if they are as good."""
+        return {}
 
     def draw_pictures(self, run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
         """Write the report's pictures of photos to the folder ``plots``."""

@@ -29,3 +29,14 @@ def chance_line(figures: Mapping[str, Any]) -> str:
         f"{count}, and the network for {float(figures['top1']):.3f}; try experiment=probe, more "
         "photos a class, or more epochs"
     )
+
+
+def blind_line(figures: Mapping[str, Any]) -> str:
+    """What class frequencies score on a split, by its ``blind`` figures; empty without any."""
+    blind = figures.get("blind")
+    if not blind:
+        return ""
+    return (
+        f"top-1 {blind['top1']:.3f}, macro-F1 {blind['macro_f1']:.3f}, log loss "
+        f"{blind['log_loss']:.3f}: what class frequencies score, whatever the photo"
+    )

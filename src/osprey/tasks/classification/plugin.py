@@ -162,21 +162,11 @@ class ClassificationTask(TaskPlugin):
 
         return blind_figures(train, part)
 
-    def blind_line(self, figures: Mapping[str, Any]) -> str:
-        """What class frequencies score."""
-        blind = figures.get("blind")
-        if not blind:
-            return ""
-        return (
-            f"top-1 {blind['top1']:.3f}, macro-F1 {blind['macro_f1']:.3f}, log loss "
-            f"{blind['log_loss']:.3f}: what class frequencies score, whatever the photo"
-        )
+    def remarks(self, figures: Mapping[str, Any]) -> dict[str, str]:
+        """What class frequencies score, and whether the commonest class would do as well."""
+        from osprey.tasks.classification.chance import blind_line, chance_line
 
-    def chance_line(self, figures: Mapping[str, Any]) -> str:
-        """Whether always answering the most frequent class would do as well."""
-        from osprey.tasks.classification.chance import chance_line
-
-        return chance_line(figures)
+        return {"blind": blind_line(figures), "note": chance_line(figures)}
 
     def draw_pictures(self, run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
         """Write the mosaic of training photos and the gallery of mistakes into the run folder."""

@@ -23,3 +23,15 @@ def chance_line(figures: Mapping[str, Any]) -> str:
         f"({ends[0]:.3f} to {ends[1]:.3f}), and theirs {blind['ap50']:.3f}; try more epochs, "
         "pretrained weights, or a larger data.size"
     )
+
+
+def blind_line(figures: Mapping[str, Any]) -> str:
+    """What fixed boxes score on a split, and how sure the network's AP50 is; empty without any."""
+    blind, ends = figures.get("blind"), figures.get("ap50_interval")
+    if not blind:
+        return ""
+    sure = f"; the network's AP50 is {ends[0]:.3f} to {ends[1]:.3f} (95%)" if ends else ""
+    return (
+        f"AP50 {blind['ap50']:.3f}, AP75 {blind['ap75']:.3f}, mAP {blind['map']:.3f}: what the "
+        f"same boxes score in every photo{sure}"
+    )

@@ -184,22 +184,11 @@ class DetectionTask(TaskPlugin):
 
         return blind_figures(train, part)
 
-    def blind_line(self, figures: Mapping[str, Any]) -> str:
-        """What fixed boxes score, and how sure the network's AP50 is."""
-        blind, ends = figures.get("blind"), figures.get("ap50_interval")
-        if not blind:
-            return ""
-        sure = f"; the network's AP50 is {ends[0]:.3f} to {ends[1]:.3f} (95%)" if ends else ""
-        return (
-            f"AP50 {blind['ap50']:.3f}, AP75 {blind['ap75']:.3f}, mAP {blind['map']:.3f}: what the "
-            f"same boxes score in every photo{sure}"
-        )
+    def remarks(self, figures: Mapping[str, Any]) -> dict[str, str]:
+        """What boxes score that are the same in every photo, and whether they would do as well."""
+        from osprey.tasks.detection.chance import blind_line, chance_line
 
-    def chance_line(self, figures: Mapping[str, Any]) -> str:
-        """Whether boxes that are the same in every photo would do as well."""
-        from osprey.tasks.detection.chance import chance_line
-
-        return chance_line(figures)
+        return {"blind": blind_line(figures), "note": chance_line(figures)}
 
     def settings_line(self, summary: Mapping[str, Any]) -> str:
         """The thresholds."""
