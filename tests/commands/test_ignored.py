@@ -68,6 +68,10 @@ def test_words_without_a_name(place: Path, osprey: Call) -> None:
         result = osprey("train", word)
         line = f"osprey train: '{word}' has no setting's name before the '='; --help lists them\n"
         assert (result.code, result.err) == (2, line)
+    result = osprey("train", "--cfg", "job", "--package", "modle")
+    line = "osprey train: --package=modle: package 'modle' not found in config\n"
+    assert (result.code, result.err) == (2, line)
+    assert osprey("train", "--cfg", "job", "--package", "model").code == 0
     result = osprey("predict", "--image", "/dev/null")
     line = "osprey predict: --image: '/dev/null' is no regular file: name a photo\n"
     assert (result.code, result.err) == (2, line)

@@ -46,6 +46,7 @@ class CommandLine:
         help: Whether help was asked for.
         shows: Whether something is printed instead of run (``--cfg``, ``--info``).
         about_hydra: Whether Hydra's own help was asked for.
+        package: The part of the config that is to be shown.
     """
 
     flags: tuple[str, ...]
@@ -55,6 +56,7 @@ class CommandLine:
     help: bool
     shows: bool
     about_hydra: bool
+    package: str | None = None
 
 
 def parse_command_line(argv: Sequence[str], program: str) -> CommandLine:
@@ -105,6 +107,7 @@ def parse_command_line(argv: Sequence[str], program: str) -> CommandLine:
         bool(found.help),
         bool(shown) or bool(found.hydra_help),
         bool(found.hydra_help),
+        found.package,
     )
 
 

@@ -6,7 +6,8 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from typing import Any
 
 import hydra
@@ -73,13 +74,29 @@ def run_call(call: Call, task: Callable[[DictConfig], Any]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of Hydra's own printer
     main = hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=call.config_name)
     try:
-        with folders.laid_over(call.line.folder), explained(call):
+        with folders.laid_over(call.line.folder), explained(call), _package_there(call):
             main(job)()
     finally:
         sys.argv = before
     if job.failure is not None:
         known = isinstance(job.failure, HydraException | OmegaConfBaseException)
         raise explain(job.failure, call.schema) if known else job.failure
+
+
+@contextmanager
+def _package_there(call: Call) -> Iterator[None]:
+    """``--package`` of what is not there: Hydra would print a line of its own and exit with 1."""
+    if call.line.package is None:
+        yield
+        return
+    with redirect_stderr(StringIO()) as said:
+        try:
+            yield
+        except SystemExit as stop:
+            if not stop.code:
+                raise
+            why = said.getvalue().strip() or "it cannot be shown"
+            raise ConfigError(f"--package={call.line.package}: {why}") from None
 
 
 def compose_call(call: Call, words: Sequence[str], *, with_hydra: bool = False) -> DictConfig:
