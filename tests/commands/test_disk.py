@@ -85,17 +85,34 @@ def test_a_full_disk(here: Path, photos: Path) -> None:
     )
 
 
-def with_little_room(words: list[str], cwd: Path) -> Result:
-    """The command where no file may be larger than 4,000 bytes."""
+@pytest.mark.parametrize("limit", [8_000, 40_000])
+def test_loader_processes_end_with_a_run_that_finds_no_room(
+    here: Path, photos: Path, limit: int
+) -> None:
+    """Less than a batch in shared memory, or than a checkpoint; the command never hangs."""
+    words = [word for word in TINY if not word.startswith("data.num_workers")]
+    words += ["data.num_workers=1", "data.size=64"]
+    done = with_little_room(["train", "data=folder", f"data.root={photos}", *words], here, limit)
+    assert done.code == 2, done.err
+    assert "Traceback" not in done.err
+    if limit == 8_000:
+        assert done.err.endswith(
+            "osprey train: there is too little shared memory for loader processes: set "
+            "data.num_workers=0, or allow more of it (docker run --shm-size, ulimit -f)\n"
+        )
+
+
+def with_little_room(words: list[str], cwd: Path, limit: int = 4000) -> Result:
+    """The command where no file may be larger than so many bytes."""
 
     def full() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     # What measures coverage would want to write more than that.
     env = {k: v for k, v in environment().items() if not k.startswith("COV")}
     command = [sys.executable, "-m", "osprey", *words]
     done = subprocess.run(
-        command, cwd=cwd, env=env, capture_output=True, text=True, preexec_fn=full
+        command, cwd=cwd, env=env, capture_output=True, text=True, preexec_fn=full, timeout=120
     )
     return Result(done.returncode, done.stdout, done.stderr)
 

@@ -71,7 +71,7 @@ def run_command(name: str, argv: Sequence[str] | None = None) -> int:
         if is_first():  # of a launcher's processes one line is enough
             warn(f"osprey {name}: {_one_line(error)}")
         return 2
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         line = system_failure(error)
         if line is None:
             raise

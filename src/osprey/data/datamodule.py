@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import multiprocessing
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +35,19 @@ def _start_worker(_: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+
+
+def _end_workers() -> None:
+    """End loader processes that an error has left, before Python waits for them.
+
+    SIGTERM, by which it would end them, they do not heed.
+    """
+    for process in multiprocessing.active_children():
+        if process.daemon:
+            process.kill()
+
+
+atexit.register(_end_workers)  # comes before multiprocessing's own, which was registered earlier
 
 
 class DataModule(pl.LightningDataModule):

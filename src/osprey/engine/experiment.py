@@ -124,7 +124,7 @@ def go_on(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
     words = ["osprey", "train", f"resume={run.path}", *plugin_setting()]
     try:
         summary = train_run(run, config)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         if system_failure(error) is not None:
             if run.last.is_file():
                 warn(f"stopped; to go on when that is mended: {shlex.join(words)}")

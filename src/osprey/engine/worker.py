@@ -43,7 +43,7 @@ def main() -> int:
     except UserError as error:
         run.write_text("failure.txt", f"{error}\n")
         return 2
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         line = system_failure(error)
         if line is None:
             raise

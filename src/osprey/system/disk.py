@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
 _ROOM = "make room there, or write elsewhere"
 _RIGHTS = "give yourself the right to it, or name another folder"
@@ -20,8 +21,12 @@ _REMEDIES = {
 }
 
 
+# What torch says of shared memory, through which loader processes hand over photos.
+_SHARED = re.compile(r"</?torch_\w+>|out of shared memory")
+
+
 def system_failure(error: BaseException) -> str | None:
-    """One line about an error of the system that the user can mend.
+    """One line about an error of the system, of a full disk or memory, that the user can mend.
 
     Args:
         error: Whatever was raised.
@@ -29,6 +34,11 @@ def system_failure(error: BaseException) -> str | None:
     Returns:
         What is wrong, where, and what to do; None where it is another kind of error.
     """
+    if isinstance(error, RuntimeError) and _SHARED.search(str(error)):
+        return (
+            "there is too little shared memory for loader processes: set data.num_workers=0, or "
+            "allow more of it (docker run --shm-size, ulimit -f)"
+        )
     if not isinstance(error, OSError) or error.errno not in _REMEDIES:
         return None
     name = error.filename2 or error.filename
