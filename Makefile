@@ -10,6 +10,7 @@ UV     := $(BIN)/uv
 # Stamps are written last, so an interrupted install is started again.
 UV_READY := $(VENV)/.uv-ready
 READY    := $(VENV)/.ready
+CORE     := $(VENV)/.core
 
 CODE  := src tests scripts benchmarks examples
 CORES := $(shell n=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1); \
@@ -24,7 +25,7 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo "Options: PYTHON=python3.12 (first install), ARGS='...' (for demo, test and lock)"
 
-demo: $(READY) ## train on the embedded harbour set, then recognise one of its photos
+demo: $(if $(wildcard $(READY)),$(READY),$(CORE)) ## train on the embedded harbour set, then recognise one of its photos
 	@$(BIN)/osprey demo $(ARGS)
 	@echo; \
 	echo "first: source $(BIN)/activate"
@@ -66,6 +67,8 @@ bench: $(READY) ## every benchmark against its peers, one table, bench.json (ARG
 lock: $(UV_READY) ## write the locks from pyproject.toml (ARGS=--upgrade for the newest versions)
 	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	    --generate-hashes --no-header --no-annotate --quiet -o requirements.lock $(ARGS)
+	printf '%s\n' hatchling editables | $(UV) pip compile pyproject.toml - --universal --python-version 3.11 \
+	    --constraints requirements.lock --generate-hashes --no-header --no-annotate --quiet -o requirements-core.lock
 	echo uv | $(UV) pip compile - --universal --python-version 3.11 \
 	    --generate-hashes --no-header --no-annotate --quiet -o requirements-uv.lock $(ARGS)
 
@@ -79,6 +82,14 @@ $(READY): $(UV_READY) pyproject.toml requirements.lock
 	@rm -f $@
 	$(UV) pip install --python $(BIN)/python --require-hashes --compile-bytecode \
 	    --build-constraints requirements.lock -r requirements.lock
+	$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The same without extras and tools of development: enough to train and to predict.
+$(CORE): $(UV_READY) pyproject.toml requirements-core.lock
+	@rm -f $@
+	$(UV) pip install --python $(BIN)/python --require-hashes --compile-bytecode \
+	    --build-constraints requirements.lock -r requirements-core.lock
 	$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 

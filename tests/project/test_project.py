@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 import osprey
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ["requirements.lock", "requirements-uv.lock"]
+LOCKS = ["requirements.lock", "requirements-core.lock", "requirements-uv.lock"]
 MAX_SOURCE_LINES = 300
 MAX_README_LINES = 250
 
@@ -136,6 +136,15 @@ def test_lock_names_no_host_and_no_option(lock: str) -> None:
     text = (ROOT / lock).read_text()
     assert "://" not in text
     assert set(re.findall(r"(?<!\S)--?[a-z][\w-]*", text)) == {"--hash"}
+
+
+def test_the_core_s_lock_is_a_part_of_the_whole() -> None:
+    """What `make demo` installs are the versions that `make test` tests, without extras."""
+    core = {(name, version) for name, version, _ in locked("requirements-core.lock")}
+    assert core <= {(name, version) for name, version, _ in locked("requirements.lock")}
+    names = {name for name, _ in core}
+    assert {"torch", "hydra-core", "hatchling"} <= names
+    assert not names & {"transformers", "tensorboard", "av", "pyarrow", "pytest", "mypy", "ruff"}
 
 
 # ------------------------------------------------------------------ files
