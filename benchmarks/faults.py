@@ -223,11 +223,13 @@ def main() -> None:
             print(wrong or ".", end="\n" if wrong else "", flush=True)
         print(f"\nkills at random moments: {arguments.kills}, not taken up again whole: {faults}")
         sizes = [p.stat().st_size for p in (base / "train-whole").rglob("*") if p.is_file()]
+        checkpoint = next((base / "train-whole").rglob("last.ckpt")).stat().st_size
         halves = 0
         for number in range(arguments.full):
             folder = base / f"full-{number}"
             folder.mkdir()
-            limit = draw.randrange(1, max(sizes))
+            # Half of them below a checkpoint's size: else mostly the report has no room.
+            limit = draw.randrange(1, max(sizes) if number % 2 else checkpoint)
             code, err, _ = run(train, folder, limit)
             found = half_made(folder) + (["traceback"] if "Traceback" in err else [])
             halves += len(found)
