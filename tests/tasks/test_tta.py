@@ -81,7 +81,8 @@ def test_eval_shows_both_and_predict_agrees(  # type: ignore[no-untyped-def]
     assert result.code == 0, result.err
     summary = json.loads((run / "summary.json").read_text())["test"]
     figures = json.loads((run / "evaluations" / "best-test-flip.json").read_text())
-    assert figures["tta"] == "flip" and figures["without_tta"] == summary
+    assert figures["tta"] == "flip"
+    assert {**figures["without_tta"], "blind": figures["blind"]} == summary
     assert f"test    without tta:  top-1 {summary['top1']:.3f}" in result.out
     assert f"test    tta=flip:     top-1 {figures['top1']:.3f}" in result.out
     assert result.out.count(f"(n={summary['n']})") == 2
