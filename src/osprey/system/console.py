@@ -51,8 +51,10 @@ def fitted(line: str, columns: int | None) -> str:
         line: A line of ours; what is indented, and commands to copy, stay in one piece.
         columns: Of the terminal; None: as wide as needed.
     """
-    if columns is None or len(line) <= columns or line.startswith(" "):
-        return line
+    if columns is None or columns < 20 or len(line) <= columns or line.startswith(" "):
+        return line  # 0 is what a terminal says that knows no width
+    if "\n" in line:
+        return "\n".join(fitted(part, columns) for part in line.split("\n"))
     command = _COMMAND.search(line)
     before = line[: command.start()] if command else line
     parts = textwrap.wrap(
