@@ -57,15 +57,20 @@ def test_photos_of_another_form(here: Path, trained: Path, photos: Path, osprey:
     assert osprey(*words, "--strict").code == 0
 
 
+def write_splits(table: Path, names: list[str], splits: list[str]) -> None:
+    """Photos in class folders as a table with a split each, which may be empty."""
+    with table.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "split"])
+        writer.writerows((n, n.split("/")[0], s) for n, s in zip(names, splits, strict=True))
+
+
 def test_rows_without_a_split_and_classes_never_tested(
     here: Path, photos: Path, osprey: Call
 ) -> None:
     names = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.png"))
     splits = ["test" if "_1" in name and "red" in name else "" for name in names]
-    with (here / "labels.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "label", "split"])
-        writer.writerows((n, n.split("/")[0], s) for n, s in zip(names, splits, strict=True))
+    write_splits(here / "labels.csv", names, splits)
     words = ["train", "data=table", f"data.root={photos}", "data.file=labels.csv", *TINY]
     result = osprey(*words)
     assert result.code == 0, result.err
@@ -80,10 +85,7 @@ def test_a_given_split_is_kept_beside_empty_cells(
     """What has a split keeps it but for a val split that has to be cut, and that is told."""
     names = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.png"))
     splits = [given[n % len(given)] if n % 3 else "" for n in range(len(names))]
-    with (here / "labels.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "label", "split"])
-        writer.writerows((n, n.split("/")[0], s) for n, s in zip(names, splits, strict=True))
+    write_splits(here / "labels.csv", names, splits)
     words = ["train", "data=table", f"data.root={photos}", "data.file=labels.csv", *TINY]
     result = osprey(*words)
     assert result.code == 0, result.err

@@ -63,6 +63,7 @@ def _evaluate(config: EvalConfig) -> dict[str, Any]:
     settings.trainer.accelerator = config.accelerator
     tested = _samples(config, settings.data, run)
 
+    from osprey.engine.console import print_remarks
     from osprey.system.console import say
     from osprey.system.devices import pick_device
     from osprey.tasks.quiet import quieten
@@ -76,9 +77,8 @@ def _evaluate(config: EvalConfig) -> dict[str, Any]:
     manifest = None if tested is None else tested.manifest
     figures = task.test(checkpoint, settings, manifest, split, predictions, config.tta)
     figures |= _trained_on(tested)
-    if manifest is not None:
-        train = run.load_manifest(settings.data.root).split("train")
-        blind = task.blind_figures(train, manifest.split(split))
+    if tested is not None:
+        blind = task.blind_figures(tested.own.split("train"), tested.manifest.split(split))
         figures |= {"blind": blind} if blind else {}
     run.write_json(f"evaluations/{name}.json", figures)
     if "per_class" in figures:
@@ -89,9 +89,7 @@ def _evaluate(config: EvalConfig) -> dict[str, Any]:
     else:
         say(f"{split:<7} without tta:  {task.metrics_line(figures['without_tta'])}")
         say(f"{split:<7} {f'tta={config.tta}:':<13} {task.metrics_line(figures)}")
-    for word, line in task.remarks(figures).items():
-        if line:
-            say(f"{word:<7} {line}")
+    print_remarks(task.remarks(figures))
     _say_trained_on(tested, split)
     written = ".json and .csv" if task.writes_predictions else ".json"
     say(f"wrote   {run.path / 'evaluations' / name}{written} ({checkpoint})")

@@ -177,12 +177,16 @@ class DataModule(pl.LightningDataModule):
 
     def train_batches(self) -> int:
         """Number of batches per training epoch and process, without starting a loader."""
-        return len(self._train_sampler(int((self.manifest.table["split"] == "train").sum())))
+        return len(self._plain_sampler())
 
     def left_over(self) -> int:
         """Training photos that fill no batch: other ones in each epoch."""
-        sampler = self._train_sampler(int((self.manifest.table["split"] == "train").sum()))
+        sampler = self._plain_sampler()
         return max(0, sampler.count - len(sampler) * sampler.share * sampler.world_size)
+
+    def _plain_sampler(self) -> TrainBatchSampler:
+        """Of the training split without probabilities, which change no number of batches."""
+        return self._train_sampler(int((self.manifest.table["split"] == "train").sum()))
 
     def _train_sampler(
         self, count: int, probabilities: NDArray[np.float64] | None = None

@@ -72,7 +72,7 @@ def walk_photos(root: Path, passed: PassedOver | None = None) -> Iterator[Path]:
             elif path.suffix.lower() in IMAGE_SUFFIXES:
                 yield path
             else:
-                passed.add(os.path.join(folder, name))
+                passed.add(str(path))
 
 
 def _is_text(path: Path) -> bool:

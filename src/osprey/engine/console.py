@@ -74,3 +74,10 @@ def print_rewrites(done: Sequence[str]) -> None:
     """Print the applied rewrites of ``trainer.rewrites`` in one line, if any."""
     if done:
         say(f"rewrites {', '.join(done)}")
+
+
+def print_remarks(remarks: Mapping[str, str]) -> None:
+    """Print what a task remarks on a result, each line after its word; empty ones are none."""
+    for word, line in remarks.items():
+        if line:
+            say(f"{word:<7} {line}")

@@ -11,7 +11,7 @@ from typing import Any
 from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.engine.callbacks.progress import raise_best
-from osprey.engine.console import epochs_table
+from osprey.engine.console import epochs_table, print_remarks
 from osprey.ensembling.averaging import clear
 from osprey.ensembling.ensemble import Combined
 from osprey.runs.comparable import comparable_key, other_split
@@ -159,9 +159,7 @@ def report(
     say(f"val     {task.metrics_line(summary['val'])}")
     if "test" in summary:
         say(f"test    {task.metrics_line(summary['test'])}")
-    for word, line in task.remarks(summary[shown]).items():
-        if line:
-            say(f"{word:<7} {line}")
+    print_remarks(task.remarks(summary[shown]))
     for name, count in summary.get("trained_on", {}).items():
         say(f"{name:<7} trained on {count} of these photos: the figures flatter")
     averaging = summary.get("averaging", {})

@@ -25,11 +25,13 @@ class Tested:
         manifest: The samples, each with its split.
         count: How many are in the split asked for.
         learnt: How many of those a run that answers was trained on.
+        own: The run's own samples.
     """
 
     manifest: Manifest
     count: int
     learnt: int
+    own: Manifest
 
 
 def samples_to_test(
@@ -71,7 +73,7 @@ def samples_to_test(
     if not part.any() and asked.root is not None:
         raise _nothing_left(manifest, asked)
     learnt = learnt_from(runs, manifest)
-    return Tested(manifest, int(part.sum()), int((learnt & part).sum()))
+    return Tested(manifest, int(part.sum()), int((learnt & part).sum()), own)
 
 
 def _with_own_splits(own: Manifest, manifest: Manifest, notices: list[str]) -> Manifest:

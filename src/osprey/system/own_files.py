@@ -48,16 +48,16 @@ def foreign_among(paths: Sequence[Path]) -> list[Path]:
     Returns:
         The foreign ones, in order.
     """
-    known: dict[bytes, tuple[int, int]] = {}
+    known: dict[Path, tuple[int, int] | None] = {}
     if paths and _database().is_file():
         with suppress(sqlite3.Error), closing(sqlite3.connect(_database())) as table:
             for path in paths:
-                query = "SELECT path, size, changed FROM files WHERE path = ?"
-                known |= {key: (n, at) for key, n, at in table.execute(query, (_key(path),))}
+                query = "SELECT size, changed FROM files WHERE path = ?"
+                known[path] = table.execute(query, (_key(path),)).fetchone()
     return [
         path
         for path in paths
-        if not stat.S_ISREG(path.lstat().st_mode) or known.get(_key(path)) != _stamp(path)
+        if not stat.S_ISREG(path.lstat().st_mode) or known.get(path) != _stamp(path)
     ]
 
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from osprey.imaging.boxes import match
-from osprey.tasks.detection.outputs import BoxOutputs
+from osprey.tasks.detection.outputs import BoxOutputs, scores_of_class
 
 _DRAWS = 400
 _RECALLS = np.linspace(0, 1, 101)  # where COCO looks up the precision
@@ -51,19 +50,12 @@ def _ap50(outputs: BoxOutputs, label: int, weights: NDArray[np.float64]) -> NDAr
         label: Id of the class.
         weights: float64 [draws, photos]: how often a photo was drawn.
     """
-    scores, right, photo = [np.zeros(0, np.float32)], [np.zeros(0, bool)], [np.zeros(0, np.int64)]
-    totals = np.zeros(len(outputs.paths))
-    for row, (found, truth) in enumerate(zip(outputs.found, outputs.truth, strict=True)):
-        mine, real = found.labels == label, truth.boxes[truth.labels == label]
-        scores.append(found.scores[mine])
-        right.append(match(found.boxes[mine], real) >= 0)
-        photo.append(np.full(int(mine.sum()), row))
-        totals[row] = len(real)
-    order = np.argsort(-np.concatenate(scores), kind="stable")
-    hit, of_photo = np.concatenate(right)[order], np.concatenate(photo)[order]
+    scored = scores_of_class(outputs, label)
+    order = np.argsort(-scored.scores, kind="stable")
+    hit, of_photo = scored.right[order], scored.photo[order]
     result = np.full(len(weights), np.nan)
     for draw, weight in enumerate(weights):
-        total = float(weight @ totals)
+        total = float(weight @ scored.totals)
         if not total:
             continue
         each = weight[of_photo]

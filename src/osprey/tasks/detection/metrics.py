@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from osprey.imaging.boxes import Detections, match
+from osprey.imaging.boxes import Detections
 from osprey.tasks.detection.coco import coco_metrics
 from osprey.tasks.detection.interval import ap50_interval
-from osprey.tasks.detection.outputs import BoxOutputs
+from osprey.tasks.detection.outputs import BoxOutputs, scores_of_class
 
 _NONE_FOUND = 0.5  # the threshold of a class without a correct detection on validation
 
@@ -27,18 +27,8 @@ def best_thresholds(outputs: BoxOutputs, num_classes: int) -> list[float]:
     Returns:
         One threshold per class, 0 to 1; 0.5 where no detection is correct.
     """
-    return [_best_threshold(*_scored(outputs, label)) for label in range(num_classes)]
-
-
-def _scored(outputs: BoxOutputs, label: int) -> tuple[NDArray[np.float32], NDArray[np.bool_], int]:
-    """Scores of all boxes found of one class, which of them are true, and how many there are."""
-    scores, right, total = [np.zeros(0, np.float32)], [np.zeros(0, bool)], 0
-    for found, truth in zip(outputs.found, outputs.truth, strict=True):
-        mine, real = found.labels == label, truth.boxes[truth.labels == label]
-        scores.append(found.scores[mine])
-        right.append(match(found.boxes[mine], real) >= 0)
-        total += len(real)
-    return np.concatenate(scores), np.concatenate(right), total
+    scored = (scores_of_class(outputs, label) for label in range(num_classes))
+    return [_best_threshold(each.scores, each.right, int(each.totals.sum())) for each in scored]
 
 
 def _best_threshold(scores: NDArray[np.float32], right: NDArray[np.bool_], total: int) -> float:
@@ -106,13 +96,13 @@ def compute_metrics(
 def _counted(outputs: BoxOutputs, label: int, threshold: float) -> dict[str, float]:
     """How many boxes of a class there are, and what its threshold makes of those found."""
     above = BoxOutputs(outputs.paths, [_above(f, threshold) for f in outputs.found], outputs.truth)
-    scores, right, total = _scored(above, label)
-    hits = int(right.sum())
+    scored = scores_of_class(above, label)
+    hits, found, total = int(scored.right.sum()), len(scored.scores), int(scored.totals.sum())
     return {
         "n": total,
-        "precision": hits / len(scores) if len(scores) else 0.0,
+        "precision": hits / found if found else 0.0,
         "recall": hits / total if total else 0.0,
-        "f1": 2 * hits / (len(scores) + total) if len(scores) + total else 0.0,
+        "f1": 2 * hits / (found + total) if found + total else 0.0,
     }
 
 

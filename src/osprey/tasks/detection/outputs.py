@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from osprey.data.manifest import Manifest
-from osprey.imaging.boxes import Detections
+from osprey.imaging.boxes import Detections, match
 from osprey.system.files import write_csv
 from osprey.system.launcher import is_first
 
@@ -23,6 +24,41 @@ class BoxOutputs:
     paths: list[str]
     found: list[Detections]
     truth: list[Detections]
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """The boxes found of one class on a split, and how many there are.
+
+    Attributes:
+        scores: float32 [N], of all photos' boxes, each photo's highest first.
+        right: bool [N], whether a true box is matched (IoU 0.5).
+        photo: int64 [N], number of the photo.
+        totals: int64 [photos], true boxes of each photo.
+    """
+
+    scores: NDArray[np.float32]
+    right: NDArray[np.bool_]
+    photo: NDArray[np.int64]
+    totals: NDArray[np.int64]
+
+
+def scores_of_class(outputs: BoxOutputs, label: int) -> ClassScores:
+    """Match the boxes found of one class with the true ones, photo by photo.
+
+    Args:
+        outputs: Detections and true boxes.
+        label: Id of the class.
+    """
+    scores, right, photo = [np.zeros(0, np.float32)], [np.zeros(0, bool)], [np.zeros(0, np.int64)]
+    totals = np.zeros(len(outputs.paths), dtype=np.int64)
+    for row, (found, truth) in enumerate(zip(outputs.found, outputs.truth, strict=True)):
+        mine, real = found.labels == label, truth.boxes[truth.labels == label]
+        scores.append(found.scores[mine])
+        right.append(match(found.boxes[mine], real) >= 0)
+        photo.append(np.full(int(mine.sum()), row))
+        totals[row] = len(real)
+    return ClassScores(np.concatenate(scores), np.concatenate(right), np.concatenate(photo), totals)
 
 
 def true_boxes(manifest: Manifest, row: int, classes: Sequence[str]) -> Detections:
