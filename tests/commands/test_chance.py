@@ -38,7 +38,16 @@ def test_it_is_said(here: Path, photos: Path, osprey: Callable[..., Result]) -> 
     result = osprey("train", *words, "data.test_fraction=0.5")
     assert result.code == 0, result.err
     (line,) = (line for line in result.out.splitlines() if line.startswith("note    "))
-    assert line.startswith("note    no better than chance: always '")
-    assert line.endswith("; try experiment=probe, more photos a class, or more epochs")
+    assert line.startswith("note    hardly better than chance: always '")
+    assert line.endswith(
+        "; try experiment=probe, more photos a class, or more epochs, or label more for testing"
+    )
     page = (only_run(here) / "report.html").read_text(encoding="utf-8")
-    assert "No better than chance: always &#39;" in page
+    assert "Hardly better than chance: always &#39;" in page
+
+
+def test_what_is_not_above_chance_is_no_better() -> None:
+    assert chance_line(figures({"a": 50, "b": 40}, 0.5)) == (
+        "no better than chance: always 'a' is right for 0.556 of these 90, and the network for "
+        "0.500; try experiment=probe, more photos a class, or more epochs"
+    )

@@ -93,6 +93,8 @@ def test_a_given_split_is_kept_beside_empty_cells(
         found = {row["path"]: row["split"] for row in csv.DictReader(file)}
     cut = "val" not in given
     assert ("no validation split: 15% cut from train\n" in result.out) == cut
+    no_test = "no test split is given, and none is cut: data.test_fraction=0.15 cuts one\n"
+    assert (no_test in result.out) == ("test" not in given)
     for name, split in zip(names, splits, strict=True):
         allowed = {"train", "val"} if cut and split in ("", "train") else {split or "train"}
         assert found[name] in allowed, name

@@ -211,11 +211,19 @@ def test_pictures_go_on_where_they_are(
     assert (result.code, {p.name for p in (here / "out").iterdir()}) == (0, names)
     assert "done before: 1 photo; left: 3\n" in result.err
 
+    stopped_after_two()
+    journal = here / ".o.json.part" / "answers.jsonl"
+    first, second = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(first + b"\0" * (len(second) - 1) + b"\n")  # as after a power cut
+    result = osprey(*words, "out")
+    assert (result.code, {p.name for p in (here / "out").iterdir()}) == (0, names)
+    assert "done before: 1 photo; left: 3\n" in result.err
+
 
 def test_ones_own_file_is_known_whenever_a_kill_came(
     classifier: Path, photos: Path, osprey: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file takes its place after it is remembered: nothing can come between."""
+    """Remembered before it takes its place, and beside what it is to replace."""
     words = ("predict", "--folder", photos, "--output", "o.csv")
     publish = files.publish
 
@@ -224,10 +232,19 @@ def test_ones_own_file_is_known_whenever_a_kill_came(
         if target.name == "o.csv":
             raise KeyboardInterrupt
 
+    def killed_before(partial: Path, target: Path) -> None:
+        if target.name == "o.csv":
+            raise KeyboardInterrupt
+        publish(partial, target)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "publish", killed)
         assert osprey(*words).code == 130 and (classifier / "o.csv").is_file()
     assert osprey(*words).code == 0, "Osprey's own, replaced unasked"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "publish", killed_before)
+        assert osprey(*words, "--force").code == 130
+    assert osprey(*words).code == 0, "what it was to replace is still Osprey's own"
     monkeypatch.setenv("OSPREY_CACHE", "/proc/none")
     result = osprey(*words)
     assert (result.code, result.err) == (2, f"osprey predict: --output: 'o.csv' {REFUSED}\n")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osprey.engine.callbacks import looks
-from osprey.engine.callbacks.looks import agree
+from osprey.engine.callbacks.looks import agree, of_the_batch
 
 Call = Callable[..., Result]
 
@@ -40,17 +40,49 @@ def epochs(out: str) -> list[str]:
 SAME = "  the same answer for every photo"
 
 
-def test_a_classifier_whose_rate_is_far_too_high(here: Path, osprey: Call) -> None:
-    photos = make_photos(here / "photos", per_class=24)
-    words = ("train", "data=folder", f"data.root={photos}", *TINY, "trainer.max_epochs=9")
-    result = osprey(*words, "optimizer=sgd", "optimizer.lr=0.2", "optimizer.weight_decay=5")
+HARMFUL = ("optimizer=sgd", "optimizer.lr=0.2", "optimizer.weight_decay=5")
+
+
+@pytest.mark.parametrize("more", [(), ("+trainer.val_check_interval=0.5",)])
+def test_a_classifier_whose_rate_is_far_too_high(
+    here: Path, trained: Path, osprey: Call, more: tuple[str, ...]
+) -> None:
+    photos = make_photos(here / "photos", per_class=24, seed=5)
+    words = [word for word in TINY if not word.startswith("model.")]
+    result = osprey(
+        *("train", "data=folder", f"data.root={photos}", f"from={only_run(trained)}", *words),
+        *("trainer.max_epochs=9", "model.freeze_batchnorm=true", *HARMFUL, *more),
+    )
     assert [line.endswith(SAME) for line in epochs(result.out)] == [True, True]
     assert (result.code, result.err) == (
         2,
         "osprey train: the network gives every photo the same answer, by epoch 1 and still by "
-        "epoch 2: lower optimizer.lr (it is 0.2)\n",
+        "epoch 2: lower optimizer.lr (it is 0.2) or let BatchNorm follow with "
+        "model.freeze_batchnorm=false\n",
     )
     assert not (only_run(here) / "summary.json").exists()
+
+
+def test_statistics_that_lag_behind_are_no_network_that_looks_away(
+    here: Path, osprey: Call
+) -> None:
+    """By its running statistics it answers the same; by those of a batch it does not."""
+    photos = make_photos(here / "photos", per_class=24)
+    words = ("train", "data=folder", f"data.root={photos}", *TINY, "trainer.max_epochs=4")
+    result = osprey(*words, *HARMFUL)
+    assert result.code == 0 and "same answer" not in result.out
+
+
+def test_statistics_are_of_the_batch_for_one_question_only() -> None:
+    norm = torch.nn.BatchNorm2d(3).eval()
+    before = {name: value.clone() for name, value in norm.state_dict().items()}
+    photos = 5 + torch.randn(8, 3, 4, 4)
+    with of_the_batch([norm]) as any_move:
+        assert any_move and norm(photos).mean().abs() < 1e-5
+    assert torch.allclose(norm(photos), photos, rtol=1e-4)
+    assert all(torch.equal(value, before[name]) for name, value in norm.state_dict().items())
+    with of_the_batch([]) as any_move:
+        assert not any_move
 
 
 def test_the_best_epoch_before_is_kept(
@@ -58,8 +90,8 @@ def test_the_best_epoch_before_is_kept(
 ) -> None:
     asked: list[int] = []
 
-    def from_the_third_on(answers: torch.Tensor, *, whole: bool = False) -> bool:
-        if not whole:
+    def from_the_third_on(answers: torch.Tensor, **how: bool) -> bool:
+        if not how:
             asked.append(len(answers))
         return len(asked) > 2
 

@@ -32,6 +32,16 @@ def test_no_word_is_lost_and_no_line_is_wider(line: str, columns: int) -> None:
     assert fitted(line, None) == line
 
 
+@given(LINES)
+def test_a_terminal_that_knows_no_width_breaks_nothing(line: str) -> None:
+    assert fitted(line, 0) == line
+
+
+@given(st.lists(LINES, min_size=2, max_size=5), st.integers(40, 100))
+def test_lines_of_a_list_stay_lines(lines: list[str], columns: int) -> None:
+    assert fitted("\n".join(lines), columns) == "\n".join(fitted(n, columns) for n in lines)
+
+
 def test_a_command_stays_in_one_piece() -> None:
     command = "osprey train resume=runs/a_name_of_some_length/20261126-191653-cd30"
     line = f"stopped, state saved; to go on: {command}"

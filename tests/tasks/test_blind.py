@@ -113,8 +113,12 @@ def test_the_interval_narrows_with_photos_and_widens_with_groups() -> None:
 def test_a_detector_that_looks_at_nothing_is_said_to() -> None:
     figures = {"ap50": 0.6, "ap50_interval": [0.5, 0.7], "blind": {"ap50": 0.58}}
     assert chance_line(figures) == (
+        "too few photos to tell the network from boxes that are the same in every photo: AP50 "
+        "0.600 (0.500 to 0.700), and theirs 0.580; label more for testing"
+    )
+    assert chance_line({**figures, "blind": {"ap50": 0.6}}) == (
         "no better than boxes that are the same in every photo: AP50 0.600 (0.500 to 0.700), and "
-        "theirs 0.580; try more epochs, pretrained weights, or a larger data.size"
+        "theirs 0.600; try more epochs, pretrained weights, or a larger data.size"
     )
     assert chance_line({**figures, "blind": {"ap50": 0.4}}) == ""
     assert chance_line({"ap50": 0.6}) == ""

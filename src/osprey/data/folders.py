@@ -65,9 +65,11 @@ def walk_photos(root: Path, passed: PassedOver | None = None) -> Iterator[Path]:
             continue
         seen.add(real)
         folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX", "@ea")))
+        drawn = [Path(folder, name) for name in files if name.endswith(DRAWN)]
+        ours = set(drawn) - set(foreign_among(drawn))
         for name in sorted(f for f in files if not _is_hidden(f)):
             path = Path(folder, name)
-            if name.endswith(DRAWN) and not foreign_among([path]):
+            if path in ours:
                 passed.drawn.append(str(path))
             elif path.suffix.lower() in IMAGE_SUFFIXES:
                 yield path

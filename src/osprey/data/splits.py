@@ -111,6 +111,11 @@ def assign_splits(
         if given:
             notices.append(f"no test split: {test_fraction:.0%} cut from {how}train")
         _cut(manifest, split, "test", test_fraction, config.split_seed)
+    if given and not has_test and config.test_fraction is None:
+        notices.append(
+            "no test split is given, and none is cut: "
+            f"data.test_fraction={DEFAULT_FRACTION} cuts one"
+        )
     if not has_val and not val_fraction:
         raise DataError(
             f"no validation split in '{manifest.root}', and data.val_fraction=0 cuts none: give a "

@@ -12,7 +12,7 @@ from pathlib import Path
 _SECONDS = 10  # to wait for another process that writes the table
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS files "
-    "(path BLOB PRIMARY KEY, size INTEGER, changed INTEGER) WITHOUT ROWID"
+    "(path BLOB, size INTEGER, changed INTEGER, PRIMARY KEY (path, size, changed)) WITHOUT ROWID"
 )
 
 
@@ -29,14 +29,17 @@ def remember(target: Path, written: Path) -> None:
         target: Where it will be.
         written: Where it lies now, to be renamed: size and time stay.
     """
-    size, changed = _stamp(written)
+    key, stamp = _key(target), _stamp(written)
+    # A kill may come before the file is renamed: what it is to replace stays ours until then.
+    there = _stamp(target) if os.path.lexists(target) else stamp
     with suppress(OSError, sqlite3.Error):
         cache_folder().mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(_database(), timeout=_SECONDS)) as table, table:
             table.execute("PRAGMA synchronous=OFF")  # after a power cut it may know less
             table.execute(_TABLE)
-            row = (_key(target), size, changed)
-            table.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", row)
+            other = "DELETE FROM files WHERE path = ? AND NOT (size = ? AND changed = ?)"
+            table.execute(other, (key, *there))
+            table.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (key, *stamp))
 
 
 def foreign_among(paths: Sequence[Path]) -> list[Path]:
@@ -48,16 +51,16 @@ def foreign_among(paths: Sequence[Path]) -> list[Path]:
     Returns:
         The foreign ones, in order.
     """
-    known: dict[Path, tuple[int, int] | None] = {}
+    known: dict[Path, list[tuple[int, int]]] = {}
     if paths and _database().is_file():
         with suppress(sqlite3.Error), closing(sqlite3.connect(_database())) as table:
             for path in paths:
                 query = "SELECT size, changed FROM files WHERE path = ?"
-                known[path] = table.execute(query, (_key(path),)).fetchone()
+                known[path] = table.execute(query, (_key(path),)).fetchall()
     return [
         path
         for path in paths
-        if not stat.S_ISREG(path.lstat().st_mode) or known.get(path) != _stamp(path)
+        if not stat.S_ISREG(path.lstat().st_mode) or _stamp(path) not in known.get(path, [])
     ]
 
 

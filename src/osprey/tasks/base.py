@@ -126,19 +126,31 @@ class Task(pl.LightningModule):
 
     def _apply_freezing(self) -> None:
         self.model.train()
+        if isinstance(self.settings.freeze, int):
+            self._move_backbone(not self._resting)
+        moving = set(self.moving_batchnorm())
+        for module in self.model.modules():
+            if isinstance(module, _BatchNorm) and module not in moving:
+                module.eval()
+
+    @property
+    def _resting(self) -> bool:
+        """Whether the backbone is frozen in this epoch."""
         frozen = self.settings.freeze
-        resting = frozen == "backbone"
-        if isinstance(frozen, int):
-            resting = self.current_epoch < frozen
-            self._move_backbone(not resting)
-        everywhere = resting or self.settings.freeze_batchnorm
+        return self.current_epoch < frozen if isinstance(frozen, int) else frozen == "backbone"
+
+    def moving_batchnorm(self) -> list[_BatchNorm]:
+        """BatchNorm layers whose statistics follow the training photos in this epoch."""
         # Statistics of small batches are worse than those the weights were trained with. A head
         # that begins with random weights has none to hold.
+        everywhere = self._resting or self.settings.freeze_batchnorm
+        moving = []
         for name, module in self.model.named_modules():
             name = plain_name(name)
             held = everywhere and not name.startswith(self._head)
-            if isinstance(module, _BatchNorm) and (held or f"{name}.weight" in self._stages):
-                module.eval()
+            if isinstance(module, _BatchNorm) and not held and f"{name}.weight" not in self._stages:
+                moving.append(module)
+        return moving
 
     def _move_backbone(self, moves: bool) -> None:
         """Train or freeze the backbone; parameters that the network froze itself are left alone."""

@@ -127,7 +127,7 @@ class PredictionJournal:
         lines = content.splitlines(keepends=True)
         if lines and not lines[-1].endswith(b"\n"):
             del lines[-1]  # a kill cut it off
-        pairs = zip(self.photos, map(json.loads, lines), strict=False)
+        pairs = zip(self.photos, _sound(lines), strict=False)
         done = sum(1 for _ in takewhile(lambda pair: self._whole(*pair), pairs))
         file.write_bytes(b"".join(lines[:done]))
         write_text(settings, digest)
@@ -153,6 +153,15 @@ class PredictionJournal:
             with (self.folder / _FILE).open("rb") as file:
                 done = sum(1 for _ in file)
             warn(f"{done} of {counted(len(self.photos), 'photo')} done; the same command goes on")
+
+
+def _sound(lines: Sequence[bytes]) -> Iterator[Any]:
+    """Entries up to the first line that a power cut or a bad disk made unreadable."""
+    for line in lines:
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return
 
 
 def _digest(

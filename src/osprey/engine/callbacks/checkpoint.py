@@ -135,7 +135,8 @@ class BestAndLast(ModelCheckpoint):
         better = sound and score > self.score
         self.score = score if better else self.score
         trainer.save_checkpoint(self.last)
-        if better or not self.best.is_file():  # one is needed, whatever it is worth
+        # One is needed, whatever it is worth; other processes may be on machines without it.
+        if better or not trainer.strategy.broadcast(self.best.is_file()):
             trainer.save_checkpoint(self.best)
             self.best_model_score = torch.tensor(self.sign * score)
         self._point()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from osprey.errors import UserError
 from osprey.tasks.base import Task
@@ -18,9 +21,8 @@ _NOISE = 4  # images that show nothing
 # Of logits, which are apart by 1 and more in networks that learn, and by 0.0004 in one that does
 # not; relative to their size, since float16 has three digits.
 _TOLERANCE = 0.01
-# BatchNorm's statistics lag behind in the first steps, and answers are alike in sound runs too.
-_STEPS, _HIGH = 200, 0.01
-_IN_A_ROW = 2  # validations: the first steps of a warm-up move nothing
+_LAG = 200  # steps after which BatchNorm's statistics are those of today's weights
+_IN_A_ROW = 2  # validations, of different epochs: the first steps of a warm-up move nothing
 
 
 class LooksAtPhotos(Callback):
@@ -37,7 +39,9 @@ class LooksAtPhotos(Callback):
     def __init__(self) -> None:
         self.same = False
         self._in_a_row = 0
+        self._since = 0  # the epoch of the first of them
         self._seen: list[Tensor] = []
+        self._some: Any = None
 
     def on_validation_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, *_: Any, **__: Any
@@ -46,59 +50,71 @@ class LooksAtPhotos(Callback):
         answers = pl_module.comparable(outputs) if isinstance(pl_module, Task) else None
         if answers is not None:
             self._seen.append(answers.float().cpu()[(batch["index"] >= 0).cpu()])
+            self._some = batch if self._some is None else self._some
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Compare; of several processes all must find the same."""
-        if not isinstance(pl_module, Task):
-            return
+        """Compare; several processes ask the network together, and all must find the same."""
         seen, self._seen = self._seen, []
-        same = agree(torch.cat(seen)) if seen else False
-        if same:
-            same = agree(torch.cat([*seen, _about_noise(trainer, pl_module)]), whole=True)
-        self.same = bool(trainer.strategy.reduce_boolean_decision(same, all=True))
+        some, self._some = self._some, None
+        if not isinstance(pl_module, Task) or trainer.sanity_checking:
+            return
+
+        def everywhere(same: bool) -> bool:
+            return bool(trainer.strategy.reduce_boolean_decision(same, all=True))
+
+        self.same = everywhere(bool(seen) and agree(torch.cat(seen)))
+        if self.same:
+            noise = _answers(trainer, pl_module, _noise(pl_module))
+            self.same = everywhere(agree(torch.cat([*seen, noise]), whole=True))
+        if self.same and trainer.global_step < _LAG:
+            with of_the_batch(pl_module.moving_batchnorm()) as any_move:
+                answers = _answers(trainer, pl_module, some) if any_move else torch.cat(seen)
+            self.same = everywhere(agree(answers, few=True))
         self._in_a_row = self._in_a_row + 1 if self.same else 0
+        if self._in_a_row == 1:
+            self._since = trainer.current_epoch + 1
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Stop at the second such validation.
+        """Stop at the second such validation, of a later epoch.
 
         Raises:
             UserError: The network gives every photo the same answer.
         """
-        if self._in_a_row >= _IN_A_ROW and isinstance(pl_module, Task):
-            rate = pl_module.settings.optimizer.lr
-            if trainer.global_step < _STEPS and rate < _HIGH:
-                return  # the epoch's line says it
+        epoch = trainer.current_epoch + 1
+        if self._in_a_row >= _IN_A_ROW and epoch > self._since and isinstance(pl_module, Task):
             held = pl_module.settings.freeze_batchnorm
             more = " or let BatchNorm follow with model.freeze_batchnorm=false" if held else ""
             kept: Any = trainer.checkpoint_callback
             best = f"; the best epoch before is kept in '{kept.best}'" if kept.any_sound else ""
             raise UserError(
-                f"the network gives every photo the same answer, by epoch {trainer.current_epoch} "
-                f"and still by epoch {trainer.current_epoch + 1}: lower optimizer.lr (it is "
-                f"{rate:g}){more}{best}"
+                f"the network gives every photo the same answer, by epoch {self._since} and still "
+                f"by epoch {epoch}: lower optimizer.lr (it is "
+                f"{pl_module.settings.optimizer.lr:g}){more}{best}"
             )
 
     def state_dict(self) -> dict[str, Any]:
         """How many validations in a row, for a resumed run."""
-        return {"in_a_row": self._in_a_row}
+        return {"in_a_row": self._in_a_row, "since": self._since}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on counting."""
         self._in_a_row = int(state_dict["in_a_row"])
+        self._since = int(state_dict.get("since", 0))
 
 
-def agree(answers: Tensor, *, whole: bool = False) -> bool:
+def agree(answers: Tensor, *, whole: bool = False, few: bool = False) -> bool:
     """Whether answers are alike.
 
     Args:
         answers: float [N, D]; a row with NaN is none, such as of a detector that found nothing.
         whole: The last `_NOISE` rows, too, must agree, each of them.
+        few: Any number of answers is enough.
 
     Returns:
         False where fewer than 8, or fewer than half, are answers.
     """
     known = answers[~answers.isnan().any(dim=1)]
-    if len(known) < max(_FEWEST, len(answers) / 2):
+    if len(known) < max(1 if few else _FEWEST, len(answers) / 2):
         return False
     middle = known.median(dim=0).values
     near = ((known - middle).abs() <= _TOLERANCE * (1 + middle.abs())).all(dim=1)
@@ -107,11 +123,37 @@ def agree(answers: Tensor, *, whole: bool = False) -> bool:
     return bool(near.float().mean() >= _SHARE)
 
 
-def _about_noise(trainer: pl.Trainer, module: Task) -> Tensor:
-    """What the network answers about images that show nothing."""
-    size = module.metadata.preprocess["size"]
-    noise = module.example_batch(_NOISE, size, module.device)
+@contextmanager
+def of_the_batch(norms: Sequence[_BatchNorm]) -> Iterator[bool]:
+    """Have BatchNorm use the statistics of the batch it is shown, and remember none of them.
+
+    In the first steps its running statistics lag behind the weights, and answers by them are alike
+    in sound runs too.
+
+    Args:
+        norms: The layers; they are left as they were.
+
+    Yields:
+        Whether there are any.
+    """
+    before = [(norm.training, norm.track_running_stats) for norm in norms]
+    for norm in norms:
+        norm.training, norm.track_running_stats = True, False
+    try:
+        yield bool(norms)
+    finally:
+        for norm, (training, track) in zip(norms, before, strict=True):
+            norm.training, norm.track_running_stats = training, track
+
+
+def _noise(module: Task) -> Any:
+    """Images that show nothing."""
+    return module.example_batch(_NOISE, module.metadata.preprocess["size"], module.device)
+
+
+def _answers(trainer: pl.Trainer, module: Task, batch: Any) -> Tensor:
+    """What the network answers about a batch."""
     with torch.no_grad(), trainer.precision_plugin.val_step_context():
-        answers = module.comparable(module.predict_step(noise, 0))
+        answers = module.comparable(module.predict_step(batch, 0))
     assert answers is not None, "those about photos are compared"
     return answers.float().cpu()

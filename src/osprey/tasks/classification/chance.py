@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+_TRY = "try experiment=probe, more photos a class, or more epochs"
 _SURE = 2.0  # standard errors
 
 
@@ -24,11 +25,13 @@ def chance_line(figures: Mapping[str, Any]) -> str:
     error = math.sqrt(share * (1 - share) / count)
     if float(figures["top1"]) > share + _SURE * error:
         return ""
-    return (
-        f"no better than chance: always '{common['label']}' is right for {share:.3f} of these "
-        f"{count}, and the network for {float(figures['top1']):.3f}; try experiment=probe, more "
-        "photos a class, or more epochs"
+    scores = (
+        f"always '{common['label']}' is right for {share:.3f} of these {count}, and the network "
+        f"for {float(figures['top1']):.3f}"
     )
+    if float(figures["top1"]) > share:
+        return f"hardly better than chance: {scores}; {_TRY}, or label more for testing"
+    return f"no better than chance: {scores}; {_TRY}"
 
 
 def blind_line(figures: Mapping[str, Any]) -> str:

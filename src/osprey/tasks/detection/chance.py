@@ -18,10 +18,16 @@ def chance_line(figures: Mapping[str, Any]) -> str:
     blind, ends = figures.get("blind"), figures.get("ap50_interval")
     if not blind or not ends or ends[0] > blind["ap50"]:
         return ""
+    boxes = "boxes that are the same in every photo"
+    scores = (
+        f"AP50 {figures['ap50']:.3f} ({ends[0]:.3f} to {ends[1]:.3f}), and theirs "
+        f"{blind['ap50']:.3f}"
+    )
+    if figures["ap50"] > blind["ap50"]:
+        return f"too few photos to tell the network from {boxes}: {scores}; label more for testing"
     return (
-        f"no better than boxes that are the same in every photo: AP50 {figures['ap50']:.3f} "
-        f"({ends[0]:.3f} to {ends[1]:.3f}), and theirs {blind['ap50']:.3f}; try more epochs, "
-        "pretrained weights, or a larger data.size"
+        f"no better than {boxes}: {scores}; try more epochs, pretrained weights, or a larger "
+        "data.size"
     )
 
 
