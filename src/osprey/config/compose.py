@@ -27,9 +27,11 @@ from osprey.config.stamp import new_stamp
 from osprey.errors import ConfigError, UserError, nearest
 from osprey.system.console import say
 from osprey.system.disk import system_failure
+from osprey.system.installed import at_hand
 from osprey.system.launcher import is_first
 
 OmegaConf.register_new_resolver("osprey.stamp", new_stamp, use_cache=True, replace=True)
+OmegaConf.register_new_resolver("osprey.at_hand", at_hand, replace=True)
 
 
 def run_hydra(

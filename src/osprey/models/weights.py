@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from osprey.errors import CheckpointError
+from osprey.models.efficientnet_lite import in_timms_names
 from osprey.models.foreign import is_foreign
 from osprey.models.hub import check_hub, is_kept
 from osprey.models.registry import ModelSpec, build, head_prefixes
 from osprey.models.traits import traits_of
+from osprey.system.installed import installed_weights
 from osprey.system.paths import home_path
 
 _NAMED = 3  # layers left out are named up to this many
@@ -45,8 +47,7 @@ def load_pretrained(model: nn.Module, spec: ModelSpec, pretrained: bool | str) -
                 f"model.pretrained=true: there is nothing to download for '{spec.factory}': give a "
                 "PATH, or set it to false"
             )
-        state = download(spec)
-        source = f"timm's for {spec.name}"
+        state, source = download(spec)
     else:
         state = read_weights(home_path(pretrained))
         source = str(pretrained)
@@ -71,8 +72,14 @@ def describe_weights(source: str, left: list[str]) -> str:
     return f"weights: {source}" + (f" (head left out: {names})" if left else "")
 
 
-def download(spec: ModelSpec) -> Mapping[str, Tensor]:
-    """Download the weights of a timm model, classifier included.
+def download(spec: ModelSpec) -> tuple[Mapping[str, Tensor], str]:
+    """Download the weights of a timm model, or take them from an installed package.
+
+    Args:
+        spec: The model.
+
+    Returns:
+        The weights, classifier included, and what to call them.
 
     Raises:
         CheckpointError: There are none, or the download failed.
@@ -81,6 +88,10 @@ def download(spec: ModelSpec) -> Mapping[str, Tensor]:
         raise CheckpointError(
             f"'{spec.name}' has no pretrained weights: set model.pretrained=false or =PATH"
         )
+    file = installed_weights(spec.name)
+    if file is not None:
+        state = in_timms_names(read_weights(file), spec)
+        return state, f"of the installed package {file.parent.parent.name}"
     import timm
 
     cfg = timm.get_pretrained_cfg(spec.name)
@@ -97,7 +108,7 @@ def download(spec: ModelSpec) -> Mapping[str, Tensor]:
             "give a file with model.pretrained=PATH, or start from nothing with "
             "model.pretrained=false"
         ) from None
-    return model.state_dict()
+    return model.state_dict(), f"timm's for {spec.name}"
 
 
 def read_weights(path: Path) -> Mapping[str, Tensor]:

@@ -42,7 +42,7 @@ def load_detector(model: Detector, spec: ModelSpec, pretrained: bool | str) -> s
     if isinstance(pretrained, str):
         state, source = read_weights(home_path(pretrained)), pretrained
     else:
-        state, source = download(backbone), f"timm's for {backbone.name}"
+        state, source = download(backbone)
     with torch.device("meta"):
         classifier = build_timm(backbone, 1).state_dict()
     left = classifier.keys() - model.body.state_dict().keys()
