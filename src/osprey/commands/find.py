@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
         from osprey.engine.prepare import check_and_prepare
 
         overrides = overrides_of_job()
-        config, prepared = check_and_prepare(cfg, overrides)
+        config, prepared, _ = check_and_prepare(cfg, overrides)
         if prepared is None or config.task.name == LIGHTNING:
             raise ConfigError("find tries Osprey's own tasks: yours has a loop of its own")
         assembly, device = _assemble(config, prepared)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from osprey.config.schema import TrainConfig
 from osprey.data.prepare import Prepared
+from osprey.engine.fitting import DECISIONS
 from osprey.engine.prepare import check_and_prepare
 from osprey.errors import Interrupted, UserError, exit_code_of
 from osprey.runs.folder import RunFolder
@@ -77,10 +79,12 @@ def _begin(
     cfg: DictConfig, overrides: Sequence[str], place: Place | None = None
 ) -> tuple[RunFolder, TrainConfig]:
     """A new run folder with all that training reads."""
-    config, prepared = check_and_prepare(cfg, overrides, place)
+    config, prepared, decisions = check_and_prepare(cfg, overrides, place)
     run = RunFolder.create(Path(config.paths.runs), config.name)
     run.save_config(config)
     run.write_text("overrides.txt", "".join(f"{line}\n" for line in overrides))
+    if decisions:
+        run.write_json(DECISIONS, [asdict(decision) for decision in decisions])
     _describe_data(run, prepared)
     return run, config  # training reads the folder; a table of a million rows is not held twice
 

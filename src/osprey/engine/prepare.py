@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from osprey.config.adopt import adopt_targets, names_foreign
 from osprey.config.check_nodes import check_nodes
-from osprey.config.chosen import option_node, recipe_settings
+from osprey.config.chosen import option_node, recipe_settings, settings_beside
 from osprey.config.groups.model import FACTORIES
 from osprey.config.parse import LIGHTNING, complete, typed
 from osprey.config.schema import DataConfig, PathsConfig, TrainConfig
@@ -20,6 +20,7 @@ from osprey.data.leakage import check_splits
 from osprey.data.prepare import Prepared, prepare
 from osprey.engine.console import describe_data
 from osprey.engine.devices import process_count
+from osprey.engine.fitting import fit_to_data
 from osprey.engine.launch import adapt_to_launcher
 from osprey.ensembling.members import find_members
 from osprey.errors import ConfigError, DataError
@@ -33,11 +34,14 @@ from osprey.system.plugins import load_plugins
 from osprey.system.trust import trust_targets
 from osprey.tasks.checks import WrongTask, check_own_classes, validate_run
 from osprey.tasks.registry import get_task
+from osprey.tasks.specs import Decision
+
+RECIPE = "detect"  # the experiment whose settings are chosen by the data
 
 
 def check_and_prepare(
     cfg: DictConfig, overrides: Sequence[str], place: Place | None = None
-) -> tuple[TrainConfig, Prepared | None]:
+) -> tuple[TrainConfig, Prepared | None, list[Decision]]:
     """Check the settings, and read, split and describe the data.
 
     Osprey's own settings are checked before any code of the user's is imported.
@@ -48,7 +52,8 @@ def check_and_prepare(
         place: Rank and sizes of this process under a launcher.
 
     Returns:
-        The settings and the data; None with a DataModule of the user's own.
+        The settings and the data, None with a DataModule of the user's own; and which of the
+        settings the data chose.
 
     Raises:
         UserError: A setting or the data cannot be used.
@@ -56,14 +61,18 @@ def check_and_prepare(
     config, donor, members, said = _checked(cfg, overrides, place)
     if config.data.is_foreign:
         process_count(config.trainer, config.data)
-        return config, None
+        return config, None, []
     prepared = _prepare(config, donor, members, said)
     samples, left_out = prepared.manifest, len(prepared.unreadable)
     more = get_task(config.task.name).describe_data(samples)
     describe_data(config.data.name, samples, left_out, prepared.notices, more)
+    decisions = []
+    if config.fit_to_data:
+        decisions = fit_to_data(config, samples, said | settings_beside(cfg, RECIPE))
+        validate_run(config)
     process_count(config.trainer, config.data)  # a missing GPU is reported before a run starts
     config.data.root = str(prepared.manifest.root.resolve())
-    return config, prepared
+    return config, prepared, decisions
 
 
 def check_settings(cfg: DictConfig, overrides: Sequence[str]) -> None:

@@ -12,7 +12,8 @@ from osprey.errors import ConfigError, UserError
 from osprey.runs.folder import RunFolder, find_run
 from osprey.runs.learnt import earlier_manifest
 
-_NETWORK = ("target", "name", "options", "args")
+_NETWORK = ("target", "name", "backbone", "options", "args")
+_INPUT = ("size", "mean", "std")  # what its weights were trained with
 
 
 def with_runs_named(argv: Sequence[str]) -> list[str]:
@@ -79,10 +80,11 @@ def inherit(config: TrainConfig, said: Collection[str], donor: RunFolder) -> Non
     """
     if not donor.best.is_file():
         raise UserError(f"from: run '{donor.path}' has no best.ckpt yet: train it first")
-    for key in ("model", "model._target_", "model.name", "model.options", "model.pretrained"):
+    for key in ("model", "model._target_", *(f"model.{k}" for k in (*_NETWORK[1:], "pretrained"))):
         if key in said:
             raise ConfigError(f"{key} cannot be set beside from=RUN: a run brings its own network")
-    theirs = donor.load_config().model
+    before = donor.load_config()
+    theirs = before.model
     if theirs.factory == "ensemble":
         raise ConfigError("from: an ensemble cannot be trained on; name one of its members")
     composed_name = config.name == f"{config.data.name}-{config.model.name}"
@@ -90,6 +92,9 @@ def inherit(config: TrainConfig, said: Collection[str], donor: RunFolder) -> Non
         setattr(config.model, name, getattr(theirs, name))
     config.model.pretrained = str(donor.best.resolve())
     inherit_data(config.data, said, donor)
+    for name in _INPUT[1:] if config.fit_to_data else _INPUT:
+        if getattr(config.data, name) is None:
+            setattr(config.data, name, getattr(before.data, name))
     if composed_name:  # before it was known whose network and data these are
         config.name = f"{config.data.name}-{config.model.name}"
     config.from_run = str(donor.path.resolve())  # also for a run resumed from elsewhere

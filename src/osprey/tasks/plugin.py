@@ -6,17 +6,17 @@ Importing a plugin imports no torch: its methods import what they need.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from osprey.errors import CheckpointError, DataError, UserError
+from osprey.errors import CheckpointError, ConfigError, DataError
+from osprey.tasks.finished_runs import FinishedRuns
+from osprey.tasks.specs import Decision as Decision
 from osprey.tasks.specs import MetricSpec as MetricSpec
 from osprey.tasks.specs import ReportPage as ReportPage
 
 if TYPE_CHECKING:
-    import argparse
-
     import pytorch_lightning as pl
     import torch
     from torch import nn
@@ -26,15 +26,13 @@ if TYPE_CHECKING:
     from osprey.data.manifest import Manifest
     from osprey.imaging import Preprocess
     from osprey.models.checkpoint import CheckpointMetadata
-    from osprey.reports.run_record import RunRecord
     from osprey.runs.folder import RunFolder
 
 
-class TaskPlugin:
+class TaskPlugin(FinishedRuns):
     """Base class of tasks. The defaults are those of a task that lacks the feature.
 
     Attributes:
-        name: Value of ``task.name``.
         noun: What a model trained for it is called: "a classifier".
         metrics: Main metrics; the first one is monitored unless ``monitor`` is set.
         compared: Further keys of a split's metrics that a comparison of two runs shows.
@@ -45,14 +43,9 @@ class TaskPlugin:
         writes_predictions: A tested run has a table of predictions.
         supports_from_run: A new run may start from one of its runs (``from=RUN``).
         supports_tta: Test-time augmentation, in ``eval`` and ``predict``.
-        supports_video: ``predict --video`` and ``--camera``.
-        supports_boxes: ``predict`` takes ``--min-score`` and ``--save-dir``.
-        formats: Values of ``predict --format``.
-        columns: Fields of a prediction's record that ``predict --format csv`` writes.
         lacks: What the task does not support, as the end of a sentence about a run; empty: nothing.
     """
 
-    name: ClassVar[str]
     noun: ClassVar[str] = "a model of another task"
     metrics: ClassVar[tuple[MetricSpec, ...]]
     compared: ClassVar[tuple[str, ...]] = ("n",)
@@ -63,10 +56,6 @@ class TaskPlugin:
     writes_predictions: ClassVar[bool] = True
     supports_from_run: ClassVar[bool] = False
     supports_tta: ClassVar[bool] = False
-    supports_video: ClassVar[bool] = False
-    supports_boxes: ClassVar[bool] = False
-    formats: ClassVar[tuple[str, ...]] = ()
-    columns: ClassVar[tuple[str, ...]] = ("file", "failure")
     lacks: ClassVar[str] = ""
 
     # ------------------------------------------------------------ before training
@@ -91,6 +80,24 @@ class TaskPlugin:
         if self.target is not None and manifest.target.name != self.target:
             has = manifest.target
             raise DataError(f"data={config.data.name} has {has.name}: {has.remedy}")
+
+    def fit_to_data(
+        self, config: TrainConfig, manifest: Manifest, named: Collection[str]
+    ) -> list[Decision]:
+        """What ``fit_to_data=true`` makes of the settings that nobody has set. Without torch.
+
+        Args:
+            config: The composed settings; left as they are.
+            manifest: The samples, split.
+            named: Settings that somebody has set, whose decisions are not used.
+
+        Returns:
+            A value, and why, for every setting that the task can choose by the data.
+
+        Raises:
+            ConfigError: The task has no such recipe.
+        """
+        raise ConfigError(f"fit_to_data=true: task={self.name} has no recipe; leave it out")
 
     def describe_data(self, manifest: Manifest) -> list[str]:
         """Lines for the terminal besides the counts of photos and classes."""
@@ -234,66 +241,3 @@ class TaskPlugin:
     def remarks(self, figures: Mapping[str, Any]) -> dict[str, str]:
         """Lines beside a split's result: ``blind`` figures, and a ``note`` if they are as good."""
         return {}
-
-    def draw_pictures(self, run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
-        """Write the report's pictures of photos to the folder ``plots``."""
-
-    def report(self, record: RunRecord) -> ReportPage:
-        """The report's page of a finished run, from its folder's files alone. Without torch."""
-        raise NotImplementedError
-
-    def load_network(self, run: RunFolder) -> nn.Module:
-        """The network of a run's best checkpoint, in evaluation mode on the CPU."""
-        from osprey.models.checkpoint import load_model
-
-        return load_model(run.best)[0]
-
-    def predictor(
-        self, checkpoint: Path, device: torch.device | None = None, **options: Any
-    ) -> Any:
-        """The predictor of a trained model: ``predictor.predict(files)``.
-
-        `osprey.tasks.predictor.PhotoPredictor` is a base class: each answer has
-        ``record(classes)``, plain data, and ``failure``, why a file cannot be read.
-
-        Args:
-            checkpoint: A checkpoint of the task.
-            device: Device to compute on; default the CPU.
-            **options: The predictor's own.
-
-        Raises:
-            UserError: The task has none.
-        """
-        raise UserError(
-            f"a checkpoint of task={self.name} has no predictor: give its task a TaskPlugin "
-            "(docs/extend.md)"
-        )
-
-    def predict(self, arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
-        """Predict photos as ``osprey predict`` does; returns the exit code.
-
-        One photo's record is printed as JSON, those of a folder become a table.
-
-        Args:
-            arguments: The command line.
-            run: Its best checkpoint is used.
-            photos: One, or those of a folder.
-
-        Raises:
-            UserError: The task has none.
-        """
-        if type(self).predictor is TaskPlugin.predictor:
-            raise UserError(
-                f"run '{run.path}' was trained for task={self.name}, which has no predictor: give "
-                "its task a TaskPlugin (docs/extend.md)"
-            )
-        from osprey.system.devices import pick_device
-        from osprey.tasks.answers import answer_photos
-
-        # One photo is answered sooner without waking a GPU; many are worth it.
-        predictor = self.predictor(run.best, pick_device("cpu" if arguments.image else "auto"))
-        return answer_photos(arguments, photos, predictor, self.columns)
-
-    def predict_video(self, arguments: argparse.Namespace, run: RunFolder) -> int:
-        """Predict the frames of ``--video`` or ``--camera``; returns the exit code."""
-        raise NotImplementedError

@@ -48,6 +48,21 @@ class MetricSpec:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """A setting chosen by the data.
+
+    Attributes:
+        setting: Its name, such as ``data.size``.
+        value: A plain value.
+        because: The figure of the data that decided, as the end of a line.
+    """
+
+    setting: str
+    value: Any
+    because: str
+
+
+@dataclass(frozen=True)
 class ReportPage:
     """What `TaskPlugin.report` passes to the renderer.
 

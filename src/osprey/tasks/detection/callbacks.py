@@ -20,22 +20,25 @@ class KeepBoxes(AnswerWriter[Detection]):
 
     Attributes:
         outputs: Of the whole split, once it is done.
+        groups: Of its photos.
 
     Args:
         part: The split's samples.
     """
 
     outputs: BoxOutputs
+    groups: list[str]
 
     def __init__(self, part: Manifest) -> None:
         super().__init__()
         self.part = part
 
     def finish(self, module: Detection, answers: list[Detections]) -> None:
-        """Keep them in ``outputs``."""
+        """Keep them in ``outputs``; fewer than the split has by ``trainer.limit_eval_batches``."""
         classes = module.metadata.classes
         truth = [true_boxes(self.part, row, classes) for row in range(len(answers))]
         paths = self.part.table["path"].tolist()[: len(answers)]
+        self.groups = self.part.table["group"].tolist()[: len(answers)]
         self.outputs = BoxOutputs(paths, answers, truth)
 
 
@@ -66,7 +69,5 @@ class ChooseThresholds(KeepBoxes):
         write_boxes(self.run.path / "predictions_val.csv", self.outputs, classes)
         self.figures = {
             "thresholds": dict(zip(classes, thresholds, strict=True)),
-            "val": compute_metrics(
-                self.outputs, thresholds, classes, self.part.table["group"].tolist()
-            ),
+            "val": compute_metrics(self.outputs, thresholds, classes, self.groups),
         }

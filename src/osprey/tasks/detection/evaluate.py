@@ -60,5 +60,4 @@ def test(
     write_boxes(predictions, kept.outputs, metadata.classes)
     # A checkpoint of an epoch that was not the best has none chosen yet.
     thresholds = metadata.thresholds or [0.5] * len(metadata.classes)
-    groups = kept.part.table["group"].tolist()
-    return compute_metrics(kept.outputs, thresholds, metadata.classes, groups)
+    return compute_metrics(kept.outputs, thresholds, metadata.classes, kept.groups)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from osprey.errors import ConfigError, DataError
 from osprey.system.console import counted, names_fitted, say, some_of
-from osprey.tasks.plugin import MetricSpec, ReportPage, TaskPlugin
+from osprey.tasks.plugin import Decision, MetricSpec, ReportPage, TaskPlugin
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
@@ -49,6 +49,7 @@ class DetectionTask(TaskPlugin):
         "augmentation.multi_scale": 0,
     }
     own_factories = ("detector",)
+    supports_from_run = True
     supports_video = True
     supports_boxes = True
     formats = ("json", "megadetector", "coco", "csv")
@@ -75,6 +76,14 @@ class DetectionTask(TaskPlugin):
         for split in ("train", "val"):
             if not sum(counts[split].values()):
                 raise DataError(f"the '{split}' split has no boxes: nothing to learn or to check")
+
+    def fit_to_data(
+        self, config: TrainConfig, manifest: Manifest, named: Collection[str]
+    ) -> list[Decision]:
+        """The network's size and rates, the input's side and the schedule, by the boxes."""
+        from osprey.tasks.detection.recipe import decide, facts_of
+
+        return decide(config, facts_of(manifest), own_head="model.backbone" not in named)
 
     def describe_data(self, manifest: Manifest) -> list[str]:
         """Number of boxes per split."""

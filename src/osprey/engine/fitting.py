@@ -1,0 +1,56 @@
+"""``fit_to_data=true``: what nobody has set is chosen by the data, printed and kept. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from osprey.config.schema import TrainConfig
+from osprey.data.manifest import Manifest
+from osprey.system.console import say
+from osprey.tasks.registry import get_task
+from osprey.tasks.specs import Decision
+
+DECISIONS = "decisions.json"  # in the run folder
+
+
+def fit_to_data(config: TrainConfig, manifest: Manifest, named: Collection[str]) -> list[Decision]:
+    """Let the task choose, and print its choices as a table.
+
+    Args:
+        config: Changed in place.
+        manifest: The samples, split.
+        named: Settings that a config or the command line sets; they stay.
+
+    Returns:
+        The choices that were made.
+
+    Raises:
+        ConfigError: The task has no recipe.
+    """
+    found = get_task(config.task.name).fit_to_data(config, manifest, named)
+    made = [decision for decision in found if not _is_named(decision.setting, named)]
+    for decision in made:
+        _set(config, decision.setting, decision.value)
+    width = max((len(f"{d.setting}={d.value}") for d in made), default=0)
+    for decision in made:
+        said = f"{decision.setting}={decision.value}"
+        say(f"chosen  {said:<{width}}  {decision.because}")
+    return made
+
+
+def _is_named(setting: str, named: Collection[str]) -> bool:
+    """Whether somebody set it, a node that holds it, or a part of it; a chosen group is neither."""
+    return any(
+        setting == key or setting.startswith(f"{key}.") or key.startswith(f"{setting}.")
+        for key in named
+        if "." in key
+    )
+
+
+def _set(config: TrainConfig, setting: str, value: Any) -> None:
+    group, name, *rest = setting.split(".")
+    node = getattr(config, group)
+    if rest:
+        value = {**(getattr(node, name) or {}), rest[0]: value}
+    setattr(node, name, value)

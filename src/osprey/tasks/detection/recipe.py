@@ -1,0 +1,169 @@
+"""A detector's settings chosen by its data (``experiment=detect``). No torch.
+
+Each rule is a line of RESULTS.md: what it was measured against is there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from osprey.config.schema import TrainConfig
+from osprey.data.manifest import Manifest
+from osprey.models.detection.spec import HEADS, QUERIES
+from osprey.system.console import counted
+from osprey.system.installed import installed_weights
+from osprey.tasks.specs import Decision
+
+_STEP = 32  # sides of a detector's input are multiples of it
+_SIDES = 320, 640
+_SEEN = 16  # pixels of a small box's side, two cells of the finest map
+_BATCH = 8
+_VIEWS = 4500  # training photos shown over the whole run, at least
+_EPOCHS = 4, 100
+_FEW, _MANY = 1000, 5000  # training photos up to which early layers rest
+_RARE = 0.1  # share of the photos with boxes
+_LONG = 60  # steps from which on an average of weights looks back far enough
+_LITE = "tf_efficientnet_lite0"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the training photos say.
+
+    Attributes:
+        photos: Number of training photos.
+        side: Median of the photos' longer sides, in pixels.
+        small: The size below which lies a quarter of the boxes of the class with the smallest
+            ones, as a share of the photo's side.
+        smallest: Name of that class.
+        large: The size above which lies a tenth of all boxes, likewise.
+        rarest: Share of the photos with boxes that show the rarest class.
+        rare: Name of that class.
+    """
+
+    photos: int
+    side: int
+    small: float
+    smallest: str
+    large: float
+    rarest: float
+    rare: str
+
+
+def facts_of(manifest: Manifest) -> Facts:
+    """Look at the boxes of the training split, of which there is at least one."""
+    train = manifest.split("train")
+    widths, heights = (train.table[k].to_numpy(dtype=float) for k in ("width", "height"))
+    shares: dict[str, list[float]] = {}
+    shown: Counter[str] = Counter()
+    for boxes, area in zip(train.box_lists, widths * heights, strict=True):
+        shown.update({box[0] for box in boxes})
+        for label, _, _, width, height in boxes:
+            shares.setdefault(label, []).append(math.sqrt(width * height / area))
+    quarters = {label: float(np.quantile(found, 0.25)) for label, found in shares.items()}
+    smallest = min(quarters, key=lambda label: (quarters[label], label))
+    rare = min(shown, key=lambda label: (shown[label], label))
+    with_boxes = sum(1 for boxes in train.box_lists if boxes)
+    everything = [share for found in shares.values() for share in found]
+    return Facts(
+        photos=len(train.table),
+        side=int(np.median(np.maximum(widths, heights))),
+        small=quarters[smallest],
+        smallest=smallest,
+        large=float(np.quantile(everything, 0.9)),
+        rarest=shown[rare] / with_boxes,
+        rare=rare,
+    )
+
+
+def decide(config: TrainConfig, facts: Facts, *, own_head: bool = True) -> list[Decision]:
+    """Choose every setting that depends on the data.
+
+    Args:
+        config: The composed settings: which detector, from which weights, with which given size.
+        facts: Of the training photos.
+        own_head: Choose a backbone where none is set.
+
+    Returns:
+        A decision a setting, also for settings that somebody has set.
+    """
+    size = config.data.size or _size(facts)
+    epochs = min(max(math.ceil(_VIEWS / facts.photos), _EPOCHS[0]), _EPOCHS[1])
+    steps = epochs * max(1, facts.photos // _BATCH)
+    photos = counted(facts.photos, "training photo")
+    made = [
+        Decision("data.size", size, _why_size(facts, size)),
+        Decision("data.batch_size", _BATCH, "few photos give many steps, and memory is spared"),
+        Decision("data.eval_batch_size", 2 * _BATCH, "as much memory as a step takes"),
+        Decision("trainer.max_epochs", epochs, f"{photos} a pass: {steps} steps"),
+        Decision("scheduler.warmup", 0.1, f"{round(steps / 10)} of {steps} steps"),
+        *(_network(config, facts, size) if own_head else []),
+        *_start(config, facts),
+    ]
+    if steps >= _LONG:
+        decay = round(min(1 - 6 / steps, 0.9995), 4)
+        made.append(Decision("callbacks.ema_decay", decay, f"a sixth of {steps} steps"))
+    if facts.rarest < _RARE:
+        why = f"'{facts.rare}' is on {facts.rarest:.1%} of the photos with boxes"
+        made.append(Decision("data.sampler", "sqrt", why))
+    return made
+
+
+def _size(facts: Facts) -> int:
+    """The input's side: small boxes are seen, and nothing is enlarged."""
+    wanted = min(max(_rounded(_SEEN / facts.small), _SIDES[0]), _SIDES[1])
+    return max(3 * _STEP, min(wanted, _rounded(facts.side)))
+
+
+def _rounded(side: float) -> int:
+    return math.ceil(side / _STEP) * _STEP
+
+
+def _why_size(facts: Facts, size: int) -> str:
+    return (
+        f"a quarter of '{facts.smallest}' is below {facts.small * facts.side:.0f} px on photos of "
+        f"{facts.side}, {facts.small * size:.0f} px on {size}"
+    )
+
+
+def _network(config: TrainConfig, facts: Facts, size: int) -> list[Decision]:
+    """The backbone under a head of Osprey's; torchvision's and transformers' come whole."""
+    model = config.model
+    given = model.backbone is not None or config.from_run is not None
+    if model.factory != "detector" or model.name not in HEADS or given:
+        return []
+    lite = model.pretrained is True and installed_weights(_LITE) is not None
+    name = _LITE if lite else "mobilenetv2_100"
+    large = facts.large * size
+    made = [
+        Decision("model.backbone", name, "weights of an installed package" if lite else "small"),
+        Decision("model.options.width", 64, "small"),
+    ]
+    if model.name != "ssdlite":
+        levels = 3 if large <= 8 * _STEP else 4
+        why = f"a tenth of the boxes is above {large:.0f} px on {size}"
+        made.append(Decision("model.options.levels", levels, why))
+    return made
+
+
+def _start(config: TrainConfig, facts: Facts) -> list[Decision]:
+    """Rates, and what rests, by what the network knows already."""
+    model = config.model
+    if model.name in QUERIES:
+        return [Decision("optimizer.lr", 1e-4, "a transformer")]
+    if model.pretrained is False:
+        return [Decision("optimizer.lr", 2e-3, "weights are random")]
+    stages = 2 if facts.photos <= _FEW else 1 if facts.photos <= _MANY else 0
+    photos = counted(facts.photos, "training photo")
+    goes_on = config.from_run is not None
+    rate = (1e-3, "goes on from a detector") if goes_on else (2e-3, "of the head, which is new")
+    return [
+        Decision("optimizer.lr", *rate),
+        Decision("optimizer.layer_decay", 0.9, "the earlier a layer, the less it need move"),
+        Decision("model.freeze_batchnorm", True, f"batches of {_BATCH} are small"),
+        Decision("model.freeze_stages", stages, photos),
+    ]
