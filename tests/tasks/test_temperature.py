@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.functional import cross_entropy
 
 from osprey.tasks.classification.temperature import fit_temperature
 
@@ -17,9 +20,25 @@ def test_recovers_a_known_temperature(truth: float) -> None:
 
 
 @pytest.mark.parametrize("n", [9, 100])
-def test_no_mistake_in_few_photos_is_not_certainty(n: int) -> None:
+def test_without_a_mistake_there_is_nothing_to_fit(n: int) -> None:
     targets = torch.arange(n) % 3
-    logits = 50 * torch.nn.functional.one_hot(targets, 3).float()
+    for certainty in (1.0, 50.0):
+        logits = certainty * torch.nn.functional.one_hot(targets, 3).float()
+        temperature = fit_temperature(logits, targets)
+        before, after = (cross_entropy(logits / t, targets) for t in (1.0, temperature))
+        assert after <= before
+
+
+@given(st.integers(2, 300), st.integers(2, 6), st.floats(0.1, 20), st.integers(0, 2**31))
+def test_it_never_harms_what_it_was_fitted_on(n: int, classes: int, size: float, seed: int) -> None:
+    """The log loss never rises, and one that falls by less than its error stays as it is."""
+    draw = torch.Generator().manual_seed(seed)
+    logits = size * torch.randn(n, classes, generator=draw)
+    targets = torch.randint(classes, (n,), generator=draw)
     temperature = fit_temperature(logits, targets)
-    confidence = float((logits / temperature).softmax(1).max(1).values.mean())
-    assert confidence == pytest.approx(1 - 1 / (n + 2), abs=0.005)
+    before, after = (
+        cross_entropy(logits.double() / t, targets, reduction="none") for t in (1.0, temperature)
+    )
+    gain = before - after
+    assert float(gain.mean()) >= 0
+    assert temperature == 1 or float(gain.mean()) > float(gain.std(correction=0)) / n**0.5

@@ -6,9 +6,11 @@ import gc
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from osprey.config.schema import DataConfig, TrainerConfig
 from osprey.errors import ConfigError
+from osprey.system.memory import free_memory as free_machine_memory
 from osprey.system.memory import total_memory
 from osprey.tasks.base import Task
 from osprey.tuning.trial import Setting, Trial
@@ -96,15 +98,9 @@ def fit_batch(
                 f"data.batch_size: not even one photo of {sizes[0]} px fits in {_total(device)} "
                 "with this model: choose a smaller model, data.size or trainer.precision=bf16-mixed"
             )
-        data.batch_size = max(world, data.batch_size // 2 // world * world)
-        trainer.accumulate = max(1, round(effective / data.batch_size))
+        _halve(data, trainer, effective, world)
     if data.batch_size != wanted:
-        step = data.batch_size * trainer.accumulate
-        same = f"the same {step} a step" if step == effective else f"{step} a step"
-        lines.append(
-            f"batch   {wanted} does not fit in {_total(device)}: "
-            f"{data.batch_size} x {trainer.accumulate} accumulated, {same}"
-        )
+        lines.append(_smaller(wanted, effective, data, trainer, _total(device)))
     wanted = data.eval_batch_size
     while not fits(validate):
         if data.eval_batch_size <= world:
@@ -118,6 +114,80 @@ def fit_batch(
             f"batch   {wanted} to validate does not fit in {_total(device)}: {data.eval_batch_size}"
         )
     return lines
+
+
+def _halve(data: DataConfig, trainer: TrainerConfig, effective: int, world: int) -> None:
+    """Half the batch, and as many more of them an optimiser step."""
+    data.batch_size = max(world, data.batch_size // 2 // world * world)
+    trainer.accumulate = max(1, round(effective / data.batch_size))
+
+
+def _smaller(
+    wanted: int, effective: int, data: DataConfig, trainer: TrainerConfig, memory: str
+) -> str:
+    step = data.batch_size * trainer.accumulate
+    same = f"the same {step} a step" if step == effective else f"{step} a step"
+    return (
+        f"batch   {wanted} does not fit in {memory}: "
+        f"{data.batch_size} x {trainer.accumulate} accumulated, {same}"
+    )
+
+
+def spare_memory(
+    task: Task, data: DataConfig, trainer: TrainerConfig, setting: Setting, size: int, world: int
+) -> list[str]:
+    """Halve the batch on a processor until what a step keeps for its gradients fits.
+
+    A processor's memory cannot be tried out: the system ends the process that asks for too much.
+
+    Args:
+        task: The module; a copy computes two photos, where there is a doubt.
+        data: The run's ``data`` settings, changed in place.
+        trainer: Its ``trainer`` settings, changed in place.
+        setting: Precision and memory format.
+        size: Side in pixels in training.
+        world: Number of processes that share a batch.
+
+    Returns:
+        A line, if the batch was changed.
+    """
+    free = free_machine_memory()
+    pixels = data.batch_size * size * size * 3 * 4
+    if free is None or pixels * _MANY_TIMES < free * _SHARE:
+        return []
+    each = _kept_a_photo(task, setting, size)
+    wanted, effective = data.batch_size, data.batch_size * trainer.accumulate
+    while data.batch_size > world and data.batch_size * each > free * _SHARE:
+        _halve(data, trainer, effective, world)
+    if data.batch_size == wanted:
+        return []
+    data.eval_batch_size = min(data.eval_batch_size, 4 * data.batch_size)
+    memory = f"the {free / 1e9:.1f} GB that are free"
+    return [_smaller(wanted, effective, data, trainer, memory)]
+
+
+_SHARE = 0.6  # of the free memory: decoding, workers and answers need some too
+_MANY_TIMES = 150  # a network keeps up to so many times its input, as float32
+
+
+def _kept_a_photo(task: Task, setting: Setting, size: int) -> float:
+    """Bytes that a training step keeps for each photo until its gradients are computed."""
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    device = torch.device("cpu")
+    trial = Trial(task, setting, device, 1)
+    trained = {p.untyped_storage().data_ptr() for p in trial.task.parameters()}
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        trial.forward(task.example_batch(_TWO, size, device))
+    return sum(number for place, number in kept.items() if place not in trained) / _TWO
+
+
+_TWO = 2  # BatchNorm wants something to compare a photo with
 
 
 def _total(device: torch.device) -> str:

@@ -29,7 +29,7 @@ from osprey.tuning.cache import (
     remember,
     what_matters,
 )
-from osprey.tuning.memory import fit_batch, is_out_of_memory
+from osprey.tuning.memory import fit_batch, is_out_of_memory, spare_memory
 from osprey.tuning.trial import Setting, Trial
 
 
@@ -96,6 +96,8 @@ def _try(
     sizes = (data.train_size or size, size)
     lines: list[str] = []
     for attempt in range(2):
+        if device.type == "cpu" and not attempt:
+            lines += spare_memory(task, data, trainer, defaults(trainer), sizes[0], world)
         if device.type == "cuda" or attempt:
             lines += fit_batch(task, data, trainer, defaults(trainer), device, sizes, world)
         try:

@@ -88,9 +88,7 @@ class Trial:
         Returns:
             The loss.
         """
-        torch.manual_seed(self.done)
-        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
-            loss = cast(Tensor, self.task.training_step(batch, self.done))
+        loss = self.forward(batch)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if self.clip:
             self.scaler.unscale_(self.optimizer)
@@ -102,6 +100,16 @@ class Trial:
             self.scheduler.step()
         self.done += 1
         return float(loss.detach())
+
+    def forward(self, batch: Any) -> Tensor:
+        """The loss of the next step, a scalar.
+
+        Args:
+            batch: On the device.
+        """
+        torch.manual_seed(self.done)
+        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
+            return cast(Tensor, self.task.training_step(batch, self.done))
 
     def timed_step(self, batch: Any) -> tuple[float, float]:
         """One step, timed including synchronisation.

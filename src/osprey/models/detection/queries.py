@@ -10,6 +10,7 @@ from torchvision.ops import box_convert, clip_boxes_to_image
 
 from osprey.errors import CheckpointError, ConfigError
 from osprey.models.detection.detector import Detector, Target
+from osprey.models.detection.shares import share_of
 from osprey.models.hub import check_hub, is_kept
 
 # Names in transformers, and where the weights are from: ResNet-50 and HGNetV2-B4.
@@ -81,7 +82,8 @@ class QueryNetwork(nn.Module):
         for key, value in self.inner(pixel_values=images, labels=labels).loss_dict.items():
             kind = "_".join(key.split("_")[:2])  # one sum over the layers that each add theirs
             parts[kind] = parts.get(kind, torch.zeros_like(value)) + value
-        return parts
+        share = share_of(max(1, sum(len(target["labels"]) for target in targets)), images.device)
+        return {kind: value * share for kind, value in parts.items()}
 
     def _found(self, logits: Tensor, boxes: Tensor, side: int) -> dict[str, Tensor]:
         scores = logits.sigmoid().flatten()

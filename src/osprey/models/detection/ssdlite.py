@@ -14,6 +14,7 @@ from torchvision.ops import Conv2dNormActivation
 
 from osprey.models.detection.detector import Detector, Target
 from osprey.models.detection.pyramid import Maps
+from osprey.models.detection.shares import matched_places, share_of
 from osprey.models.spec import ModelSpec
 
 # Sides of the boxes of each level over the photo's, from stride 8 on, and one more: those that
@@ -36,6 +37,8 @@ class PatientSSD(SSD):  # type: ignore[misc]
     ) -> dict[str, Tensor]:
         """Torchvision's losses, plus the background loss at the hardest places of empty photos.
 
+        Both are divided by the mean number of places over processes.
+
         Args:
             targets: One per image; an image may have no boxes.
             head_outputs: ``cls_logits`` [B, A, classes + 1] and ``bbox_regression`` [B, A, 4].
@@ -48,13 +51,17 @@ class PatientSSD(SSD):  # type: ignore[misc]
         losses: dict[str, Tensor] = super().compute_loss(
             targets, head_outputs, anchors, matched_idxs
         )
+        device, matched = head_outputs["cls_logits"].device, matched_places(matched_idxs)
+        share = share_of(max(1, matched), device)
+        losses = {name: loss * share for name, loss in losses.items()}
+        divisor = max(matched, len(targets))
+        share = share_of(divisor, device)  # every process asks, with empty photos or without
         empty = [number for number, target in enumerate(targets) if not len(target["boxes"])]
         if empty:
             background = -head_outputs["cls_logits"][empty].log_softmax(dim=-1)[..., 0]
-            matched = sum(int((indices >= 0).sum()) for indices in matched_idxs)
             hardest = background.topk(min(_HARDEST, background.shape[1]), dim=1).values
-            share = hardest.sum() / max(matched, len(targets))
-            losses["classification"] = losses["classification"] + share
+            more = hardest.sum() / divisor * share
+            losses["classification"] = losses["classification"] + more
         return losses
 
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from torchvision.models import detection, get_model_weights
+from torchvision.models.detection.fcos import FCOS
 from torchvision.models.detection.ssd import SSD
 
 from osprey.models.detection.detector import Detector
 from osprey.models.detection.heads import PREDICTOR
+from osprey.models.detection.shares import FairFCOSHead
 from osprey.models.detection.ssdlite import PatientSSD, class_layers
 
 _RESNET = {"stem": r"^(?:conv1|bn1)\.", "blocks": r"^layer(\d+)\."}
@@ -54,6 +56,8 @@ def torchvision_detector(name: str, num_classes: int) -> Detector:
     network = _built(name, num_classes + background)
     if isinstance(network, SSD):
         network.__class__ = PatientSSD  # the same parts, another loss
+    if isinstance(network, FCOS):
+        network.head.__class__ = FairFCOSHead
     return Detector(network, body, classes, background=background, stages=stages)
 
 

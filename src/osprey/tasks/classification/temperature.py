@@ -14,7 +14,8 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
 
     A network without mistakes on n photos would get the lowest temperature. As in Platt (1999),
     each target therefore gives 1 / (n + 2) of its weight to the other classes, which matters only
-    for small n.
+    for small n. A temperature that does not make the log loss lower by more than the standard error
+    of the difference is none: the photos cannot tell it from 1.
 
     Args:
         logits: float [N, C].
@@ -31,4 +32,10 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
         return float(nn.functional.cross_entropy(scaled, targets, label_smoothing=smoothing))
 
     found = minimize_scalar(loss, bounds=tuple(np.log(_LIMITS)), method="bounded")
-    return float(np.exp(found.x))
+    temperature = float(np.exp(found.x))
+    before, after = (
+        nn.functional.cross_entropy(logits.double() / t, targets, reduction="none")
+        for t in (1.0, temperature)
+    )
+    gain = (before - after).numpy()
+    return temperature if gain.mean() > gain.std() / np.sqrt(n) else 1.0

@@ -7,10 +7,12 @@ from typing import Any
 
 from osprey.data.manifest import Manifest
 from osprey.runs.folder import RunFolder
+from osprey.system.console import say
+from osprey.system.launcher import is_first
 from osprey.tasks.detection.callbacks import ChooseThresholds, KeepBoxes
 from osprey.tasks.detection.metrics import compute_metrics
 from osprey.tasks.detection.module import Detection
-from osprey.tasks.detection.outputs import write_boxes
+from osprey.tasks.detection.outputs import UNCHOSEN, write_boxes
 from osprey.tasks.evaluation import EvaluationSettings, evaluate
 
 
@@ -58,6 +60,12 @@ def test(
     kept, metadata = KeepBoxes(manifest.split(split)), module.metadata
     evaluate(module, settings, manifest, split, kept)
     write_boxes(predictions, kept.outputs, metadata.classes)
-    # A checkpoint of an epoch that was not the best has none chosen yet.
-    thresholds = metadata.thresholds or [0.5] * len(metadata.classes)
+    thresholds = metadata.thresholds
+    if thresholds is None:
+        thresholds = [UNCHOSEN] * len(metadata.classes)
+        if is_first():
+            say(
+                f"note    thresholds of {UNCHOSEN:.2f} are a default: those of the best epoch are "
+                "chosen on validation at the end of the run"
+            )
     return compute_metrics(kept.outputs, thresholds, metadata.classes, kept.groups)

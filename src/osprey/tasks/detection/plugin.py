@@ -83,7 +83,7 @@ class DetectionTask(TaskPlugin):
         """The network's size and rates, the input's side and the schedule, by the boxes."""
         from osprey.tasks.detection.recipe import decide, facts_of
 
-        return decide(config, facts_of(manifest), own_head="model.backbone" not in named)
+        return decide(config, facts_of(manifest), named)
 
     def describe_data(self, manifest: Manifest) -> list[str]:
         """Number of boxes per split."""

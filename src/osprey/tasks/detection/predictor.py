@@ -21,11 +21,11 @@ from osprey.imaging import JPEG_SUFFIXES, Preprocess, image_size, read_image
 from osprey.imaging.boxes import Detections
 from osprey.imaging.size import turn
 from osprey.models.checkpoint import load_model
+from osprey.tasks.detection.outputs import UNCHOSEN
 from osprey.tasks.detection.placing import on_photos
 from osprey.tasks.detection.plugin import DetectionTask
 from osprey.tasks.registry import check_task
 
-_UNCHOSEN = 0.5  # the threshold of a checkpoint for which none was chosen on validation
 _AHEAD = 2  # batches decoded while the network is at work
 _KEPT = 1_000_000  # pixels of a photo that waits decoded; a larger one is decoded again
 
@@ -116,7 +116,7 @@ class BoxPredictor:
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.preprocess = Preprocess.from_dict(self.metadata.preprocess)
         self.classes = self.metadata.classes
-        chosen = self.metadata.thresholds or [_UNCHOSEN] * len(self.classes)
+        chosen = self.metadata.thresholds or [UNCHOSEN] * len(self.classes)
         least = chosen if min_score is None else [min_score] * len(self.classes)
         self.thresholds = np.array(least, dtype=np.float32)
 

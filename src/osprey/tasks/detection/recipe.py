@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,28 +81,30 @@ def facts_of(manifest: Manifest) -> Facts:
     )
 
 
-def decide(config: TrainConfig, facts: Facts, *, own_head: bool = True) -> list[Decision]:
+def decide(config: TrainConfig, facts: Facts, named: Collection[str] = ()) -> list[Decision]:
     """Choose every setting that depends on the data.
 
     Args:
         config: The composed settings: which detector, from which weights, with which given size.
         facts: Of the training photos.
-        own_head: Choose a backbone where none is set.
+        named: Settings that somebody has set, on which other choices build.
 
     Returns:
         A decision a setting, also for settings that somebody has set.
     """
     size = config.data.size or _size(facts)
     epochs = min(max(math.ceil(_VIEWS / facts.photos), _EPOCHS[0]), _EPOCHS[1])
-    steps = epochs * max(1, facts.photos // _BATCH)
+    passes = config.trainer.max_epochs if "trainer.max_epochs" in named else epochs
+    batch = config.data.batch_size if "data.batch_size" in named else _BATCH
+    steps = passes * max(1, facts.photos // batch)
     photos = counted(facts.photos, "training photo")
     made = [
         Decision("data.size", size, _why_size(facts, size)),
         Decision("data.batch_size", _BATCH, "few photos give many steps, and memory is spared"),
-        Decision("data.eval_batch_size", 2 * _BATCH, "as much memory as a step takes"),
+        Decision("data.eval_batch_size", 2 * batch, "as much memory as a step takes"),
         Decision("trainer.max_epochs", epochs, f"{photos} a pass: {steps} steps"),
         Decision("scheduler.warmup", 0.1, f"{round(steps / 10)} of {steps} steps"),
-        *(_network(config, facts, size) if own_head else []),
+        *([] if "model.backbone" in named else _network(config, facts, size)),
         *_start(config, facts),
     ]
     if steps >= _LONG:
@@ -164,6 +167,6 @@ def _start(config: TrainConfig, facts: Facts) -> list[Decision]:
     return [
         Decision("optimizer.lr", *rate),
         Decision("optimizer.layer_decay", 0.9, "the earlier a layer, the less it need move"),
-        Decision("model.freeze_batchnorm", True, f"batches of {_BATCH} are small"),
+        Decision("model.freeze_batchnorm", True, "batches are small"),
         Decision("model.freeze_stages", stages, photos),
     ]

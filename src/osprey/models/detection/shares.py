@@ -1,0 +1,66 @@
+"""Losses of several processes add up to those of one.
+
+A detector's loss is a sum over matched places, divided by how many there are. With each process
+dividing by its own, photos of few boxes would weigh more in a process of few.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torchvision.models.detection.fcos import FCOSHead
+
+from osprey.models.detection.detector import Target
+
+
+def share_of(count: int, device: torch.device) -> float:
+    """How many times the mean over all processes a count is; 1 in a single process.
+
+    Args:
+        count: What a loss of this process was divided by, at least 1.
+        device: Where the processes meet: that of the loss.
+    """
+    if not (dist.is_available() and dist.is_initialized()):
+        return 1.0
+    total = torch.tensor(float(count), device=device)
+    dist.all_reduce(total)
+    return count * dist.get_world_size() / float(total)
+
+
+def matched_places(matched_idxs: list[Tensor]) -> int:
+    """Number of places matched with a box.
+
+    Args:
+        matched_idxs: Per image int64 [A]: index of the matched box, negative for background.
+    """
+    return sum(int((indices >= 0).sum()) for indices in matched_idxs)
+
+
+class FairFCOSHead(FCOSHead):  # type: ignore[misc]
+    """An FCOS head whose losses are divided by the mean number of places over processes."""
+
+    def compute_loss(
+        self,
+        targets: list[Target],
+        head_outputs: dict[str, Tensor],
+        anchors: list[Tensor],
+        matched_idxs: list[Tensor],
+    ) -> dict[str, Tensor]:
+        """Torchvision's losses, each times this process's share.
+
+        Args:
+            targets: One per image; an image may have no boxes.
+            head_outputs: ``cls_logits`` [B, A, classes] and others.
+            anchors: Per image [A, 4], corners in pixels.
+            matched_idxs: See `matched_places`.
+
+        Returns:
+            Scalars by name.
+        """
+        losses: dict[str, Tensor] = super().compute_loss(
+            targets, head_outputs, anchors, matched_idxs
+        )
+        device = head_outputs["cls_logits"].device
+        share = share_of(max(1, matched_places(matched_idxs)), device)
+        return {name: loss * share for name, loss in losses.items()}
