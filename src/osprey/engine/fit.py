@@ -169,6 +169,8 @@ def _describe(
         f"{size} x {size} px {assembly.data.preprocess.resize}; "
         + ("goes on from last.ckpt" if resuming else assembly.weights)
     )
+    if assembly.note:
+        say(f"note    {assembly.note}")
     print_rewrites(assembly.rewrites)
     left = assembly.data.left_over()
     if left and trainer.max_epochs:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+import torch
+from torch import nn
+
 from osprey.config.groups.trainer import TrainerConfig
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import DataConfig, TrainConfig
 from osprey.data.datamodule import DataModule
 from osprey.data.manifest import Manifest
-from osprey.errors import ConfigError
+from osprey.errors import ConfigError, UnreadableImage
+from osprey.imaging import Preprocess, read_image
 from osprey.models.checkpoint import CheckpointMetadata
+from osprey.models.normalisation import fits_better
 from osprey.models.registry import ModelSpec, check_size, input_settings
 from osprey.models.rewrites import rewrite
 from osprey.models.timm_models import fixed_size
@@ -33,12 +40,14 @@ class Assembly:
         data: The DataModule.
         weights: One line that says which weights it starts from.
         rewrites: Which of ``trainer.rewrites`` were applied.
+        note: A line about the weights, if there is one.
     """
 
     task: Task
     data: DataModule
     weights: str
     rewrites: list[str]
+    note: str = ""
 
 
 def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Assembly:
@@ -75,6 +84,9 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
     else:
         pretrained = False if resuming else config.model.pretrained
         model, weights = build_pretrained(spec, outputs, pretrained)
+    note = ""
+    if isinstance(config.model.pretrained, str) and not (config.from_run or resuming):
+        note = _about_input(config.data, manifest, preprocess, model)
     rewrites = [*rewrite(model, spec, _of_network(config.trainer)), *memory]
     data = make_data(DataSettings.from_config(config), manifest, preprocess)
     metadata = CheckpointMetadata(
@@ -85,7 +97,27 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         outputs=None if outputs == len(classes) else outputs,
     )
     task = plugin.build_module(model, metadata, config, manifest)
-    return Assembly(cast(Task, task), data, weights, rewrites)
+    return Assembly(cast(Task, task), data, weights, rewrites, note)
+
+
+_LOOKED_AT = 64  # photos
+
+
+def _about_input(
+    data: DataConfig, manifest: Manifest, preprocess: Preprocess, model: nn.Module
+) -> str:
+    """A line, where weights of a file seem to want another normalisation than the network's own."""
+    photos = []
+    table = manifest.split("train").table
+    for path in table["path"].iloc[:: max(1, len(table) // _LOOKED_AT)].iloc[:_LOOKED_AT]:
+        with suppress(UnreadableImage):
+            photos.append(
+                preprocess(read_image(manifest.root / path, min_side=preprocess.decode_side))
+            )
+    if data.mean is not None or data.std is not None or not photos:
+        return ""
+    pixels = torch.from_numpy(np.stack(photos))
+    return fits_better(model, pixels, (preprocess.mean, preprocess.std))
 
 
 def _of_network(trainer: TrainerConfig) -> list[str]:
