@@ -108,8 +108,8 @@ def test_on_the_command_line(here: Path, osprey: Callable[..., Result]) -> None:
     seen[:8, ..., 0], seen[8:16, ..., 1], seen[16:24, ..., 2], seen[24:] = 200, 200, 200, 90
     model = trained_on(seen, "[0.5, 0.5, 0.5]")
     torch.save(model.state_dict(), here / "plain.pth")
-    save_file(model.state_dict(), here / "said.safetensors", {"mean": "[0.5, 0.5, 0.5]",
-                                                              "std": "[0.5, 0.5, 0.5]"})  # fmt: skip
+    half = "[0.5, 0.5, 0.5]"
+    save_file(model.state_dict(), here / "said.safetensors", {"mean": half, "std": half})
     words = ["train", "data=folder", f"data.root={photos}", "model=timm", f"model.name={NAME}"]
     words += ["data.size=32", "data.num_workers=0", "trainer.max_epochs=1", "data.batch_size=8"]
     words += ["trainer.autotune=false", "augmentation=none"]

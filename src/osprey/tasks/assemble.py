@@ -107,14 +107,15 @@ def _about_input(
     data: DataConfig, manifest: Manifest, preprocess: Preprocess, model: nn.Module
 ) -> str:
     """A line, where weights of a file seem to want another normalisation than the network's own."""
+    if data.mean is not None or data.std is not None:
+        return ""
     photos = []
     table = manifest.split("train").table
     for path in table["path"].iloc[:: max(1, len(table) // _LOOKED_AT)].iloc[:_LOOKED_AT]:
         with suppress(UnreadableImage):
-            photos.append(
-                preprocess(read_image(manifest.root / path, min_side=preprocess.decode_side))
-            )
-    if data.mean is not None or data.std is not None or not photos:
+            photo = read_image(manifest.root / path, min_side=preprocess.decode_side)
+            photos.append(preprocess(photo))
+    if not photos:
         return ""
     pixels = torch.from_numpy(np.stack(photos))
     return fits_better(model, pixels, (preprocess.mean, preprocess.std))
