@@ -39,6 +39,23 @@ def fit_to_data(config: TrainConfig, manifest: Manifest, named: Collection[str])
     return made
 
 
+_TOO_FAST = 2e-3  # for Adam and its kin, which move every weight by about the rate
+
+
+def harmful_rate(config: TrainConfig) -> str:
+    """A line for a rate that has driven networks with held BatchNorm to one answer; else empty."""
+    model, optimizer = config.model, config.optimizer
+    held = model.freeze_batchnorm and model.pretrained is not False and model.freeze != "backbone"
+    slowed = optimizer.layer_decay < 1 or "adam" not in optimizer.name
+    if not held or slowed or optimizer.lr < _TOO_FAST:
+        return ""
+    return (
+        f"note    optimizer.lr={optimizer.lr:g} for all layers while BatchNorm is held "
+        "(model.freeze_batchnorm=true) has driven networks to one answer for every photo: lower "
+        "it, or add optimizer.layer_decay=0.9"
+    )
+
+
 def _is_named(setting: str, named: Collection[str]) -> bool:
     """Whether somebody set it, a node that holds it, or a part of it; a chosen group is neither."""
     return any(

@@ -20,7 +20,7 @@ from osprey.data.leakage import check_splits
 from osprey.data.prepare import Prepared, prepare
 from osprey.engine.console import describe_data
 from osprey.engine.devices import process_count
-from osprey.engine.fitting import fit_to_data
+from osprey.engine.fitting import fit_to_data, harmful_rate
 from osprey.engine.launch import adapt_to_launcher
 from osprey.ensembling.members import find_members
 from osprey.errors import ConfigError, DataError
@@ -70,6 +70,8 @@ def check_and_prepare(
     if config.fit_to_data:
         decisions = fit_to_data(config, samples, said | settings_beside(cfg, RECIPE))
         validate_run(config)
+    if warning := harmful_rate(config):
+        say(warning)
     process_count(config.trainer, config.data)  # a missing GPU is reported before a run starts
     config.data.root = str(prepared.manifest.root.resolve())
     return config, prepared, decisions

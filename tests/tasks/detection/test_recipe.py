@@ -123,12 +123,12 @@ def test_choices_are_told_kept_and_overridden(here: Path, osprey: Call) -> None:
     result = osprey(line, "--config-dir", "mine", *given)
     assert result.code == 0, result.err
     table = [line.split()[1] for line in result.out.splitlines() if line.startswith("chosen  ")]
-    assert table == ["data.size=96", "data.batch_size=8"]
+    assert table == ["data.size=96", "data.batch_size=4"]
     assert "data.size=96       a quarter of 'eel' is below 17 px on photos of 96, 17 px on 96" in (
         result.out
     )
     kept = json.loads((only_run(here) / "decisions.json").read_text())
-    assert [(d["setting"], d["value"]) for d in kept] == [("data.size", 96), ("data.batch_size", 8)]
+    assert [(d["setting"], d["value"]) for d in kept] == [("data.size", 96), ("data.batch_size", 4)]
     config = (only_run(here) / "config.yaml").read_text()
     for said in ("lr: 0.001", "ema_decay: null", "eval_batch_size: 5", "warmup: 0.3", "size: 96"):
         assert f" {said}\n" in config, said
@@ -140,6 +140,31 @@ def test_only_for_tasks_with_a_recipe(here: Path, photos: Path, osprey: Call) ->
         2,
         "osprey train: fit_to_data=true: task=classification has no recipe; leave it out\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([], True),
+        (["optimizer.lr=1e-3"], False),
+        (["optimizer.layer_decay=0.9"], False),
+        (["model.freeze_batchnorm=false"], False),
+        (["optimizer=sgd"], False),
+    ],
+)
+def test_a_harmful_rate_is_warned_of(
+    here: Path, trained: Path, photos: Path, osprey: Call, more: list[str], said: bool
+) -> None:
+    data = ["data=folder", f"data.root={photos}", "data.num_workers=0", *FEW_STEPS]
+    words = ["optimizer.lr=2e-3", "model.freeze_batchnorm=true", f"from={only_run(trained)}"]
+    result = osprey("train", *data, *words, *more)
+    assert result.code == 0, result.err
+    line = (
+        "note    optimizer.lr=0.002 for all layers while BatchNorm is held "
+        "(model.freeze_batchnorm=true) has driven networks to one answer for every photo: lower "
+        "it, or add optimizer.layer_decay=0.9\n"
+    )
+    assert (line in result.out) == said
 
 
 BAD: dict[str, dict[str, list[tuple[str, int, int, int, int]]]] = {

@@ -22,7 +22,7 @@ from osprey.tasks.specs import Decision
 _STEP = 32  # sides of a detector's input are multiples of it
 _SIDES = 320, 640
 _SEEN = 16  # pixels of a small box's side, two cells of the finest map
-_BATCH = 8
+_BATCH = 4
 _VIEWS = 4500  # training photos shown over the whole run, at least
 _EPOCHS = 4, 100
 _FEW, _MANY = 1000, 5000  # training photos up to which early layers rest
@@ -101,7 +101,7 @@ def decide(config: TrainConfig, facts: Facts, named: Collection[str] = ()) -> li
     made = [
         Decision("data.size", size, _why_size(facts, size)),
         Decision("data.batch_size", _BATCH, "few photos give many steps, and memory is spared"),
-        Decision("data.eval_batch_size", 2 * batch, "as much memory as a step takes"),
+        Decision("data.eval_batch_size", 4 * batch, "as much memory as a step takes"),
         Decision("trainer.max_epochs", epochs, f"{photos} a pass: {steps} steps"),
         Decision("scheduler.warmup", 0.1, f"{round(steps / 10)} of {steps} steps"),
         *([] if "model.backbone" in named else _network(config, facts, size)),
@@ -163,7 +163,7 @@ def _start(config: TrainConfig, facts: Facts) -> list[Decision]:
     stages = 2 if facts.photos <= _FEW else 1 if facts.photos <= _MANY else 0
     photos = counted(facts.photos, "training photo")
     goes_on = config.from_run is not None
-    rate = (1e-3, "goes on from a detector") if goes_on else (2e-3, "of the head, which is new")
+    rate = (1e-3, "goes on from a detector") if goes_on else (1.5e-3, "of the head, which is new")
     return [
         Decision("optimizer.lr", *rate),
         Decision("optimizer.layer_decay", 0.9, "the earlier a layer, the less it need move"),
