@@ -23,7 +23,8 @@ _STEP = 32  # sides of a detector's input are multiples of it
 _SIDES = 320, 640
 _SEEN = 16  # pixels of a small box's side, two cells of the finest map
 _BATCH = 4
-_VIEWS = 4500  # training photos shown over the whole run, at least
+_VIEWS = 4500  # training photos shown over the whole run at 320 px and more
+_QUICK = 4  # times as many, at most, of smaller ones
 _EPOCHS = 4, 100
 _FEW, _MANY = 1000, 5000  # training photos up to which early layers rest
 _RARE = 0.1  # share of the photos with boxes
@@ -93,7 +94,8 @@ def decide(config: TrainConfig, facts: Facts, named: Collection[str] = ()) -> li
         A decision a setting, also for settings that somebody has set.
     """
     size = config.data.size or _size(facts)
-    epochs = min(max(math.ceil(_VIEWS / facts.photos), _EPOCHS[0]), _EPOCHS[1])
+    views = _VIEWS * min(max((_SIDES[0] / size) ** 2, 1), _QUICK)
+    epochs = min(max(math.ceil(views / facts.photos), _EPOCHS[0]), _EPOCHS[1])
     passes = config.trainer.max_epochs if "trainer.max_epochs" in named else epochs
     batch = config.data.batch_size if "data.batch_size" in named else _BATCH
     steps = passes * max(1, facts.photos // batch)
