@@ -88,7 +88,7 @@ def _holds_the_test(run: Path, folder: Path) -> None:
     (log,) = folder.glob("*.wandb")
     record = log.read_bytes()
     assert f"model-{run.name}".encode() in record, "the best checkpoint is an artifact"
-    assert b"test/macro_f1" in record
+    assert b"test/macro_f1" in record and b"test/blind/macro_f1" in record
 
 
 @pytest.mark.parametrize("error", [None, UserError("no"), Interrupted(130), KeyboardInterrupt()])

@@ -30,7 +30,9 @@ def log_media(experiment: Any, run: RunFolder, summary: dict[str, Any]) -> None:
 
     split = "test" if "test" in summary else "val"
     figures = summary[split]
-    scalars = {k: v for k, v in figures.items() if isinstance(v, int | float)}
+    blind = {f"blind/{name}": value for name, value in figures.get("blind", {}).items()}
+    numbers = {**figures, **blind}
+    scalars = {k: v for k, v in numbers.items() if isinstance(v, int | float)}
     experiment.summary.update({f"{split}/{name}": value for name, value in scalars.items()})
     for name, value in summary.get("thresholds", {}).items():
         experiment.summary[f"threshold/{name}"] = value
