@@ -25,9 +25,11 @@ from osprey.models.registry import (
     input_settings,
 )
 from osprey.models.transfer import build_from_run
+from osprey.models.weights import build_pretrained
 from osprey.tasks.classification.predictor import Predictor
 
 BACKBONE = "test_resnet"
+WIDER = "resnet10t"
 SMALL: dict[str, dict[str, Any]] = {
     "fcos": {"width": 32, "levels": 3, "convs": 1},
     "retinanet": {"width": 32, "levels": 3, "convs": 1, "anchor_scale": 3.0},
@@ -239,6 +241,22 @@ def test_a_class_keeps_what_was_learnt_of_it(name: str, tmp_path: Path) -> None:
     mine = new.by_class(key, new.state_dict()[key], 3)[:, -3]
     assert torch.equal(mine, donor.by_class(key, donor.state_dict()[key], 2)[:, -1])
     assert new.eval()(photo)
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_a_checkpoint_is_a_file_of_weights(name: str, tmp_path: Path) -> None:
+    """``model.pretrained=best.ckpt``: the whole detector but for the layers that name classes."""
+    path, donor = saved(name, ["ant", "bee"], tmp_path)
+    new, line = build_pretrained(spec_of(name), 3, str(path))
+    assert line.startswith(f"weights: {path} (head left out: ")
+    assert isinstance(new, Detector)
+    theirs = donor.state_dict()
+    for key, value in new.state_dict().items():
+        if not key.startswith(new.class_layers):
+            assert torch.equal(value, theirs[key]), key
+    other = ModelSpec("detector", name, {**spec_of(name).options, "backbone": WIDER})
+    with pytest.raises(CheckpointError, match=r"does not fit this model: keys \d+ (of|missing)"):
+        build_pretrained(other, 3, str(path))
 
 
 # ---------------------------------------------------------------- what is refused

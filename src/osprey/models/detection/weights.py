@@ -24,7 +24,8 @@ def load_detector(model: Detector, spec: ModelSpec, pretrained: bool | str) -> s
         model: Detector to fill, in place.
         spec: Description it was built from.
         pretrained: True to download them, or the path of a file: weights of the timm classifier
-            with a backbone, else of torchvision's or transformers' detector.
+            with a backbone, else of torchvision's or transformers' detector; or a checkpoint of
+            Osprey's of the same detector.
 
     Returns:
         One line that says what was loaded.
@@ -32,6 +33,14 @@ def load_detector(model: Detector, spec: ModelSpec, pretrained: bool | str) -> s
     Raises:
         CheckpointError: The weights cannot be obtained, or do not fit this network.
     """
+    given = home_path(pretrained) if isinstance(pretrained, str) else None
+    if given is not None and given.is_file():
+        state = read_weights(given)
+        if all(key.startswith("network.") for key in state):
+            left = load_strictly(
+                model, state, str(pretrained), lambda key: key.startswith(model.class_layers)
+            )
+            return describe_weights(str(pretrained), left)
     if spec.name in QUERIES:
         from osprey.models.detection.queries import load_queries
 
@@ -39,15 +48,15 @@ def load_detector(model: Detector, spec: ModelSpec, pretrained: bool | str) -> s
     backbone = backbone_of(spec)
     if backbone is None:
         return _load_whole(model, spec.name, pretrained)
-    if isinstance(pretrained, str):
-        state, source = read_weights(home_path(pretrained)), pretrained
+    if given is not None:
+        state, source = read_weights(given), str(pretrained)
     else:
         state, source = download(backbone)
     with torch.device("meta"):
         classifier = build_timm(backbone, 1).state_dict()
-    left = classifier.keys() - model.body.state_dict().keys()
+    beside = classifier.keys() - model.body.state_dict().keys()
     return describe_weights(
-        source, load_strictly(model.body, state, source, lambda key: key in left)
+        source, load_strictly(model.body, state, source, lambda key: key in beside)
     )
 
 
