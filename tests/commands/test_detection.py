@@ -137,7 +137,7 @@ def test_a_run_that_goes_on_equals_one_left_alone(
             assert row[key] == pytest.approx(expected[key], abs=1e-5, nan_ok=True), key
 
 
-@pytest.mark.parametrize("model", ["ssdlite", "fcos", "retinanet"])
+@pytest.mark.parametrize("model", ["fcos", "retinanet"])  # SSDlite has BatchNorm in its head
 @pytest.mark.slow
 def test_two_processes_learn_what_one_does(detector: Path, tmp_path: Path, model: str) -> None:
     # BatchNorm of two halves of a batch is not that of the whole: it is held, as weights have it.
@@ -200,3 +200,15 @@ def test_the_recipe_finds_fish_on_boats_it_never_saw(
     assert result.code == 0, result.err
     summary = json.loads((only_run(here) / "summary.json").read_text())
     assert summary["test"]["n"] == 93 and summary["test"]["ap50"] > 0.35
+
+
+def test_a_part_of_a_split_with_groups(
+    detector: Path, here: Path, osprey: Callable[..., Result]
+) -> None:
+    """The interval is of the photos that were looked at."""
+    words = [word for word in FCOS if not word.startswith("trainer.limit_eval")]
+    few = ["trainer.limit_eval_batches=2", "data.eval_batch_size=8"]
+    result = osprey(*words, f"data.root={detector / 'harbour'}", *few)
+    assert result.code == 0, result.err
+    summary = json.loads((only_run(here) / "summary.json").read_text())
+    assert summary["test"]["n"] == 16

@@ -1,0 +1,55 @@
+"""Losses of two processes add up to those of one, however their boxes are shared out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.multiprocessing import spawn
+from test_detectors import small, target
+
+NAMES = ("fcos", "ssdlite", "retinanet")
+
+
+def batch() -> tuple[Tensor, list[Any]]:
+    """Four photos: three boxes, none, one, none."""
+    images = torch.randn(4, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    boxes = [(4, 6, 28, 30, 0), (34, 36, 58, 60, 1), (2, 30, 30, 60, 0)]
+    return images, [target(*boxes), target(), target(boxes[1]), target()]
+
+
+def losses(name: str, part: slice) -> dict[str, Tensor]:
+    images, targets = batch()
+    return small(name).eval().losses(images[part], targets[part])
+
+
+def one_of_two(rank: int, folder: str) -> None:
+    dist.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
+    found = {name: losses(name, slice(2 * rank, 2 * rank + 2)) for name in NAMES}
+    torch.save(
+        {name: {k: v.detach() for k, v in parts.items()} for name, parts in found.items()},
+        Path(folder, f"{rank}.pt"),
+    )
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def halves(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str, Tensor]]]:
+    folder = tmp_path_factory.mktemp("two")
+    spawn(one_of_two, (str(folder),), nprocs=2)
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_mean_of_two_is_that_of_one(
+    name: str, halves: list[dict[str, dict[str, Tensor]]]
+) -> None:
+    whole = losses(name, slice(0, 4))
+    assert set(whole) == set(halves[0][name])
+    for key, value in whole.items():
+        mean = (halves[0][name][key] + halves[1][name][key]) / 2
+        torch.testing.assert_close(mean, value.detach(), rtol=1e-4, atol=1e-6)
