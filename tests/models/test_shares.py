@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
+from test_detectors import small, target
 from torch import Tensor
 from torch.multiprocessing import spawn
-from test_detectors import small, target
 
 NAMES = ("fcos", "ssdlite", "retinanet")
 

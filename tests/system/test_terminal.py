@@ -91,3 +91,14 @@ def test_a_training_on_sixty_columns(here: Path) -> None:
     shown = [line for line in said.split("\n") if "\r" not in line]  # not the bars
     wide = [line.strip() for line in shown if len(line) > 60]
     assert [line for line in wide if " " in line and not line.startswith("osprey ")] == []
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_help_keeps_its_layout(here: Path, columns: int) -> None:
+    """Names in one column, words in another, and no line wider than the terminal."""
+    said = in_a_terminal(["train", "--help"], here, columns).replace("\r", "").split("\n")
+    examples = next(n for n, line in enumerate(said) if line.startswith("Change any setting:"))
+    table = said[:examples]
+    assert [line for line in table if len(line) > columns] == []
+    indent = {len(line) - len(line.lstrip()) for line in table if line.startswith("  ")}
+    assert indent == {2, 16, 31}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
@@ -19,9 +20,9 @@ from osprey.config.fields import Limits
 from osprey.config.optimizers import OPTIMIZERS
 from osprey.config.parse import task_settings
 from osprey.config.schema import GROUPS
-from osprey.system.console import say
+from osprey.system.console import columns_of, say
 
-_WIDTH = 80
+_WIDEST, _NARROWEST = 80, 48
 _INDENT = 31  # where values and help begin
 
 _HEADERS = {
@@ -91,7 +92,7 @@ def _settings(schema: type[Any], cfg: DictConfig, prefix: str) -> None:
         _entry(f"{key}={_value(cfg, key, known[name].default)}", words or limits.help, _INDENT)
     for name, group in grouped.items():
         if group is not None:
-            say(f"\n{textwrap.fill(first_sentence(group), _WIDTH)}")
+            say(f"\n{textwrap.fill(first_sentence(group), _width())}")
             _settings(group, cfg, f"{prefix}{name}.")
 
 
@@ -116,11 +117,17 @@ def _value(cfg: DictConfig, key: str, default: Any) -> str:
     return json.dumps(found, ensure_ascii=False, default=str).replace('"', "")
 
 
+def _width() -> int:
+    """Of a terminal, as far as it is narrower than what reads well."""
+    return max(_NARROWEST, min(_WIDEST, columns_of(sys.stdout) or _WIDEST))
+
+
 def _entry(name: str, words: str, indent: int) -> None:
     """A name, and what it means beside it, or below it where it is long."""
-    if len(name) > _WIDTH - 4:
-        name = f"{name[: _WIDTH - 5]}\N{HORIZONTAL ELLIPSIS}"
-    lines = textwrap.wrap(words, _WIDTH - indent) or [""]
+    width = _width()
+    if len(name) > width - 4:
+        name = f"{name[: width - 5]}\N{HORIZONTAL ELLIPSIS}"
+    lines = textwrap.wrap(words, width - indent) or [""]
     beside = len(name) + 4 <= indent
     say(f"  {name:<{indent - 2}}{lines[0]}".rstrip() if beside else f"  {name}")
     for line in filter(None, lines[1 if beside else 0 :]):
