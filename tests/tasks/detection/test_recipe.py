@@ -229,3 +229,16 @@ def test_a_detector_is_trained_on(detector: Path, here: Path, osprey: Call) -> N
     assert again.err == (
         "osprey train: model cannot be set beside from=RUN: a run brings its own network\n"
     )
+
+
+def test_a_photo_of_50_megapixels(here: Path, osprey: Call) -> None:
+    root = draw(here / "fish", {f"{n}.png": some(n) for n in range(40)})
+    pixels = np.full((6250, 8000, 3), 40, np.uint8)
+    pixels[1000:3000, 2000:5000] = 200
+    cv2.imwrite(str(root / "large.jpg"), pixels)
+    with (root / "boxes.csv").open("a") as file:
+        file.write("large.jpg,cod,2000,1000,3000,2000\n")
+    result = osprey(*words(root))
+    assert result.code == 0, result.err
+    rows = (only_run(here) / "manifest.csv").read_text()
+    assert "large.jpg" in rows and ",8000,6250," in rows
