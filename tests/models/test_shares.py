@@ -12,6 +12,8 @@ from test_detectors import small, target
 from torch import Tensor
 from torch.multiprocessing import spawn
 
+from osprey.system.processes import alone
+
 NAMES = ("fcos", "ssdlite", "retinanet")
 
 
@@ -30,6 +32,10 @@ def losses(name: str, part: slice) -> dict[str, Tensor]:
 def one_of_two(rank: int, folder: str) -> None:
     dist.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
     found = {name: losses(name, slice(2 * rank, 2 * rank + 2)) for name in NAMES}
+    if rank:  # the other one asks for nothing meanwhile
+        with alone():
+            own = losses("fcos", slice(0, 4))
+        torch.save({key: value.detach() for key, value in own.items()}, Path(folder, "alone.pt"))
     torch.save(
         {name: {k: v.detach() for k, v in parts.items()} for name, parts in found.items()},
         Path(folder, f"{rank}.pt"),
@@ -41,6 +47,9 @@ def one_of_two(rank: int, folder: str) -> None:
 def halves(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str, Tensor]]]:
     folder = tmp_path_factory.mktemp("two")
     spawn(one_of_two, (str(folder),), nprocs=2)
+    expected = losses("fcos", slice(0, 4))
+    for key, value in torch.load(folder / "alone.pt", weights_only=True).items():
+        torch.testing.assert_close(value, expected[key].detach())
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
 
 

@@ -21,9 +21,9 @@ from osprey.system.console import in_minutes, say
 from osprey.system.launcher import is_first
 from osprey.system.memory import peak_memory
 from osprey.system.plugins import plugin_setting
+from osprey.system.processes import wait_for_all
 from osprey.tasks.evaluation import EvaluationSettings, Watchers, load_for_testing, watched_by
 from osprey.tasks.plugin import MetricSpec
-from osprey.tasks.processes import wait_for_all
 from osprey.tasks.quiet import quieten
 from osprey.tasks.registry import get_task, shown_metrics
 

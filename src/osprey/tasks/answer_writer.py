@@ -10,8 +10,8 @@ from pytorch_lightning.callbacks import BasePredictionWriter
 from torch import Tensor
 
 from osprey.errors import UserError
+from osprey.system.processes import in_all_processes
 from osprey.tasks.base import Task
-from osprey.tasks.processes import in_all_processes
 
 T = TypeVar("T", bound=Task)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from osprey.tasks.processes import in_all_processes, rank
+from osprey.system.processes import in_all_processes, rank
 
 KEY = "epoch_loss"  # in checkpoints written within an epoch: sum and number of photos so far
 

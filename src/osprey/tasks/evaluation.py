@@ -22,10 +22,10 @@ from osprey.config.schema import TrainConfig, TrainerConfig
 from osprey.data.manifest import Manifest
 from osprey.errors import DataError
 from osprey.models.checkpoint import CheckpointMetadata, load_model
+from osprey.system.processes import is_shared
 from osprey.tasks.answer_writer import AnswerWriter as AnswerWriter
 from osprey.tasks.base import Task
 from osprey.tasks.loading import run_device
-from osprey.tasks.processes import is_shared
 from osprey.tasks.registry import get_task
 from osprey.tasks.settings import EvaluationSettings as EvaluationSettings
 

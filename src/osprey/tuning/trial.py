@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from osprey.system.processes import alone
 from osprey.tasks.base import Task
 from osprey.tasks.optim import make_optimizer, make_scheduler
 
@@ -108,7 +109,8 @@ class Trial:
             batch: On the device.
         """
         torch.manual_seed(self.done)
-        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
+        half = torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None)
+        with half, alone():
             return cast(Tensor, self.task.training_step(batch, self.done))
 
     def timed_step(self, batch: Any) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torchvision.models.detection.fcos import FCOSHead
 
 from osprey.models.detection.detector import Target
+from osprey.system.processes import is_shared
 
 
 def share_of(count: int, device: torch.device) -> float:
@@ -21,7 +22,7 @@ def share_of(count: int, device: torch.device) -> float:
         count: What a loss of this process was divided by, at least 1.
         device: Where the processes meet: that of the loss.
     """
-    if not (dist.is_available() and dist.is_initialized()):
+    if not is_shared():
         return 1.0
     total = torch.tensor(float(count), device=device)
     dist.all_reduce(total)

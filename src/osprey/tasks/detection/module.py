@@ -11,10 +11,10 @@ from osprey.augmentation.rescale import rescale
 from osprey.imaging import Preprocess
 from osprey.imaging.boxes import Detections
 from osprey.models.checkpoint import CheckpointMetadata
+from osprey.system.processes import in_all_processes
 from osprey.tasks.base import Task
 from osprey.tasks.detection.coco import coco_metrics
 from osprey.tasks.detection.placing import on_photos
-from osprey.tasks.processes import in_all_processes
 from osprey.tasks.settings import TrainingSettings
 
 

@@ -9,9 +9,9 @@ import pytorch_lightning as pl
 
 from osprey.config.schema import TrainerConfig
 from osprey.system.launcher import is_first
+from osprey.system.processes import leave_group
 from osprey.tasks.evaluation import evaluation_trainer, run_loop
 from osprey.tasks.lightning.build import OwnParts
-from osprey.tasks.processes import leave_group
 
 
 def has_step(parts: OwnParts, split: str) -> bool:

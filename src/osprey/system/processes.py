@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch.distributed as dist
@@ -36,8 +39,21 @@ def leave_group() -> None:
 
 
 def is_shared() -> bool:
-    """Whether a process group is initialised."""
-    return dist.is_available() and dist.is_initialized()
+    """Whether a process group is initialised, and this process is not `alone`."""
+    return not _ALONE.get() and dist.is_available() and dist.is_initialized()
+
+
+_ALONE: ContextVar[bool] = ContextVar("alone", default=False)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Ask nothing of other processes, which do something else meanwhile."""
+    before = _ALONE.set(True)
+    try:
+        yield
+    finally:
+        _ALONE.reset(before)
 
 
 def rank() -> int:
