@@ -1,7 +1,4 @@
-"""A detector's settings chosen by its data (``experiment=detect``). No torch.
-
-Each rule is a line of RESULTS.md: what it was measured against is there.
-"""
+"""A detector's settings chosen by its data (``experiment=detect``); see RESULTS.md. No torch."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import SchedulerConfig, TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.models.detection.spec import HEADS, QUERIES
 from osprey.system.console import counted
@@ -23,6 +20,7 @@ _STEP = 32  # sides of a detector's input are multiples of it
 _SIDES = 320, 640
 _SEEN = 16  # pixels of a small box's side, two cells of the finest map
 _BATCH = 4
+_FOLLOWED = 8  # photos of a batch whose statistics BatchNorm follows
 _VIEWS = 4500  # training photos shown over the whole run at 320 px and more
 _QUICK = 3  # times as many, at most, of smaller ones
 _EPOCHS = 4, 100
@@ -30,6 +28,7 @@ _FEW, _MANY = 1000, 5000  # training photos up to which early layers rest
 _RARE = 0.1  # share of the photos with boxes
 _LONG = 60  # steps from which on an average of weights looks back far enough
 _LITE = "tf_efficientnet_lite0"
+_OWN_SCHEDULE = SchedulerConfig().target
 
 
 @dataclass(frozen=True)
@@ -93,22 +92,25 @@ def decide(config: TrainConfig, facts: Facts, named: Collection[str] = ()) -> li
     Returns:
         A decision a setting, also for settings that somebody has set.
     """
-    size = config.data.size or _size(facts)
+    size = config.data.size or _size(config, facts)
     views = _VIEWS * min(max((_SIDES[0] / size) ** 2, 1), _QUICK)
     epochs = min(max(math.ceil(views / facts.photos), _EPOCHS[0]), _EPOCHS[1])
     passes = config.trainer.max_epochs if "trainer.max_epochs" in named else epochs
-    batch = config.data.batch_size if "data.batch_size" in named else _BATCH
+    fresh = config.model.pretrained is False
+    chosen = (_FOLLOWED, "BatchNorm follows") if fresh else (_BATCH, "many steps, little memory")
+    batch = config.data.batch_size if "data.batch_size" in named else chosen[0]
     steps = passes * max(1, facts.photos // batch)
     photos = counted(facts.photos, "training photo")
     made = [
         Decision("data.size", size, _why_size(facts, size)),
-        Decision("data.batch_size", _BATCH, "few photos give many steps, and memory is spared"),
+        Decision("data.batch_size", *chosen),
         Decision("data.eval_batch_size", 4 * batch, "as much memory as a step takes"),
         Decision("trainer.max_epochs", epochs, f"{photos} a pass: {steps} steps"),
-        Decision("scheduler.warmup", 0.1, f"{round(steps / 10)} of {steps} steps"),
         *([] if "model.backbone" in named else _network(config, facts, size)),
         *_start(config, facts),
     ]
+    if config.scheduler.target == _OWN_SCHEDULE:
+        made.append(Decision("scheduler.warmup", 0.1, f"{round(steps / 10)} of {steps} steps"))
     if steps >= _LONG:
         decay = round(min(1 - 6 / steps, 0.9995), 4)
         made.append(Decision("callbacks.ema_decay", decay, f"a sixth of {steps} steps"))
@@ -118,10 +120,11 @@ def decide(config: TrainConfig, facts: Facts, named: Collection[str] = ()) -> li
     return made
 
 
-def _size(facts: Facts) -> int:
-    """The input's side: small boxes are seen, and nothing is enlarged."""
+def _size(config: TrainConfig, facts: Facts) -> int:
+    """The input's side: small boxes are seen, and photos are enlarged to the smallest side only."""
+    least = 4 * _STEP if config.model.name in QUERIES else 3 * _STEP
     wanted = min(max(_rounded(_SEEN / facts.small), _SIDES[0]), _SIDES[1])
-    return max(3 * _STEP, min(wanted, _rounded(facts.side)))
+    return max(least, min(wanted, _rounded(facts.side)))
 
 
 def _rounded(side: float) -> int:
@@ -158,17 +161,25 @@ def _network(config: TrainConfig, facts: Facts, size: int) -> list[Decision]:
 def _start(config: TrainConfig, facts: Facts) -> list[Decision]:
     """Rates, and what rests, by what the network knows already."""
     model = config.model
-    if model.name in QUERIES:
-        return [Decision("optimizer.lr", 1e-4, "a transformer")]
-    if model.pretrained is False:
-        return [Decision("optimizer.lr", 2e-3, "weights are random")]
+    made = [Decision("optimizer.lr", *_rate(config))] if config.optimizer.name == "adamw" else []
+    if model.name in QUERIES or model.pretrained is False:
+        return made
     stages = 2 if facts.photos <= _FEW else 1 if facts.photos <= _MANY else 0
     photos = counted(facts.photos, "training photo")
-    goes_on = config.from_run is not None
-    rate = (1e-3, "goes on from a detector") if goes_on else (1.5e-3, "of the head, which is new")
     return [
-        Decision("optimizer.lr", *rate),
+        *made,
         Decision("optimizer.layer_decay", 0.9, "the earlier a layer, the less it need move"),
         Decision("model.freeze_batchnorm", True, "batches are small"),
         Decision("model.freeze_stages", stages, photos),
     ]
+
+
+def _rate(config: TrainConfig) -> tuple[float, str]:
+    """AdamW's rate for the head, and why."""
+    if config.model.name in QUERIES:
+        return 1e-4, "a transformer"
+    if config.model.pretrained is False:
+        return 2e-3, "weights are random"
+    if config.from_run is not None:
+        return 1e-3, "goes on from a detector"
+    return 1.5e-3, "of the head, which is new"
