@@ -40,7 +40,7 @@ def test_it_is_said(here: Path, photos: Path, osprey: Callable[..., Result]) -> 
     (line,) = (line for line in result.out.splitlines() if line.startswith("note    "))
     assert line.startswith("note    hardly better than chance: always '")
     assert line.endswith(
-        "; try experiment=probe, more photos a class, or more epochs, or label more for testing"
+        "; try experiment=probe, more photos a class, more epochs, or more photos to test on"
     )
     page = (only_run(here) / "report.html").read_text(encoding="utf-8")
     assert "Hardly better than chance: always &#39;" in page

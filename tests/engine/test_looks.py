@@ -63,13 +63,14 @@ def test_a_classifier_whose_rate_is_far_too_high(
     assert not (only_run(here) / "summary.json").exists()
 
 
+@pytest.mark.parametrize("together", [64, 5, 1])
 def test_statistics_that_lag_behind_are_no_network_that_looks_away(
-    here: Path, osprey: Call
+    here: Path, osprey: Call, together: int
 ) -> None:
     """By its running statistics it answers the same; by those of a batch it does not."""
     photos = make_photos(here / "photos", per_class=24)
     words = ("train", "data=folder", f"data.root={photos}", *TINY, "trainer.max_epochs=4")
-    result = osprey(*words, *HARMFUL)
+    result = osprey(*words, *HARMFUL, f"data.eval_batch_size={together}")
     assert result.code == 0 and "same answer" not in result.out
 
 

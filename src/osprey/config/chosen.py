@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, cast
 
 from hydra import compose
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+
+from osprey.config.parse import base_nodes
 
 
 def option_node(group: str) -> dict[str, Any]:
@@ -39,28 +40,42 @@ def recipe_settings(cfg: DictConfig) -> set[str]:
     return {f"data.{key}" for key, value in now.items() if before.get(key) != value}
 
 
-def settings_beside(cfg: DictConfig, recipe: str) -> set[str]:
-    """The settings that differ from what a recipe makes with the same options, as dotted keys.
+_MARK = "${osprey.chosen:"  # a recipe's settings that the data chooses unless something sets them
 
-    They are what the command line, a recipe on top of this one, or this machine's own settings
-    (``configs/local``) have set. Only while Hydra runs the job that ``cfg`` belongs to.
+
+def open_settings(cfg: DictConfig) -> set[str]:
+    """The marked settings that nothing has set; others get the value of their option.
+
+    Only while Hydra runs the job that ``cfg`` belongs to.
 
     Args:
-        cfg: The composed configuration.
-        recipe: Name of an option of ``experiment``.
+        cfg: The composed configuration, changed in place.
+
+    Returns:
+        As dotted keys: what no recipe on top, no command line, none of this machine's settings
+        (``configs/local``) and no option other than the recipe's own has set.
     """
-    chosen = HydraConfig.get().runtime.choices
-    words = [f"{group}={chosen[group]}" for group in _OF_A_RECIPE if chosen.get(group)]
-    if GlobalHydra.instance().config_loader().get_group_options("local"):
-        words.append("~local")
-    before, now = (
-        flat(OmegaConf.to_container(node, resolve=False))
-        for node in (compose("train", overrides=[f"experiment={recipe}", *words]), cfg)
+    composed = flat(OmegaConf.to_container(cfg, resolve=False))
+    marked = [k for k, v in composed.items() if isinstance(v, str) and v.startswith(_MARK)]
+    if not marked:
+        return set()
+    choices = HydraConfig.get().runtime.choices
+    groups = {key.partition(".")[0] for key in marked}
+    recipe = compose(
+        "train", overrides=[f"experiment={choices['experiment']}"], return_hydra_config=True
+    ).hydra.runtime.choices
+    mine, usual = (
+        flat(OmegaConf.to_container(compose("train", overrides=words), resolve=False))
+        for words in (
+            [f"{group}={chosen[group]}" for group in sorted(groups)] for chosen in (choices, recipe)
+        )
     )
-    return {key for key, value in now.items() if key not in before or before[key] != value}
-
-
-_OF_A_RECIPE = ("task", "data", "augmentation", "model", "optimizer", "scheduler", "trainer")
+    base = flat({"data": base_nodes()["data"]})  # any form of data is as good as the recipe's
+    usual |= {key: value for key, value in base.items() if key in marked}
+    chosen_otherwise = [key for key in marked if mine[key] != usual[key]]
+    for key in chosen_otherwise:
+        OmegaConf.update(cfg, key, mine[key])
+    return set(marked) - set(chosen_otherwise)
 
 
 def flat(tree: Any, prefix: str = "") -> dict[str, Any]:

@@ -32,6 +32,7 @@ from osprey.system.launcher import is_first
 
 OmegaConf.register_new_resolver("osprey.stamp", new_stamp, use_cache=True, replace=True)
 OmegaConf.register_new_resolver("osprey.at_hand", at_hand, replace=True)
+OmegaConf.register_new_resolver("osprey.chosen", lambda usual: usual, replace=True)
 
 
 def run_hydra(

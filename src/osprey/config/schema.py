@@ -64,9 +64,6 @@ class RunSettings:
     plugins: list[str] = setting([], "packages of your own to import")
     monitor: str | None = setting(None, "the logged figure that chooses the best epoch")
     mode: str | None = setting(None, "whether more of it is better", choices=("max", "min"))
-    fit_to_data: bool = setting(
-        False, "choose by the data what no config and no command sets (experiment=detect)"
-    )
     resume: str | None = setting(None, "a run folder, or latest: go on with it")
     from_run: str | None = setting(None, "from=RUN: start from its weights, take over its data")
 

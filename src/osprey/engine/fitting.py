@@ -1,4 +1,4 @@
-"""``fit_to_data=true``: what nobody has set is chosen by the data, printed and kept. No torch."""
+"""What a recipe leaves open and nobody has set: chosen by the data, printed and kept. No torch."""
 
 from __future__ import annotations
 
@@ -14,22 +14,19 @@ from osprey.tasks.specs import Decision
 DECISIONS = "decisions.json"  # in the run folder
 
 
-def fit_to_data(config: TrainConfig, manifest: Manifest, named: Collection[str]) -> list[Decision]:
+def fit_to_data(config: TrainConfig, manifest: Manifest, unset: Collection[str]) -> list[Decision]:
     """Let the task choose, and print its choices as a table.
 
     Args:
         config: Changed in place.
         manifest: The samples, split.
-        named: Settings that a config or the command line sets; they stay.
+        unset: The settings that it may choose.
 
     Returns:
         The choices that were made.
-
-    Raises:
-        ConfigError: The task has no recipe.
     """
-    found = get_task(config.task.name).fit_to_data(config, manifest, named)
-    made = [decision for decision in found if not _is_named(decision.setting, named)]
+    found = get_task(config.task.name).fit_to_data(config, manifest, unset)
+    made = [decision for decision in found if _may_choose(config, decision.setting, unset)]
     for decision in made:
         _set(config, decision.setting, decision.value)
     width = max((len(f"{d.setting}={d.value}") for d in made), default=0)
@@ -37,6 +34,14 @@ def fit_to_data(config: TrainConfig, manifest: Manifest, named: Collection[str])
         said = f"{decision.setting}={decision.value}"
         say(f"chosen  {said:<{width}}  {decision.because}")
     return made
+
+
+def _may_choose(config: TrainConfig, setting: str, unset: Collection[str]) -> bool:
+    """Whether nobody has set it; options of the network are a tree of their own."""
+    head = "model.options."
+    if setting.startswith(head):
+        return setting.removeprefix(head) not in (config.model.options or {})
+    return setting in unset
 
 
 _TOO_FAST = 2e-3  # for Adam and its kin, which move every weight by about the rate
@@ -53,15 +58,6 @@ def harmful_rate(config: TrainConfig) -> str:
         f"note    optimizer.lr={optimizer.lr:g} for all layers while BatchNorm is held "
         "(model.freeze_batchnorm=true) has driven networks to one answer for every photo: lower "
         "it, or add optimizer.layer_decay=0.9"
-    )
-
-
-def _is_named(setting: str, named: Collection[str]) -> bool:
-    """Whether somebody set it, a node that holds it, or a part of it; a chosen group is neither."""
-    return any(
-        setting == key or setting.startswith(f"{key}.") or key.startswith(f"{setting}.")
-        for key in named
-        if "." in key
     )
 
 

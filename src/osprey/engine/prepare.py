@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from osprey.config.adopt import adopt_targets, names_foreign
 from osprey.config.check_nodes import check_nodes
-from osprey.config.chosen import option_node, recipe_settings, settings_beside
+from osprey.config.chosen import open_settings, option_node, recipe_settings
 from osprey.config.groups.model import FACTORIES
 from osprey.config.parse import LIGHTNING, complete, typed
 from osprey.config.schema import DataConfig, PathsConfig, TrainConfig
@@ -36,8 +36,6 @@ from osprey.tasks.checks import WrongTask, check_own_classes, validate_run
 from osprey.tasks.registry import get_task
 from osprey.tasks.specs import Decision
 
-RECIPE = "detect"  # the experiment whose settings are chosen by the data
-
 
 def check_and_prepare(
     cfg: DictConfig, overrides: Sequence[str], place: Place | None = None
@@ -58,7 +56,7 @@ def check_and_prepare(
     Raises:
         UserError: A setting or the data cannot be used.
     """
-    config, donor, members, said = _checked(cfg, overrides, place)
+    config, donor, members, said, unset = _checked(cfg, overrides, place)
     if config.data.is_foreign:
         process_count(config.trainer, config.data)
         return config, None, []
@@ -67,8 +65,8 @@ def check_and_prepare(
     more = get_task(config.task.name).describe_data(samples)
     describe_data(config.data.name, samples, left_out, prepared.notices, more)
     decisions = []
-    if config.fit_to_data:
-        decisions = fit_to_data(config, samples, said | settings_beside(cfg, RECIPE))
+    if unset:
+        decisions = fit_to_data(config, samples, unset)
         validate_run(config)
     if warning := harmful_rate(config):
         say(warning)
@@ -90,11 +88,9 @@ def check_settings(cfg: DictConfig, overrides: Sequence[str]) -> None:
     _checked(cfg, overrides)
 
 
-def _checked(
-    cfg: DictConfig, overrides: Sequence[str], place: Place | None = None
-) -> tuple[TrainConfig, RunFolder | None, list[RunFolder], set[str]]:
-    """The settings, the runs they build on, and what somebody has set; no data is read."""
-    config, donor, members, said = _read(cfg, overrides)
+def _checked(cfg: DictConfig, overrides: Sequence[str], place: Place | None = None) -> _Read:
+    """See `_read`; no data is read."""
+    config, donor, members, said, unset = _read(cfg, overrides)
     check_run_name(config.name)
     if place is not None:
         adapt_to_launcher(config.trainer, place)
@@ -102,10 +98,10 @@ def _checked(
         raise ConfigError("tags: extras.enforce_tags=true wants some: add tags=[WORD,...]")
     if config.data.is_foreign:
         check_foreign_data(config.task.name)
-        return config, donor, members, said
+        return config, donor, members, said, unset
     if not str(config.data.reader).startswith("harbour"):
         _check_places(config.data, config.paths)  # before checks that take a second or two
-    return config, donor, members, said
+    return config, donor, members, said, unset
 
 
 def _prepare(
@@ -160,10 +156,13 @@ def check_foreign_data(task: str) -> None:
         )
 
 
-def _read(
-    cfg: DictConfig, overrides: Sequence[str]
-) -> tuple[TrainConfig, RunFolder | None, list[RunFolder], set[str]]:
-    """The typed configuration, the runs it builds on, and the settings set explicitly."""
+# The settings, the runs they build on, which are set explicitly, and which the data may choose.
+_Read = tuple[TrainConfig, RunFolder | None, list[RunFolder], set[str], set[str]]
+
+
+def _read(cfg: DictConfig, overrides: Sequence[str]) -> _Read:
+    """The typed configuration, and what it is made of."""
+    unset = open_settings(cfg)
     complete(cfg)
     builds_on = cfg.from_run is not None or cfg.model.get("_target_") == FACTORIES["ensemble"]
     if builds_on and OmegaConf.is_missing(cfg.data, "root"):
@@ -198,7 +197,13 @@ def _read(
     if names_foreign(cfg) or config.trainer.args:
         check_own_classes(config.task, config.data)
         check_nodes(config)
-    return config, donor, members, said
+    if "model.suggested_lr" in said:
+        unset.discard("optimizer.lr")
+    if donor is not None and config.data.size is not None:
+        unset.discard("data.size")
+    if unset:
+        get_task(config.task.name).check_open_settings()
+    return config, donor, members, said, unset
 
 
 def _validate(config: TrainConfig, said: set[str]) -> None:

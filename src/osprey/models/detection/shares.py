@@ -1,4 +1,7 @@
-"""Losses of several processes add up to those of one.
+"""Losses of several processes add up to those of one: of FCOS, SSD and, by boxes, of queries.
+
+RetinaNet divides photo by photo, and Faster R-CNN by what it samples: theirs add up already, or
+differ by what is drawn. The denoising part of queries is divided by each process's own.
 
 A detector's loss is a sum over matched places, divided by how many there are. With each process
 dividing by its own, photos of few boxes would weigh more in a process of few.
@@ -35,7 +38,7 @@ def matched_places(matched_idxs: list[Tensor]) -> int:
     Args:
         matched_idxs: Per image int64 [A]: index of the matched box, negative for background.
     """
-    return sum(int((indices >= 0).sum()) for indices in matched_idxs)
+    return int(torch.stack([(indices >= 0).sum() for indices in matched_idxs]).sum())
 
 
 class FairFCOSHead(FCOSHead):  # type: ignore[misc]
@@ -62,6 +65,8 @@ class FairFCOSHead(FCOSHead):  # type: ignore[misc]
         losses: dict[str, Tensor] = super().compute_loss(
             targets, head_outputs, anchors, matched_idxs
         )
+        if not is_shared():
+            return losses
         device = head_outputs["cls_logits"].device
         share = share_of(max(1, matched_places(matched_idxs)), device)
         return {name: loss * share for name, loss in losses.items()}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-_TRY = "try experiment=probe, more photos a class, or more epochs"
+_TRY = "try experiment=probe, more photos a class, "
 _SURE = 2.0  # standard errors
 
 
@@ -30,8 +30,8 @@ def chance_line(figures: Mapping[str, Any]) -> str:
         f"for {float(figures['top1']):.3f}"
     )
     if float(figures["top1"]) > share:
-        return f"hardly better than chance: {scores}; {_TRY}, or label more for testing"
-    return f"no better than chance: {scores}; {_TRY}"
+        return f"hardly better than chance: {scores}; {_TRY}more epochs, or more photos to test on"
+    return f"no better than chance: {scores}; {_TRY}or more epochs"
 
 
 def blind_line(figures: Mapping[str, Any]) -> str:

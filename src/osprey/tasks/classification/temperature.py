@@ -12,10 +12,10 @@ _LIMITS = (0.05, 20.0)
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:
     """The temperature with the lowest log loss on held-out data.
 
-    A network without mistakes on n photos would get the lowest temperature. As in Platt (1999),
-    each target therefore gives 1 / (n + 2) of its weight to the other classes, which matters only
-    for small n. A temperature that does not make the log loss lower by more than the standard error
-    of the difference is none: the photos cannot tell it from 1.
+    A network with hardly a mistake on n photos would get the lowest temperature. As in Platt
+    (1999), each target therefore gives 1 / (n + 2) of its weight to the other classes, which
+    matters only for small n. A temperature that does not make the log loss lower by more than the
+    standard error of the difference is 1: the photos cannot tell it from that.
 
     Args:
         logits: float [N, C].
@@ -38,4 +38,5 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
         for t in (1.0, temperature)
     )
     gain = (before - after).numpy()
-    return temperature if gain.mean() > gain.std() / np.sqrt(n) else 1.0
+    known = n > 1 and gain.mean() > gain.std(ddof=1) / np.sqrt(n)
+    return temperature if known else 1.0

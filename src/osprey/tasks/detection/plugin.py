@@ -78,12 +78,12 @@ class DetectionTask(TaskPlugin):
                 raise DataError(f"the '{split}' split has no boxes: nothing to learn or to check")
 
     def fit_to_data(
-        self, config: TrainConfig, manifest: Manifest, named: Collection[str]
+        self, config: TrainConfig, manifest: Manifest, unset: Collection[str]
     ) -> list[Decision]:
         """The network's size and rates, the input's side and the schedule, by the boxes."""
         from osprey.tasks.detection.recipe import decide, facts_of
 
-        return decide(config, facts_of(manifest), named)
+        return decide(config, facts_of(manifest, config.data.resize), unset)
 
     def describe_data(self, manifest: Manifest) -> list[str]:
         """Number of boxes per split."""
