@@ -87,15 +87,16 @@ def test_where_a_recipe_s_data_can_be_had(here: Path, osprey: Call) -> None:
             "osprey train: model.pretrained: there is no file 'none/w.pth'; model.pretrained=true "
             "downloads timm's own weights\n",
         )
-        result = osprey(*words, "model.pretrained=false")
-        assert result.code == 2 and result.err.startswith(
-            "osprey train: model.pretrained=false leaves random weights, which are neither held "
-            "nor probed: add model.freeze_stages="
-        )
-        added = result.err.partition(": add ")[2].partition(",")[0].split()
-        later = osprey(*words, "model.pretrained=false", *added, "name=a/b")
-        line = "osprey train: name: 'a/b' cannot be a folder's name\n"
-        assert later.err == line, "the one line named all that is to be changed"
+    words = ("train", "experiment=clothing", "data.root=photos")
+    result = osprey(*words, "model.pretrained=false")
+    assert result.code == 2 and result.err.startswith(
+        "osprey train: model.pretrained=false leaves random weights, which are neither held "
+        "nor probed: add model.freeze_stages="
+    )
+    added = result.err.partition(": add ")[2].partition(",")[0].split()
+    later = osprey(*words, "model.pretrained=false", *added, "name=a/b")
+    line = "osprey train: name: 'a/b' cannot be a folder's name\n"
+    assert later.err == line, "the one line named all that is to be changed"
 
 
 def test_a_run_without_an_epoch_has_no_report(trained: Path, here: Path, osprey: Call) -> None:
