@@ -90,7 +90,8 @@ def check_settings(cfg: DictConfig, overrides: Sequence[str]) -> None:
 
 def _checked(cfg: DictConfig, overrides: Sequence[str], place: Place | None = None) -> _Read:
     """See `_read`; no data is read."""
-    config, donor, members, said, unset = _read(cfg, overrides)
+    found = _read(cfg, overrides)
+    config = found[0]
     check_run_name(config.name)
     if place is not None:
         adapt_to_launcher(config.trainer, place)
@@ -98,10 +99,9 @@ def _checked(cfg: DictConfig, overrides: Sequence[str], place: Place | None = No
         raise ConfigError("tags: extras.enforce_tags=true wants some: add tags=[WORD,...]")
     if config.data.is_foreign:
         check_foreign_data(config.task.name)
-        return config, donor, members, said, unset
-    if not str(config.data.reader).startswith("harbour"):
+    elif not str(config.data.reader).startswith("harbour"):
         _check_places(config.data, config.paths)  # before checks that take a second or two
-    return config, donor, members, said, unset
+    return found
 
 
 def _prepare(

@@ -25,6 +25,7 @@ from osprey.models.timm_models import fixed_size
 from osprey.models.transfer import build_from_run
 from osprey.models.weights import build_pretrained
 from osprey.runs.folder import RunFolder
+from osprey.system.launcher import is_first
 from osprey.tasks.base import Task
 from osprey.tasks.loading import make_data, make_preprocess, memory_rewrite, model_spec
 from osprey.tasks.registry import get_task
@@ -85,7 +86,8 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         pretrained = False if resuming else config.model.pretrained
         model, weights = build_pretrained(spec, outputs, pretrained)
     note = ""
-    if isinstance(config.model.pretrained, str) and not (config.from_run or resuming):
+    given = isinstance(config.model.pretrained, str) and not (config.from_run or resuming)
+    if given and is_first():  # who prints it
         note = _about_input(config.data, manifest, preprocess, model)
     rewrites = [*rewrite(model, spec, _of_network(config.trainer)), *memory]
     data = make_data(DataSettings.from_config(config), manifest, preprocess)

@@ -46,13 +46,15 @@ class LooksAtPhotos(Callback):
     def on_validation_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, *_: Any, **__: Any
     ) -> None:
-        """Keep what answers are compared by, padding left out."""
-        answers = pl_module.comparable(outputs) if isinstance(pl_module, Task) else None
-        if answers is not None:
-            self._seen.append(answers.float().cpu()[(batch["index"] >= 0).cpu()])
-            kept = sum(len(some["index"]) for some in self._some)
-            if kept < _FEWEST and len(batch["index"]) > 1:  # BatchNorm compares photos
-                self._some.append(batch)
+        """Keep what answers are compared by, and in the first steps some photos to ask again."""
+        answers = _compared(pl_module, outputs, batch) if isinstance(pl_module, Task) else None
+        if answers is None:
+            return
+        self._seen.append(answers)
+        kept = sum(len(some["index"]) for some in self._some)
+        early = trainer.global_step < _LAG
+        if early and kept < _FEWEST and len(batch["index"]) > 1:  # BatchNorm compares photos
+            self._some.append(batch)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compare; several processes ask the network together, and all must find the same."""
@@ -153,8 +155,14 @@ def _noise(module: Task) -> Any:
 
 
 def _answers(trainer: pl.Trainer, module: Task, batch: Any) -> Tensor:
-    """What the network answers about a batch, padding left out."""
+    """What the network answers about a batch."""
     with torch.no_grad(), trainer.precision_plugin.val_step_context():
-        answers = module.comparable(module.predict_step(batch, 0))
+        answers = _compared(module, module.predict_step(batch, 0), batch)
     assert answers is not None, "those about photos are compared"
-    return answers.float().cpu()[(batch["index"] >= 0).cpu()]
+    return answers
+
+
+def _compared(module: Task, outputs: Any, batch: Any) -> Tensor | None:
+    """What a batch's answers are compared by, padding left out."""
+    answers = module.comparable(outputs)
+    return None if answers is None else answers.float().cpu()[(batch["index"] >= 0).cpu()]

@@ -41,8 +41,27 @@ def matched_places(matched_idxs: list[Tensor]) -> int:
     return int(torch.stack([(indices >= 0).sum() for indices in matched_idxs]).sum())
 
 
+def shared(
+    losses: dict[str, Tensor], logits: Tensor, matched_idxs: list[Tensor]
+) -> dict[str, Tensor]:
+    """Losses that were divided by this process's matched places, times its share of them.
+
+    Args:
+        losses: Scalars by name.
+        logits: Of the same device.
+        matched_idxs: See `matched_places`.
+
+    Returns:
+        Divided by the mean number of places over processes.
+    """
+    if not is_shared():
+        return losses
+    share = share_of(max(1, matched_places(matched_idxs)), logits.device)
+    return {name: loss * share for name, loss in losses.items()}
+
+
 class FairFCOSHead(FCOSHead):  # type: ignore[misc]
-    """An FCOS head whose losses are divided by the mean number of places over processes."""
+    """An FCOS head whose losses are `shared`; it may take a head's place by ``__class__``."""
 
     def compute_loss(
         self,
@@ -51,22 +70,6 @@ class FairFCOSHead(FCOSHead):  # type: ignore[misc]
         anchors: list[Tensor],
         matched_idxs: list[Tensor],
     ) -> dict[str, Tensor]:
-        """Torchvision's losses, each times this process's share.
-
-        Args:
-            targets: One per image; an image may have no boxes.
-            head_outputs: ``cls_logits`` [B, A, classes] and others.
-            anchors: Per image [A, 4], corners in pixels.
-            matched_idxs: See `matched_places`.
-
-        Returns:
-            Scalars by name.
-        """
-        losses: dict[str, Tensor] = super().compute_loss(
-            targets, head_outputs, anchors, matched_idxs
-        )
-        if not is_shared():
-            return losses
-        device = head_outputs["cls_logits"].device
-        share = share_of(max(1, matched_places(matched_idxs)), device)
-        return {name: loss * share for name, loss in losses.items()}
+        """As torchvision's."""
+        losses = super().compute_loss(targets, head_outputs, anchors, matched_idxs)
+        return shared(losses, head_outputs["cls_logits"], matched_idxs)

@@ -14,8 +14,9 @@ from torchvision.ops import Conv2dNormActivation
 
 from osprey.models.detection.detector import Detector, Target
 from osprey.models.detection.pyramid import Maps
-from osprey.models.detection.shares import matched_places, share_of
+from osprey.models.detection.shares import matched_places, share_of, shared
 from osprey.models.spec import ModelSpec
+from osprey.system.processes import is_shared
 
 # Sides of the boxes of each level over the photo's, from stride 8 on, and one more: those that
 # SSD took for COCO at 300 px.
@@ -48,17 +49,16 @@ class PatientSSD(SSD):  # type: ignore[misc]
         Returns:
             ``classification`` and ``bbox_regression``, scalars.
         """
-        losses: dict[str, Tensor] = super().compute_loss(
-            targets, head_outputs, anchors, matched_idxs
-        )
-        device, matched = head_outputs["cls_logits"].device, matched_places(matched_idxs)
-        share = share_of(max(1, matched), device)
-        losses = {name: loss * share for name, loss in losses.items()}
-        divisor = max(matched, len(targets))
-        share = share_of(divisor, device)  # every process asks, with empty photos or without
+        logits = head_outputs["cls_logits"]
+        losses = super().compute_loss(targets, head_outputs, anchors, matched_idxs)
+        losses = shared(losses, logits, matched_idxs)
         empty = [number for number, target in enumerate(targets) if not len(target["boxes"])]
+        if not (empty or is_shared()):
+            return losses
+        divisor = max(matched_places(matched_idxs), len(targets))
+        share = share_of(divisor, logits.device)  # every process asks, whatever its photos
         if empty:
-            background = -head_outputs["cls_logits"][empty].log_softmax(dim=-1)[..., 0]
+            background = -logits[empty].log_softmax(dim=-1)[..., 0]
             hardest = background.topk(min(_HARDEST, background.shape[1]), dim=1).values
             more = hardest.sum() / divisor * share
             losses["classification"] = losses["classification"] + more

@@ -33,25 +33,23 @@ def load_detector(model: Detector, spec: ModelSpec, pretrained: bool | str) -> s
     Raises:
         CheckpointError: The weights cannot be obtained, or do not fit this network.
     """
-    given = home_path(pretrained) if isinstance(pretrained, str) else None
-    if given is not None and given.is_file():
-        state = read_weights(given)
-        if all(key.startswith("network.") for key in state):
-            left = load_strictly(
-                model, state, str(pretrained), lambda key: key.startswith(model.class_layers)
-            )
-            return describe_weights(str(pretrained), left)
+    file = home_path(pretrained) if isinstance(pretrained, str) else None
+    if file is not None and spec.name in QUERIES and not file.is_file():
+        file = None  # of transformers' models they are a folder
+    given = None if file is None else read_weights(file)
+    if given is not None and all(key.startswith("network.") for key in given):
+        left = load_strictly(
+            model, given, str(pretrained), lambda key: key.startswith(model.class_layers)
+        )
+        return describe_weights(str(pretrained), left)
     if spec.name in QUERIES:
         from osprey.models.detection.queries import load_queries
 
         return load_queries(model, spec.name, pretrained)
     backbone = backbone_of(spec)
     if backbone is None:
-        return _load_whole(model, spec.name, pretrained)
-    if given is not None:
-        state, source = read_weights(given), str(pretrained)
-    else:
-        state, source = download(backbone)
+        return _load_whole(model, spec.name, given, str(pretrained))
+    state, source = download(backbone) if given is None else (given, str(pretrained))
     with torch.device("meta"):
         classifier = build_timm(backbone, 1).state_dict()
     beside = classifier.keys() - model.body.state_dict().keys()
@@ -60,13 +58,12 @@ def load_detector(model: Detector, spec: ModelSpec, pretrained: bool | str) -> s
     )
 
 
-def _load_whole(model: Detector, name: str, pretrained: bool | str) -> str:
-    """Load a file made for COCO's classes, its keys renamed as torchvision itself does it."""
+def _load_whole(model: Detector, name: str, given: Mapping[str, Tensor] | None, source: str) -> str:
+    """Load weights made for COCO's classes, their keys renamed as torchvision itself does it."""
     from osprey.models.detection.torchvision_detectors import coco_network
 
-    if isinstance(pretrained, str):
-        state, source = read_weights(home_path(pretrained)), pretrained
-    else:
+    state = given
+    if state is None:
         state, source = _download_whole(name), f"torchvision's for {name} (COCO)"
     reference = coco_network(name)
     try:
