@@ -149,9 +149,10 @@ def train(overrides: Sequence[str] = ()) -> Run:
         UserError: Something the user can mend.
         Interrupted: A signal asked to stop; the run's ``last.ckpt`` was saved.
     """
-    from osprey.commands.resume import resume
-    from osprey.commands.train import PROGRAM, train_composed
+    from osprey.commands.train import PROGRAM
     from osprey.config.compose import run_hydra
+    from osprey.engine.experiment import train_composed
+    from osprey.engine.resume import resume
     from osprey.runs.donor import with_runs_named
 
     if any(word in ("-m", "--multirun") for word in overrides):

@@ -38,6 +38,18 @@ class Interrupted(Exception):
         self.code = code
 
 
+class Pruned(Exception):
+    """A trial of a sweep was ended early: others did better.
+
+    Args:
+        epochs: How many it had trained.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__(f"ended after epoch {epochs}")
+        self.epochs = epochs
+
+
 class Terminated(KeyboardInterrupt):
     """Another signal than Ctrl-C asked to stop: SIGTERM, or SIGHUP of a closed terminal.
 

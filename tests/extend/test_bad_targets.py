@@ -204,9 +204,15 @@ def test_a_monitor_that_nobody_logs(my_pkg: Path, photos: Path, osprey) -> None:
     result = osprey("train", *words)
     assert result.code == 2
     (line,) = result.err.splitlines()
-    assert line.startswith("osprey train: monitor=val/x is not logged; logged are: ")
-    logged = line.partition("logged are: ")[2].split(", ")
-    assert {"train/loss", "val/macro_f1", "val/top1", "val/log_loss"} <= set(logged)
+    assert line == (
+        "osprey train: monitor=val/x is not logged; did you mean 'val/ece'? (logged are "
+        "train/loss, val/ece, val/log_loss, val/macro_f1, val/top1, val/top5)"
+    )
+    # A callback of the user's own may log it: then the first epoch tells.
+    own = "+callbacks.stop._target_=pytorch_lightning.callbacks.Timer"
+    result = osprey("train", *words, own, "+callbacks.stop.duration=00:01:00:00")
+    assert result.code == 2
+    assert "osprey train: monitor=val/x is not logged; logged are: " in result.err
 
 
 # ------------------------------------------------------------ own settings answer without torch

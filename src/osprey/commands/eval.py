@@ -11,7 +11,6 @@ from omegaconf import DictConfig
 
 from osprey.commands.predicting.inputs import run_of_task
 from osprey.commands.settings_help import asks_help, show_help
-from osprey.commands.sweep import check_trials
 from osprey.config.call import read_call
 from osprey.config.compose import run_call
 from osprey.config.parse import typed_eval
@@ -20,6 +19,7 @@ from osprey.config.validate import validate_eval
 from osprey.errors import ConfigError, UserError, nearest
 from osprey.runs.folder import RunFolder, find_run
 from osprey.runs.tested import Tested, samples_to_test
+from osprey.sweeping.preflight import check_trials
 from osprey.system.paths import home_path
 from osprey.tasks.registry import all_tasks, get_task
 

@@ -8,9 +8,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from osprey.commands.train import overrides_of_job
 from osprey.config.adopt import RUN_TIME
-from osprey.config.chosen import option_node
+from osprey.config.chosen import option_node, overrides_of_job
 from osprey.config.compose import run_hydra
 from osprey.config.explain import Row, argument_rows, first_sentence, settings_rows
 from osprey.config.parse import FRAMEWORK, complete, is_foreign, typed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from osprey.commands.train import overrides_of_job
+from osprey.config.chosen import overrides_of_job
 from osprey.config.compose import run_hydra
 from osprey.config.parse import LIGHTNING
 from osprey.config.stamp import new_stamp

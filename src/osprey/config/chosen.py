@@ -11,6 +11,12 @@ from omegaconf import DictConfig, OmegaConf
 from osprey.config.parse import base_nodes
 
 
+def overrides_of_job() -> list[str]:
+    """What the command line sets."""
+    found = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)
+    return cast("list[str]", found)
+
+
 def option_node(group: str) -> dict[str, Any]:
     """A group as its chosen option alone makes it, unresolved; while Hydra runs a job.
 

@@ -35,6 +35,14 @@ OmegaConf.register_new_resolver("osprey.at_hand", at_hand, replace=True)
 OmegaConf.register_new_resolver("osprey.chosen", lambda usual: usual, replace=True)
 
 
+_called: list[Call] = []
+
+
+def current_call() -> Call:
+    """What Hydra runs at the moment: a sweeper's workers call for the same."""
+    return _called[-1]
+
+
 def run_hydra(
     config_name: str,
     argv: Sequence[str],
@@ -73,6 +81,7 @@ def run_call(call: Call, task: Callable[[DictConfig], Any]) -> None:
             say(notice)
     job = _Job(task)
     before = sys.argv
+    _called.append(call)
     sys.argv = [call.program, *call.line.flags, *(() if call.line.about_hydra else call.words)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us instead of Hydra's own printer
     main = hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name=call.config_name)
@@ -80,6 +89,7 @@ def run_call(call: Call, task: Callable[[DictConfig], Any]) -> None:
         with folders.laid_over(call.line.folder), explained(call), _package_there(call):
             main(job)()
     finally:
+        _called.pop()
         sys.argv = before
     if job.failure is not None:
         known = isinstance(job.failure, HydraException | OmegaConfBaseException)

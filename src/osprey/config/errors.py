@@ -15,6 +15,7 @@ from omegaconf.errors import (
     UnsupportedInterpolationType,
 )
 
+from osprey.config.groups.sweep import Sweep
 from osprey.config.quoting import in_quotes
 from osprey.config.schema import TrainConfig
 from osprey.config.text_settings import Kind, kind_of_key
@@ -48,7 +49,10 @@ def unknown_key(key: str, schema: type[Any] = TrainConfig) -> ConfigError:
     for open_key in _OPEN_KEYS:
         if key == open_key or key.startswith(f"{open_key}."):
             return ConfigError(f"{key}: a new entry is written with a plus: +{open_key}.NAME=VALUE")
-    known = known_keys(schema)
+    sweep = known_keys(Sweep) if schema is TrainConfig else []
+    if key in sweep:
+        return ConfigError(f"{key} is of a sweep: choose one with -m sweep=optuna or sweep=grid")
+    known = [*known_keys(schema), *sweep]
     parts = [name for name in known if name.startswith(f"{key}.")]
     if key in known and parts:
         shown = ", ".join(parts[:4]) + (", ..." if len(parts) > 4 else "")

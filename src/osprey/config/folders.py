@@ -15,7 +15,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 from osprey.config.optimizers import OPTIMIZERS
-from osprey.config.parse import base_nodes
+from osprey.config.parse import base_nodes, base_sweep
 from osprey.errors import ConfigError
 from osprey.system.plugins import config_folders
 
@@ -53,7 +53,7 @@ def laid_over(folder: Path | None) -> Iterator[None]:
 def register_configs() -> None:
     """Give Hydra the ``_base`` option of each group, the optimisers, and the plugins' folders."""
     store = ConfigStore.instance()
-    for group, node in base_nodes().items():
+    for group, node in (*base_nodes().items(), ("sweep", base_sweep())):
         store.store(group=group, name="_base", node=node, provider="osprey")
     for name in (name for name in OPTIMIZERS if name not in _own_files("optimizer")):
         node = {"defaults": ["_base", "_self_"], "name": name}

@@ -12,9 +12,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from osprey.config.errors import explain, unknown_key
-from osprey.config.fields import UNSET, defaults
+from osprey.config.fields import UNSET, check_fields, defaults
 from osprey.config.groups.data import DATAMODULE
 from osprey.config.groups.model import FACTORIES
+from osprey.config.groups.sweep import Sweep, SweepConfig
 from osprey.config.quoting import escaped
 from osprey.config.schema import GROUPS, EvalConfig, RunSettings, TaskConfig, TrainConfig
 from osprey.config.text_settings import refuse_changed_text
@@ -128,6 +129,24 @@ def typed_eval(cfg: DictConfig) -> EvalConfig:
     tree = _resolved(cfg)
     _refuse_unset(tree)
     return _merge(EvalConfig, tree, "", EvalConfig)
+
+
+def typed_sweep(cfg: DictConfig) -> SweepConfig:
+    """The composed settings of a sweep.
+
+    Raises:
+        ConfigError: As `typed`, and where one is out of its range.
+    """
+    tree = _resolved(cfg.sweep)
+    found = _merge(SweepConfig, tree, "sweep.", Sweep)
+    check_fields(found, "sweep.")
+    return found
+
+
+def base_sweep() -> dict[str, Any]:
+    """The ``_base`` option of the group ``sweep``, which brings Osprey's sweeper with it."""
+    own = {"defaults": ["_self_", {"override /hydra/sweeper@_global_.hydra.sweeper": "osprey"}]}
+    return {**own, **defaults(SweepConfig)}
 
 
 def _resolved(cfg: DictConfig) -> dict[str, Any]:

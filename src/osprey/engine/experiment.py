@@ -10,12 +10,14 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from osprey.config.chosen import overrides_of_job
 from osprey.config.schema import TrainConfig
 from osprey.data.prepare import Prepared
 from osprey.engine.fitting import DECISIONS
 from osprey.engine.prepare import check_and_prepare
 from osprey.errors import Interrupted, UserError, exit_code_of
 from osprey.runs.folder import RunFolder
+from osprey.runs.trial_mark import mark_trial
 from osprey.system.console import say, warn
 from osprey.system.disk import system_failure
 from osprey.system.launcher import Place, find_place
@@ -51,6 +53,20 @@ def train(cfg: DictConfig, overrides: Sequence[str]) -> tuple[RunFolder, dict[st
         raise
 
 
+def train_composed(cfg: DictConfig) -> tuple[RunFolder, dict[str, Any], float]:
+    """Train what Hydra composed, while it runs the job; the run, its summary, its figure."""
+    if cfg.extras.print_config:
+        say(OmegaConf.to_yaml(cfg, resolve=False))
+    run, summary = train(cfg, overrides_of_job())
+    return run, summary, figure_of(run, summary)
+
+
+def figure_of(run: RunFolder, summary: dict[str, Any]) -> float:
+    """The monitored value of a finished run."""
+    config = run.load_config()
+    return monitored_value(shown_metrics(config.task.name, config.monitor, config.mode)[0], summary)
+
+
 def _train_launched(
     cfg: DictConfig, overrides: Sequence[str], place: Place
 ) -> tuple[RunFolder, dict[str, Any]]:
@@ -83,6 +99,7 @@ def _begin(
     config, prepared, decisions = check_and_prepare(cfg, overrides, place)
     _take_statistics(config)
     run = RunFolder.create(Path(config.paths.runs), config.name)
+    mark_trial(run)
     run.save_config(config)
     run.write_text("overrides.txt", "".join(f"{line}\n" for line in overrides))
     if decisions:

@@ -26,10 +26,11 @@ def present(run: RunFolder, config: TrainConfig, summary: dict[str, Any]) -> Non
     for stale in ("report.html", "plots/batch.json", "plots/gallery.json"):
         (run.path / stale).unlink(missing_ok=True)  # of an earlier test, where a run went on
     task = get_task(config.task.name)
-    if not config.data.is_foreign:
+    if config.extras.report and not config.data.is_foreign:
         manifest = run.load_manifest(config.data.root)
         _attempt("pictures", lambda: task.draw_pictures(run, config, manifest))
-    _attempt("report", lambda: build_report(run.path))
+    if config.extras.report:
+        _attempt("report", lambda: build_report(run.path))
     if "wandb" in config.logger.use:
         node, tree = config.logger.args["wandb"], tree_of(config)
         trained = config.model.factory != "ensemble"

@@ -25,6 +25,7 @@ from osprey.engine.callbacks.data_wait import DataWait
 from osprey.engine.callbacks.looks import LooksAtPhotos
 from osprey.engine.callbacks.only_numbers import OnlyNumbers
 from osprey.engine.callbacks.progress import MetricsTable, Progress
+from osprey.engine.callbacks.trial_reports import trial_reports
 from osprey.engine.loggers.build import make_loggers, run_time_values
 from osprey.engine.strategies import make_strategy
 from osprey.ensembling.averaging import gatherers
@@ -56,6 +57,7 @@ def _callbacks(
         SaveOnSignal(run.last),
         BestAndLast(run.best, run.last, metrics[0].logged, metrics[0].mode, looks),
         *make_callbacks(settings, values, run, metrics[0]),
+        *trial_reports(metrics[0].logged),
     ]
 
 

@@ -12,7 +12,7 @@ from osprey.config.fields import check_choice, check_fields
 from osprey.config.parse import LIGHTNING, task_settings
 from osprey.config.schema import DataConfig, TaskConfig, TrainConfig
 from osprey.config.validate import validate
-from osprey.errors import ConfigError
+from osprey.errors import ConfigError, nearest
 from osprey.system.instantiate import wrong_kind
 from osprey.system.targets import import_target
 from osprey.tasks.plugin import TaskPlugin
@@ -54,6 +54,7 @@ def validate_run(config: TrainConfig) -> None:
                 raise WrongTask(said, key, other.name)
     _check_own_arguments(config.task, others)
     task.check_config(config)
+    _check_monitor(config, task)
     for other in others:
         factory = config.model.factory
         if factory in other.own_factories and factory not in task.own_factories:
@@ -77,6 +78,21 @@ def _check_own_arguments(task: TaskConfig, others: Sequence[TaskPlugin]) -> None
             if key in {field.name for field in fields(known)}:
                 raise ConfigError(f"task.{key} goes with task={other.name}: leave it out")
         raise unknown_key(f"task.{key}")
+
+
+def _check_monitor(config: TrainConfig, task: TaskPlugin) -> None:
+    """Refuse a monitored metric that nothing logs, as far as that is known before the training."""
+    own_module = config.task.target == type(config.task)().target
+    if config.monitor is None or not task.logs or not own_module or config.callbacks.args:
+        return  # what a module or a callback of the user's own logs, it alone knows
+    further = tuple(f"val/{name}" for name in getattr(config.task, "metrics", {}))
+    if config.monitor in task.logs or config.monitor.startswith(further):
+        return
+    logged = sorted((*task.logs, *further))
+    hint = nearest(config.monitor, logged)
+    raise ConfigError(
+        f"monitor={config.monitor} is not logged{hint} (logged are {', '.join(logged)})"
+    )
 
 
 def check_own_classes(task: TaskConfig, data: DataConfig) -> None:

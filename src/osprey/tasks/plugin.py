@@ -35,6 +35,7 @@ class TaskPlugin(FinishedRuns):
     Attributes:
         noun: What a model trained for it is called: "a classifier".
         metrics: Main metrics; the first one is monitored unless ``monitor`` is set.
+        logs: Names of the metrics that the task's own module logs; empty where that is not known.
         compared: Further keys of a split's metrics that a comparison of two runs shows.
         target: Name of the manifest's target that it learns; None: any.
         min_classes: Fewest classes of a data set or checkpoint.
@@ -48,6 +49,7 @@ class TaskPlugin(FinishedRuns):
 
     noun: ClassVar[str] = "a model of another task"
     metrics: ClassVar[tuple[MetricSpec, ...]]
+    logs: ClassVar[tuple[str, ...]] = ()
     compared: ClassVar[tuple[str, ...]] = ("n",)
     target: ClassVar[str | None] = None
     min_classes: ClassVar[int] = 1

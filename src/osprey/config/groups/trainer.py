@@ -96,4 +96,5 @@ class ExtrasConfig:
 
     print_config: bool = setting(False, "print the composed configuration first")
     enforce_tags: bool = setting(False, "refuse a run without tags=[...]")
+    report: bool = setting(True, "write report.html and its pictures")
     ignore_warnings: bool = setting(True, "keep libraries' warnings off the terminal")

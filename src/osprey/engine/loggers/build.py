@@ -11,6 +11,7 @@ from pytorch_lightning.loggers import Logger
 
 from osprey.config.parse import tree_of
 from osprey.config.schema import TrainConfig
+from osprey.errors import Pruned
 from osprey.runs.folder import RunFolder
 from osprey.system.instantiate import instantiate
 
@@ -58,7 +59,17 @@ def closing_loggers() -> Iterator[None]:
     try:
         yield
         code = 0
+    except Pruned as end:  # by the sweep, which is no failure of the trial's
+        if (wandb_run := _wandb_run()) is not None:
+            wandb_run.tags = (*(wandb_run.tags or ()), "pruned")
+            wandb_run.summary["pruned_after_epoch"] = end.epochs
+        code = 0
+        raise
     finally:
-        wandb = sys.modules.get("wandb")
-        if wandb is not None and wandb.run is not None:
-            wandb.run.finish(exit_code=code)
+        if (wandb_run := _wandb_run()) is not None:
+            wandb_run.finish(exit_code=code)
+
+
+def _wandb_run() -> Any:
+    wandb = sys.modules.get("wandb")
+    return None if wandb is None else wandb.run

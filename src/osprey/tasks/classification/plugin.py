@@ -36,6 +36,7 @@ class ClassificationTask(TaskPlugin):
         MetricSpec("top1", "top-1"),
         MetricSpec("log_loss", "log loss", higher_is_better=False),
     )
+    logs = ("train/loss", *(f"val/{n}" for n in ("ece", "log_loss", "macro_f1", "top1", "top5")))
     compared = ("n", "ece")
     target = "labels"
     min_classes = 2

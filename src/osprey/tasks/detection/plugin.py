@@ -42,6 +42,10 @@ class DetectionTask(TaskPlugin):
     name = "detection"
     noun = "a detector"
     metrics = (MetricSpec("map", "mAP"), MetricSpec("ap50", "AP50"), MetricSpec("ap75", "AP75"))
+    logs = (
+        "train/loss",
+        *(f"val/{n}" for n in ("ap50", "ap75", "ap_large", "ap_medium", "ap_small", "map")),
+    )
     compared = ("n", "boxes")
     target = "boxes"
     own_settings: ClassVar[Mapping[str, str | int | float]] = {

@@ -1,0 +1,1 @@
+"""Sweeps: a space, a study of it that survives everything, and workers that train its trials."""

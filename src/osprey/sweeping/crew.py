@@ -1,0 +1,142 @@
+"""The workers of a sweep: started, given work, ended, and replaced where one dies."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from osprey.sweeping.devices import environment_of
+from osprey.sweeping.worker import Done, Epoch, Job, main
+
+_TO_SAVE = 90.0  # seconds that workers have to save a checkpoint after a signal
+
+
+@dataclass
+class Worker:
+    """One process.
+
+    Attributes:
+        process: Spawned.
+        pipe: To it.
+        device: A GPU; None for the processor.
+        job: What it trains; None while it waits.
+    """
+
+    process: Any
+    pipe: Connection
+    device: str | None
+    job: Job | None = None
+
+
+class Crew:
+    """Workers that train jobs, each its own.
+
+    Args:
+        devices: One entry a worker: a GPU, or None.
+        environment: Variables of every worker.
+    """
+
+    def __init__(self, devices: Sequence[str | None], environment: dict[str, str]) -> None:
+        self.devices = list(devices)
+        self.environment = environment
+        self.workers: list[Worker] = []
+
+    def idle(self) -> Worker | None:
+        """A worker without work, started where none is; None where all are busy."""
+        for worker in self.workers:
+            if worker.job is None:
+                return worker
+        if len(self.workers) == len(self.devices):
+            return None
+        taken = [worker.device for worker in self.workers]
+        free = list(self.devices)
+        for device in taken:
+            free.remove(device)
+        return self._start(free[0])
+
+    def busy(self) -> bool:
+        """Whether anything is being trained."""
+        return any(worker.job is not None for worker in self.workers)
+
+    def _start(self, device: str | None) -> Worker:
+        context = multiprocessing.get_context("spawn")  # CUDA survives no fork
+        ours, theirs = context.Pipe()
+        more = {**self.environment, **environment_of(device, len(self.devices))}
+        process = context.Process(target=main, args=(theirs, more))
+        before = dict(os.environ)
+        os.environ.update(more)  # what is read before its first line, such as OMP's
+        try:
+            process.start()
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        theirs.close()
+        worker = Worker(process, ours, device)
+        self.workers.append(worker)
+        return worker
+
+    def give(self, worker: Worker, job: Job) -> None:
+        """Let a worker train."""
+        worker.job = job
+        worker.pipe.send(job)
+
+    def events(self) -> Iterator[tuple[Worker, Job, Epoch | Done]]:
+        """Wait for news of the workers; a job whose worker died has failed."""
+        pipes = {worker.pipe: worker for worker in self.workers}
+        for pipe in wait(list(pipes)):
+            worker = pipes[pipe]  # type: ignore[index]
+            job = worker.job
+            try:
+                news = worker.pipe.recv()
+            except (EOFError, OSError):
+                news = Done({"failure": self._bury(worker)})
+            if job is None:
+                continue
+            if isinstance(news, Done):
+                worker.job = None
+                if not news.healthy:
+                    self._dismiss(worker)
+            yield worker, job, news
+
+    def _bury(self, worker: Worker) -> str:
+        """Forget a worker that died; what to say of its trial."""
+        worker.process.join()
+        self._forget(worker)
+        code = worker.process.exitcode
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name
+            why = ", as when memory is gone" if name == "SIGKILL" else ""
+            return f"its process was killed ({name}{why})"
+        return f"its process ended with exit code {code}"
+
+    def _dismiss(self, worker: Worker) -> None:
+        worker.process.join(_TO_SAVE)
+        self._forget(worker)
+
+    def _forget(self, worker: Worker) -> None:
+        worker.pipe.close()
+        self.workers.remove(worker)
+
+    def end(self) -> None:
+        """Let the workers go: those that train save their checkpoint first."""
+        for worker in self.workers:
+            try:
+                worker.pipe.send(None)
+            except OSError:
+                continue
+            if worker.job is not None and worker.process.pid is not None:
+                worker.process.terminate()
+        deadline = time.monotonic() + _TO_SAVE
+        for worker in self.workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            worker.pipe.close()
+        self.workers.clear()
