@@ -403,9 +403,7 @@ def _coco_text(old: str, new: str) -> str:
 
 
 BAD_COCO = {
-    "'{file}' line 3: malformed JSON (Expecting property name enclosed in double quotes)": (
-        '{\n"images": [],\n}'
-    ),
+    "'{file}' line 3: malformed JSON (Expecting value)": '{\n"images":\n}',
     "'{file}' line 1: expected a JSON object {{...}}": "[]",
     "'{file}' is no COCO file: it has no list 'images'": "{}",
     "'{file}' line 37: category_id 9 is not among the categories (1 cod, 2 eel)": _coco_text(

@@ -219,6 +219,8 @@ def test_the_command_does_what_it_says(line: str, my_pkg: Path, photos: Path, os
     checks = [check for token, check in CHECKS.items() if token in line]
     assert checks, "say in CHECKS what this command has to do"
     words = small(line, photos)
+    if "tensorboard" in line:
+        pytest.importorskip("tensorboard", reason="the extra 'tensorboard' is not installed")
     if "wandb" in line:  # it starts processes, and reads its key from the home folder
         quiet = {"WANDB_API_KEY": "", "HOME": str(my_pkg), "NETRC": str(my_pkg / "none")}
         result = run_process(words, my_pkg, **quiet)

@@ -221,7 +221,7 @@ def test_two_machines_share_a_study(here: Path, photos: Path) -> None:
         for n in range(2)
     ]
     for process in both:
-        out, err = process.communicate(timeout=300)
+        _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
     numbers = [int(file.stem) for file in here.glob("m?/sweeps/*/trials/*.json")]
     assert sorted(numbers) == [0, 1, 2, 3]
