@@ -24,6 +24,10 @@ COMMANDS = {
     "find": "try out a learning rate (lr) or a batch size (batch_size) for what you would train",
     "predict": "name or find what is on a photo, or on every photo of a folder",
     "crop": "cut every subject that a detector finds out of its photo",
+    "leaderboard": "the trials of a sweep, or all runs, best first",
+    "compare": "two runs: settings, figures with the interval of their difference, answers",
+    "retrain": "train a run's command again, with changes",
+    "reproduce": "what it takes to have a run again; --check trains it and compares the figures",
     "report": "write a run's report.html again, from its folder alone",
     "convert": "write boxes on photos in another form: coco, voc, yolo, megadetector, csv",
     "explain": "show what may be set of a chosen option: type, value, help",
@@ -33,7 +37,7 @@ COMMANDS = {
 
 
 def _usage() -> str:
-    lines = [f"  osprey {name:<9} {what}" for name, what in COMMANDS.items()]
+    lines = [f"  osprey {name:<11} {what}" for name, what in COMMANDS.items()]
     first = "Osprey: from a folder of photos to a tested recogniser."
     return "\n".join([first, "", *lines, "", "'osprey COMMAND --help' says more."])
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -41,6 +42,11 @@ _called: list[Call] = []
 def current_call() -> Call:
     """What Hydra runs at the moment: a sweeper's workers call for the same."""
     return _called[-1]
+
+
+def current_config_dir() -> Path | None:
+    """What ``--config-dir`` names of the command that Hydra runs; None without one."""
+    return _called[-1].line.folder if _called else None
 
 
 def run_hydra(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -165,3 +166,25 @@ def _named(manifest: Manifest, first: NDArray[np.int64], rows: NDArray[np.int64]
 
 def _is(count: int) -> str:
     return "is" if count == 1 else "are"
+
+
+def changed_photos(manifest: Manifest) -> list[str]:
+    """The photos of a manifest that are missing, or no more the bytes that it knows.
+
+    Args:
+        manifest: With its column ``sha256``; without one only what is missing is found.
+
+    Returns:
+        Their paths.
+    """
+    known = manifest.table[CONTENT] if manifest.knows_content else [""] * len(manifest.table)
+    found = []
+    for path, digest in zip(manifest.table["path"], known, strict=True):
+        try:
+            with (manifest.root / path).open("rb") as file:
+                now = hashlib.file_digest(file, "sha256").hexdigest() if digest else ""
+        except OSError:
+            now = "missing"
+        if now != digest:
+            found.append(str(path))
+    return found

@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from osprey.config.chosen import overrides_of_job
+from osprey.config.compose import current_config_dir
 from osprey.config.schema import TrainConfig
 from osprey.data.prepare import Prepared
 from osprey.engine.fitting import DECISIONS
@@ -127,7 +128,7 @@ def _describe_data(run: RunFolder, prepared: Prepared | None) -> None:
     from osprey.runs.environment import describe_environment
 
     digest = None if prepared is None else prepared.manifest.digest()
-    run.write_json("environment.json", describe_environment(digest))
+    run.write_json("environment.json", describe_environment(digest, current_config_dir()))
     if prepared is None:
         return
     run.save_manifest(prepared.manifest)

@@ -43,11 +43,12 @@ def _version(package: str) -> str | None:
         return None
 
 
-def describe_environment(data_hash: str | None) -> dict[str, Any]:
+def describe_environment(data_hash: str | None, config_dir: Path | None) -> dict[str, Any]:
     """Versions, machine and code state, as plain data.
 
     Args:
         data_hash: `Manifest.digest`; None where Osprey did not read the data.
+        config_dir: What ``--config-dir`` named.
 
     Returns:
         Versions, machine, command, commit and uncommitted changes of Osprey's own code, and under
@@ -56,6 +57,8 @@ def describe_environment(data_hash: str | None) -> dict[str, Any]:
     commit, patch = _state_of(_OWN)
     return {
         "command": sys.argv,
+        "folder": os.getcwd(),
+        "config_dir": None if config_dir is None else str(config_dir),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu_count": os.cpu_count(),

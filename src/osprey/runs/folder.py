@@ -168,6 +168,23 @@ class RunFolder:
                 f"run '{self.path}' has no whole manifest.csv{why}: copy it again, or train anew"
             ) from None
 
+    def groups(self) -> dict[str, str]:
+        """The group of each photo by its path; empty without groups, or without a manifest."""
+        import pandas as pd
+
+        try:
+            table = pd.read_csv(
+                self.path / "manifest.csv",
+                dtype=str,
+                keep_default_na=False,
+                usecols=lambda column: column in ("path", "group"),
+            )
+        except (OSError, ValueError):
+            return {}
+        if "group" not in table:
+            return {}
+        return {p: g for p, g in zip(table["path"], table["group"], strict=True) if g}
+
     def held(self) -> FolderLock:
         """Lock the run for this process; the lock is released when the process ends.
 

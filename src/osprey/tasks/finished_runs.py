@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from osprey.errors import UserError
-from osprey.tasks.specs import ReportPage
+from osprey.tasks.specs import PairedDifference, ReportPage
 
 if TYPE_CHECKING:
     import argparse
@@ -43,6 +43,38 @@ class FinishedRuns:
     def report(self, record: RunRecord) -> ReportPage:
         """The report's page of a finished run, from its folder's files alone. Without torch."""
         raise NotImplementedError
+
+    def paired_difference(
+        self, first: RunFolder, second: RunFolder, split: str, key: str
+    ) -> PairedDifference | None:
+        """How far apart two runs are on the samples that both were tested on. Without torch.
+
+        Args:
+            first: A finished run.
+            second: Another.
+            split: ``val`` or ``test``.
+            key: Of a metric.
+
+        Returns:
+            Second minus first; None where that cannot be said.
+        """
+        return None
+
+    def changed_answers(
+        self, first: RunFolder, second: RunFolder, split: str
+    ) -> list[dict[str, str]] | None:
+        """The samples to which two runs answer otherwise.
+
+        Args:
+            first: A finished run.
+            second: Another.
+            split: ``val`` or ``test``.
+
+        Returns:
+            ``path``, ``label``, ``first`` and ``second`` of each; None where the task's answers are
+            not compared.
+        """
+        return None
 
     def load_network(self, run: RunFolder) -> nn.Module:
         """The network of a run's best checkpoint, in evaluation mode on the CPU."""

@@ -48,6 +48,28 @@ class MetricSpec:
 
 
 @dataclass(frozen=True)
+class PairedDifference:
+    """How far apart two runs are on the same samples.
+
+    Attributes:
+        value: The second's metric minus the first's.
+        low: Lower end of its 95% interval.
+        high: Upper end.
+        n: Samples that both answered.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
 class Decision:
     """A setting chosen by the data.
 

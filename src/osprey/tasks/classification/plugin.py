@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from osprey.reports.run_record import RunRecord
     from osprey.runs.folder import RunFolder
     from osprey.tasks.classification.predictor import Predictor
+    from osprey.tasks.specs import PairedDifference
+
+_ENDING = {"test": "", "val": "_val"}  # of predictions.csv
 
 
 class ClassificationTask(TaskPlugin):
@@ -187,6 +190,24 @@ class ClassificationTask(TaskPlugin):
 
         page = Path(__file__).with_name("report") / "page"
         return ReportPage(page, sections(read(record)))
+
+    def paired_difference(
+        self, first: RunFolder, second: RunFolder, split: str, key: str
+    ) -> PairedDifference | None:
+        """By both runs' answers to the same photos."""
+        from osprey.tasks.classification.paired import paired_difference
+
+        one, other = (run.path / f"predictions{_ENDING[split]}.csv" for run in (first, second))
+        return paired_difference(one, other, key, first.groups())
+
+    def changed_answers(
+        self, first: RunFolder, second: RunFolder, split: str
+    ) -> list[dict[str, str]] | None:
+        """By the class that each run names."""
+        from osprey.tasks.classification.paired import changed_answers
+
+        one, other = (run.path / f"predictions{_ENDING[split]}.csv" for run in (first, second))
+        return changed_answers(one, other)
 
     def predictor(
         self, checkpoint: Path, device: torch.device | None = None, **options: Any

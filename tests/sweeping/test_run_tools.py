@@ -1,0 +1,250 @@
+"""``osprey leaderboard``, ``compare``, ``retrain`` and ``reproduce``: the real commands."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Result, only_run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score, log_loss
+
+from osprey.runs.again import replaced
+from osprey.sweeping.leaderboard import half_width, not_told_apart
+from osprey.sweeping.rows import Board, Row, boards_of, read_rows
+from osprey.tasks.classification.paired import paired_difference
+from osprey.tasks.specs import MetricSpec
+
+METRIC = MetricSpec("macro_f1", "macro-F1")
+
+
+@pytest.fixture
+def two(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """The shared run, and a copy of it with two other answers and another rate."""
+    monkeypatch.chdir(tmp_path)
+    run = only_run(trained)
+    first, second = (tmp_path / "runs" / "set" / name for name in ("one", "other"))
+    for place in (first, second):
+        shutil.copytree(run, place)
+    config = (second / "config.yaml").read_text()
+    assert "  lr: 0.01\n" in config
+    (second / "config.yaml").write_text(config.replace("  lr: 0.01\n", "  lr: 0.02\n"))
+    words = (second / "overrides.txt").read_text()
+    (second / "overrides.txt").write_text(words.replace("optimizer.lr=0.01", "optimizer.lr=0.02"))
+    table = pd.read_csv(second / "predictions.csv")
+    table.loc[:1, "predicted"] = [
+        "red" if label != "red" else "blue" for label in table["label"][:2]
+    ]
+    table.to_csv(second / "predictions.csv", index=False)
+    summary = json.loads((second / "summary.json").read_text())
+    summary["val"]["macro_f1"] = 0.1
+    (second / "summary.json").write_text(json.dumps(summary))
+    return first, second
+
+
+def test_the_leaderboard_of_run_folders(
+    two: tuple[Path, Path], osprey: Callable[..., Result]
+) -> None:
+    (two[1].parent / "begun").mkdir()
+    (two[1].parent / "begun" / "config.yaml").write_text("monitor: null\n")
+    result = osprey("leaderboard")
+    assert result.code == 0, result.err
+    lines = result.out.splitlines()
+    assert lines[0].startswith("2 runs on ") and lines[0].endswith("validation macro-F1:")
+    assert lines[2].split()[0] == "1" and lines[2].endswith("optimizer.lr=0.01  runs/set/one")
+    assert lines[3].split()[1] == "0.100" and lines[3].endswith("optimizer.lr=0.02  runs/set/other")
+    assert "not finished (1):" in lines
+    assert any(line.startswith("again:  osprey train data=folder") for line in lines)
+    assert osprey("leaderboard", "--limit", "1").out.count("runs/set/o") == 1
+
+
+def test_compare_shows_settings_figures_and_answers(
+    two: tuple[Path, Path], osprey: Callable[..., Result]
+) -> None:
+    result = osprey("compare", "set/one", "set/other")
+    assert result.code == 0, result.err
+    assert "settings that differ:\n  optimizer.lr  0.01 -> 0.02\n" in result.out
+    right = pd.read_csv(two[0] / "predictions.csv")
+    broken = int((right["label"] == right["predicted"])[:2].sum())
+    assert f"wrong where A was right on {broken}\n" in result.out
+    assert "on the 5 that both answered" in result.out
+    assert "looking at nothing" in result.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["compare", "set/one", "set/one"], "was named twice: name two runs"),
+        (["compare", "set/one"], "the following arguments are required: RUN_B"),
+        (
+            ["compare", "set/one", "set/othr"],
+            "there is no run 'set/othr'; did you mean 'set/other'?",
+        ),
+        (
+            ["leaderboard", "nowhere"],
+            "there is no folder 'nowhere': name a sweep's, or that of your",
+        ),
+        (["leaderboard", "runs/set/one/plots"], "there is no run under 'runs/set/one/plots'"),
+        (["leaderboard", "--limit", "0"], "argument --limit: 0 is out of range (at least 1)"),
+        (
+            ["retrain", "seed=1"],
+            "'seed=1' stands where a run should: osprey retrain RUN [key=value",
+        ),
+        (["retrain", "set/on"], "there is no run 'set/on'; did you mean 'set/one'?"),
+        (["reproduce", "set/on"], "there is no run 'set/on'; did you mean 'set/one'?"),
+    ],
+)
+def test_mistakes_are_one_line(
+    two: tuple[Path, Path], osprey: Callable[..., Result], words: list[str], message: str
+) -> None:
+    (two[0] / "plots").mkdir(exist_ok=True)
+    result = osprey(*words)
+    assert result.code == 2
+    assert message in result.err and result.err.count("\n") == 1
+
+
+def test_runs_of_two_tasks_are_not_compared(
+    two: tuple[Path, Path], osprey: Callable[..., Result]
+) -> None:
+    config = (two[1] / "config.yaml").read_text()
+    (two[1] / "config.yaml").write_text(
+        config.replace("  name: classification", "  name: detection")
+    )
+    result = osprey("compare", "set/one", "set/other")
+    assert result.code == 2 and "runs of one task are compared" in result.err
+
+
+def test_a_run_is_trained_again_with_changes(
+    trained: Path, here: Path, osprey: Callable[..., Result]
+) -> None:
+    run = only_run(trained)
+    result = osprey("retrain", run, "trainer.max_epochs=1", "seed=3")
+    assert result.code == 0, result.err
+    first = result.out.splitlines()[0]
+    assert first.startswith("again   osprey train data=folder data.root=/")
+    assert first.endswith("trainer.max_epochs=1 seed=3")
+    words = (only_run(here) / "overrides.txt").read_text().splitlines()
+    assert "trainer.max_epochs=1" in words and "trainer.max_epochs=2" not in words
+    assert osprey("retrain", "--help").code == 0
+
+
+def test_a_run_is_reproduced_to_the_last_digit(
+    trained: Path, here: Path, photos: Path, osprey: Callable[..., Result]
+) -> None:
+    run = only_run(trained)
+    result = osprey("reproduce", run, "--check")
+    assert result.code == 0, result.err + result.out
+    assert "photos   the same, byte for byte\n" in result.out
+    assert result.out.endswith("reproduced, to the last digit\n")
+
+
+def test_what_is_not_as_then_is_said(
+    two: tuple[Path, Path], photos: Path, tmp_path: Path, osprey: Callable[..., Result]
+) -> None:
+    run = two[0]
+    moved = tmp_path / "moved"
+    shutil.copytree(photos, moved)
+    first = next(moved.rglob("*.png"))
+    first.write_bytes(first.read_bytes() + b"x")
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(config.replace(str(photos), str(moved)))
+    about = json.loads((run / "environment.json").read_text())
+    about |= {"git_commit": "0" * 40, "git_patch": "a\nb\n"}
+    about["packages"]["torch"] = "1.0"
+    (run / "environment.json").write_text(json.dumps(about))
+    out = osprey("reproduce", run).out
+    assert "code     commit 000000000000; here is " in out and "git checkout 000000000000" in out
+    assert "patch    Osprey: 2 lines not committed" in out
+    assert "torch 1.0 (here " in out
+    assert f"photos   1 photo missing or changed: {first.relative_to(moved)}" in out
+
+
+# ------------------------------------------------------------------ figures
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(5, 40))
+def test_the_measured_difference_is_the_metrics_own(seed: int, count: int) -> None:
+    draw = np.random.default_rng(seed)
+    names = np.array(["a", "b", "c"])
+    truth = draw.integers(0, 3, count)
+    tables, values = [], []
+    for _ in range(2):
+        p = draw.dirichlet(np.ones(3), count)
+        said = p.argmax(axis=1)
+        table = pd.DataFrame(
+            {"path": range(count), "label": names[truth], "predicted": names[said]}
+        )
+        tables.append(table.assign(**{f"p:{n}": p[:, i] for i, n in enumerate(names)}))
+        values.append(
+            {
+                "top1": float((said == truth).mean()),
+                "macro_f1": float(f1_score(truth, said, average="macro")),
+                "log_loss": float(log_loss(truth, p, labels=[0, 1, 2])),
+            }
+        )
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as place:
+        files = [Path(place, f"{i}.csv") for i in range(2)]
+        for file, table in zip(files, tables, strict=True):
+            table.to_csv(file, index=False)
+        for key in values[0]:
+            found = paired_difference(files[0], files[1], key, {})
+            assert found is not None and found.n == count
+            assert found.value == pytest.approx(values[1][key] - values[0][key], abs=1e-9)
+            assert found.low <= found.high
+        same = paired_difference(files[0], files[0], "top1", {})
+        assert same is not None and (same.low, same.value, same.high) == (0, 0, 0)
+        assert not same.told_apart
+        # One group alone says nothing of others.
+        assert (
+            paired_difference(files[0], files[1], "top1", {str(i): "g" for i in range(count)})
+            is None
+        )
+
+
+def row(*values: float, state: str = "complete") -> Row:
+    return Row(state, (f"seed={len(values)}",), (), METRIC, values)
+
+
+def test_seeds_that_overlap_are_not_told_apart() -> None:
+    board = Board(METRIC, "", [row(0.90, 0.94, 0.92), row(0.91, 0.89, 0.93), row(0.50, 0.51, 0.52)])
+    assert not_told_apart(board) == [False, True, False]
+    # Student's t with two degrees of freedom: 4.303 standard errors.
+    assert half_width((0.90, 0.94, 0.92)) == pytest.approx(4.303 * 0.02 / 3**0.5, rel=1e-3)
+    assert half_width((0.9,)) is None
+
+
+def test_lower_is_better_where_it_is() -> None:
+    loss = MetricSpec("loss", "loss", higher_is_better=False)
+    rows = [Row("complete", (), (), loss, (value,)) for value in (0.3, 0.1, float("nan"))]
+    (board,) = boards_of(rows)
+    assert [found.value for found in board.rows] == [0.1, 0.3]
+
+
+def test_a_damaged_run_is_no_traceback(two: tuple[Path, Path]) -> None:
+    (two[0] / "summary.json").write_text("{")
+    (two[1] / "overrides.txt").write_bytes(b"\xff\xfe")
+    assert sorted(found.state for found in read_rows(Path("runs"))) == ["complete", "unfinished"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (["seed=2"], ["model=resnet18", "model.drop=0.1", "seed=2"]),
+        (["model=vit_small"], ["seed=1", "model=vit_small"]),
+        (["+model.drop=0.2"], ["model=resnet18", "seed=1", "+model.drop=0.2"]),
+        ([], ["model=resnet18", "model.drop=0.1", "seed=1"]),
+    ],
+)
+def test_what_is_said_anew_takes_the_place_of_the_old(
+    changes: list[str], expected: list[str]
+) -> None:
+    assert replaced(["model=resnet18", "model.drop=0.1", "seed=1"], changes) == expected
