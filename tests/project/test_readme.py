@@ -42,6 +42,17 @@ def test_training_commands_compose(line: str, here: Path, osprey) -> None:  # ty
         result = osprey(*words)
         assert "there is no finished run under 'runs'" in result.err
         return
+    if any(word.startswith("sweep.resume=") for word in words):
+        assert "there is no sweep under 'runs/sweeps'" in osprey(*words).err
+        return
+    if any(word.startswith("sweep=") for word in words):
+        pytest.importorskip("optuna", reason="the extra 'sweep' is not installed")
+        from osprey.commands.train import PROGRAM
+        from osprey.config.call import read_call
+        from osprey.sweeping.preflight import trials_to_check
+
+        assert list(trials_to_check(read_call("train", words[1:], PROGRAM)))
+        return
     if "data.root=PHOTOS" not in words and any(w.startswith("data.") for w in words[1:]):
         words += ["data=folder", "data.root=PHOTOS"] if words[0] == "train" else []
     if "-m" in words:  # Hydra shows one job's configuration at a time

@@ -271,3 +271,18 @@ def test_settings_of_a_sweep_want_a_sweep(
     assert chosen.err == (
         "osprey train: sweep.trials is of a sweep: choose one with -m sweep=optuna or sweep=grid\n"
     )
+
+
+def test_a_space_of_the_user_s_own_file(here: Path, photos: Path) -> None:
+    from documents import DOCUMENTS, write_files
+
+    (document,) = (d for d in DOCUMENTS if d.name == "sweeps.md")
+    write_files(document, here)
+    plain = [w for w in words(photos, "sweep=rates") if not str(w).startswith("augmentation")]
+    result = run_process([*plain, "sweep.trials=1", "--config-dir", "mine"], here)
+    assert result.code == 0, result.err
+    (record,) = records(here)
+    assert [word.partition("=")[0] for word in record["drawn"]] == ["optimizer.lr", "augmentation"]
+    again = run_process(["train", "-m", "sweep.resume=latest", "sweep.trials=2"], here)
+    assert again.code == 0, again.err
+    assert len(records(here)) == 2

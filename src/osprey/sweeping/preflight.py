@@ -42,7 +42,7 @@ def check_trials(call: Call, check: Callable[[DictConfig, list[str]], None]) -> 
     Raises:
         UserError: A trial cannot be composed or used; the line names it.
     """
-    trials = list(_trials(call))
+    trials = list(trials_to_check(call))
     for words, shown in trials:
         mistake = _mistake(call, words, check)
         if mistake is None:
@@ -71,7 +71,7 @@ def _mistake(
     return None
 
 
-def _trials(call: Call) -> Iterator[tuple[list[str], list[str]]]:
+def trials_to_check(call: Call) -> Iterator[tuple[list[str], list[str]]]:
     """The settings of each trial, and those of them that differ between trials."""
     with opened(call):
         hydra = GlobalHydra.instance().hydra

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 JOURNAL = "study.journal"
+_PAUSES = (1, 2)  # seconds between attempts to open a database
 SIGNATURE = "osprey"  # the study's attribute that says of what space it is
 
 
@@ -60,7 +62,7 @@ def open_study(
 
     name = settings.study or folder.name
     try:
-        storage = _storage(folder, settings.storage)
+        storage = _opened(folder, settings.storage)
         study = optuna.create_study(
             storage=storage,
             study_name=name,
@@ -77,6 +79,18 @@ def open_study(
             f"sweep.objectives: study '{name}' is of others: name another sweep.study"
         )
     return study
+
+
+def _opened(folder: Path, url: str | None) -> BaseStorage:
+    """The storage; two processes that make a database's tables at once get in each other's way."""
+    for seconds in _PAUSES if url is not None and "://" in url else ():
+        try:
+            return _storage(folder, url)
+        except UserError:
+            raise
+        except Exception:
+            time.sleep(seconds)
+    return _storage(folder, url)
 
 
 def _unusable(storage: str | None, error: Exception) -> UserError:

@@ -32,13 +32,13 @@ class Active:
         trial: Optuna's.
         drawn: What it adds to the fixed settings.
         given: How many of its trainings were given out.
-        records: Of those that ended.
+        records: Of those that ended, by the number of the seed.
     """
 
     trial: optuna.trial.Trial
     drawn: list[str]
     given: int = 0
-    records: list[dict[str, Any]] = field(default_factory=list)
+    records: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 class Trials:
@@ -153,7 +153,7 @@ class Trials:
             A line for people, once the trial is done.
         """
         active = self.active[mark.number]
-        active.records.append(record)
+        active.records[mark.repeat] = record
         good = "failure" not in record and "pruned" not in record
         if good and len(active.records) < self.plan.settings.seeds:
             return None
@@ -161,9 +161,12 @@ class Trials:
             active.given = self.plan.settings.seeds  # its other seeds are not begun any more
             return None
         del self.active[mark.number]
-        return self._close(active, next((r for r in active.records if not _is_good(r)), None))
+        every = [active.records[repeat] for repeat in sorted(active.records)]
+        return self._close(active, every, next((r for r in every if not _is_good(r)), None))
 
-    def _close(self, active: Active, bad: dict[str, Any] | None) -> str:
+    def _close(
+        self, active: Active, records: list[dict[str, Any]], bad: dict[str, Any] | None
+    ) -> str:
         import optuna
 
         number, state = active.trial.number, optuna.trial.TrialState
@@ -171,10 +174,10 @@ class Trials:
             "overrides": [*self.plan.space.fixed, *active.drawn],
             "drawn": active.drawn,
             "value": None,
-            **active.records[0],
+            **records[0],
         }
         if bad is None:
-            content |= self._merged(active.records)
+            content |= self._merged(records)
             values = self._values(content)
             if any(math.isnan(value) for value in values):
                 bad = {"failure": f"no figure: validation gives no {self.plan.metric.key}"}
