@@ -154,19 +154,21 @@ def train(overrides: Sequence[str] = ()) -> Run:
     from osprey.engine.experiment import train_composed
     from osprey.engine.resume import resume
     from osprey.runs.donor import with_runs_named
+    from osprey.system.ending import ending
 
     if any(word in ("-m", "--multirun") for word in overrides):
         raise ConfigError("osprey.train trains one run: call it once for each, without --multirun")
-    words = with_runs_named(overrides)
-    if any(word.startswith("resume=") and word != "resume=null" for word in words):
-        return Run(resume(words).path)
-    found: list[Path] = []
+    with ending(overrides):
+        words = with_runs_named(overrides)
+        if any(word.startswith("resume=") and word != "resume=null" for word in words):
+            return Run(resume(words).path)
+        found: list[Path] = []
 
-    def job(cfg: DictConfig) -> None:
-        found.append(train_composed(cfg)[0].path)
+        def job(cfg: DictConfig) -> None:
+            found.append(train_composed(cfg)[0].path)
 
-    run_hydra("train", words, job, PROGRAM)
-    return Run(_first(found, overrides))
+        run_hydra("train", words, job, PROGRAM)
+        return Run(_first(found, overrides))
 
 
 def evaluate(overrides: Sequence[str] = ()) -> dict[str, Any]:

@@ -38,6 +38,10 @@ class Interrupted(Exception):
         self.code = code
 
 
+class LimitReached(Exception):
+    """The time or money of a training is spent; its checkpoints are saved."""
+
+
 class Pruned(Exception):
     """A trial of a sweep was ended early: others did better.
 

@@ -56,13 +56,14 @@ def test_per_class_figures_are_scikit_learn_s(seed: int, size: int, classes: int
     names = [f"class {i}" for i in range(classes)]
     report = per_class_report(p, target, names)
     numbers = list(range(classes))
+    answers, truth = p.argmax(dim=1).numpy(), target.numpy()
     wanted = sklearn.metrics.precision_recall_fscore_support(
-        target, p.argmax(dim=1), labels=numbers, zero_division=0
+        truth, answers, labels=numbers, zero_division=0
     )
     assert [row["label"] for row in report["per_class"]] == names
     for key, values in zip(("precision", "recall", "f1", "n"), wanted, strict=True):
         assert [row[key] for row in report["per_class"]] == pytest.approx(values.tolist(), abs=1e-5)
-    confusion = sklearn.metrics.confusion_matrix(target, p.argmax(dim=1), labels=numbers)
+    confusion = sklearn.metrics.confusion_matrix(truth, answers, labels=numbers)
     assert report["confusion"] == confusion.tolist()
 
 

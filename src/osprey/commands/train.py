@@ -15,12 +15,19 @@ from osprey.runs.donor import with_runs_named
 from osprey.sweeping.preflight import check_trials, refuse_sweep_words
 from osprey.sweeping.resuming import with_sweep_resumed
 from osprey.sweeping.trial import begin, exit_code, trial
+from osprey.system.ending import ending
 
 
 def main(argv: list[str]) -> int:
     """Train one run, resume one, or sweep over several."""
     if asks_help(argv):
         return show_help("train", argv, PROGRAM)
+    with ending(argv) as outcome:
+        outcome.code = _train(argv)
+        return outcome.code
+
+
+def _train(argv: list[str]) -> int:
     argv = with_sweep_resumed(with_runs_named(argv))
     if any(word.startswith("resume=") and word != "resume=null" for word in argv):
         return _exit_code(lambda: resume(argv))

@@ -17,7 +17,14 @@ from osprey.config.groups.data import DATAMODULE
 from osprey.config.groups.model import FACTORIES
 from osprey.config.groups.sweep import Sweep, SweepConfig
 from osprey.config.quoting import escaped
-from osprey.config.schema import GROUPS, EvalConfig, RunSettings, TaskConfig, TrainConfig
+from osprey.config.schema import (
+    GROUPS,
+    CostConfig,
+    EvalConfig,
+    RunSettings,
+    TaskConfig,
+    TrainConfig,
+)
 from osprey.config.text_settings import refuse_changed_text
 from osprey.errors import ConfigError
 from osprey.system.plugins import loaded_plugins
@@ -140,6 +147,17 @@ def typed_sweep(cfg: DictConfig) -> SweepConfig:
     tree = _resolved(cfg.sweep)
     found = _merge(SweepConfig, tree, "sweep.", Sweep)
     check_fields(found, "sweep.")
+    return found
+
+
+def typed_cost(cfg: DictConfig) -> CostConfig:
+    """The composed settings of a sweep's cost.
+
+    Raises:
+        ConfigError: As `typed_sweep`.
+    """
+    found = _merge(CostConfig, _resolved(cfg.cost), "cost.")
+    check_fields(found, "cost.")
     return found
 
 

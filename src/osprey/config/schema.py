@@ -12,6 +12,7 @@ from osprey.config.groups.model import ModelConfig as ModelConfig
 from osprey.config.groups.model import OptimizerConfig as OptimizerConfig
 from osprey.config.groups.model import SchedulerConfig as SchedulerConfig
 from osprey.config.groups.trainer import CallbacksConfig as CallbacksConfig
+from osprey.config.groups.trainer import CostConfig as CostConfig
 from osprey.config.groups.trainer import ExtrasConfig as ExtrasConfig
 from osprey.config.groups.trainer import LoggerConfig as LoggerConfig
 from osprey.config.groups.trainer import PathsConfig as PathsConfig
@@ -50,6 +51,7 @@ GROUPS: dict[str, type[Any]] = {
     "callbacks": CallbacksConfig,
     "logger": LoggerConfig,
     "paths": PathsConfig,
+    "cost": CostConfig,
     "extras": ExtrasConfig,
 }
 
@@ -82,6 +84,7 @@ class TrainConfig(RunSettings):
     callbacks: CallbacksConfig
     logger: LoggerConfig
     paths: PathsConfig
+    cost: CostConfig
     extras: ExtrasConfig
 
 

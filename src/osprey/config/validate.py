@@ -38,6 +38,8 @@ def validate(config: TrainConfig) -> None:
         _check_fsdp(config.trainer, config.callbacks, config.optimizer)
     if config.trainer.precision == "16-mixed" and config.trainer.accelerator == "cpu":
         raise ConfigError("trainer.precision=16-mixed needs a GPU: use bf16-mixed or 32-true")
+    if config.cost.max_usd is not None and not config.cost.usd_per_hour:
+        raise ConfigError("cost.max_usd needs to know what an hour costs: add cost.usd_per_hour")
     if config.callbacks.averaging != "none":
         _check_averaging(config.callbacks.averaging, config.trainer, config.model)
 

@@ -21,6 +21,7 @@ from osprey.runs.folder import RunFolder
 from osprey.runs.trial_mark import mark_trial
 from osprey.system.console import say, warn
 from osprey.system.disk import system_failure
+from osprey.system.ending import at_the_end
 from osprey.system.launcher import Place, find_place
 from osprey.system.paths import home_path
 from osprey.system.trust import trust_targets
@@ -56,6 +57,7 @@ def train(cfg: DictConfig, overrides: Sequence[str]) -> tuple[RunFolder, dict[st
 
 def train_composed(cfg: DictConfig) -> tuple[RunFolder, dict[str, Any], float]:
     """Train what Hydra composed, while it runs the job; the run, its summary, its figure."""
+    at_the_end(OmegaConf.select(cfg, "cost.on_end"))
     if cfg.extras.print_config:
         say(OmegaConf.to_yaml(cfg, resolve=False))
     run, summary = train(cfg, overrides_of_job())

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from osprey.config.schema import TrainConfig
+from osprey.config.schema import CostConfig, TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.engine.callbacks.progress import raise_best
 from osprey.engine.console import epochs_table, print_remarks
@@ -70,6 +70,7 @@ def evaluate_run(
         "epochs": _epochs(run, metrics[0]),
         "minutes": round(minutes, 2),
         "peak_memory_mb": None,
+        **_money(minutes, config.cost),
         **found,
     }
     if manifest is None or (manifest.table["split"] == "test").any():
@@ -91,6 +92,11 @@ def evaluate_run(
         summary["trained_on"] = learnt
     run.write_json("summary.json", summary)
     return summary
+
+
+def _money(minutes: float, cost: CostConfig) -> dict[str, float]:
+    """What the training cost, where somebody says what an hour costs."""
+    return {} if cost.usd_per_hour is None else {"usd": round(minutes / 60 * cost.usd_per_hour, 4)}
 
 
 def minutes_so_far(run: RunFolder) -> float:
@@ -171,6 +177,7 @@ def report(
         (best if epochs["trained"] else "ready   ")
         + f"{settings + '; ' if settings else ''}{in_minutes(summary['minutes'])}, "
         f"{summary['peak_memory_mb'] or '?'} MB"
+        + (f", {summary['usd']:.2f} USD" if "usd" in summary else "")
     )
     say(f"run     {run.path}")
     if (run.path / "report.html").is_file():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytorch_lightning as pl
 import torch
 
@@ -11,7 +13,7 @@ from osprey.config.schema import ModelConfig, TrainConfig
 from osprey.engine.console import print_rewrites
 from osprey.engine.fit_own import fit_own
 from osprey.engine.trainer import make_trainer, watchers_of
-from osprey.errors import ConfigError
+from osprey.errors import ConfigError, LimitReached
 from osprey.models.checkpoint import METADATA_KEY, write_checkpoint
 from osprey.runs.folder import RunFolder
 from osprey.system.console import counted, say
@@ -64,12 +66,13 @@ def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> Watch
         return watchers_of(trainer)
     lay_out(assembly.task, defaults(config.trainer))
     try:
-        trainer.fit(
-            assembly.task,
-            assembly.data,
-            ckpt_path=run.last if resuming else None,
-            weights_only=True,
-        )
+        with suppress(LimitReached):  # what is best by then is tested
+            trainer.fit(
+                assembly.task,
+                assembly.data,
+                ckpt_path=run.last if resuming else None,
+                weights_only=True,
+            )
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,6 +13,7 @@ from osprey import __version__
 from osprey.config.schema import TrainConfig
 from osprey.engine.console import print_rewrites
 from osprey.engine.trainer import make_trainer, watchers_of
+from osprey.errors import LimitReached
 from osprey.models.checkpoint import METADATA_KEY, CheckpointMetadata
 from osprey.models.registry import ModelSpec
 from osprey.runs.folder import RunFolder
@@ -71,9 +73,9 @@ def fit_own(run: RunFolder, config: TrainConfig) -> Watchers:
         _describe(parts.module, target, data, trainer)
         print_rewrites(memory)
         say(f"run     {run.path}")
-    trainer.fit(
-        parts.module, parts.data, ckpt_path=run.last if resuming else None, weights_only=True
-    )
+    checkpoint = run.last if resuming else None
+    with suppress(LimitReached):  # what is best by then is tested
+        trainer.fit(parts.module, parts.data, ckpt_path=checkpoint, weights_only=True)
     return watchers_of(trainer)
 
 

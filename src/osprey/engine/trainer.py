@@ -18,7 +18,8 @@ from pytorch_lightning.loggers.logger import DummyLogger
 from pytorch_lightning.profilers import Profiler
 
 from osprey.config.parse import LIGHTNING
-from osprey.config.schema import CallbacksConfig, TrainConfig
+from osprey.config.schema import CallbacksConfig, CostConfig, TrainConfig
+from osprey.engine.callbacks.budget import budget_callbacks
 from osprey.engine.callbacks.build import make_callbacks
 from osprey.engine.callbacks.checkpoint import BestAndLast, SafeCheckpointIO, SaveOnSignal
 from osprey.engine.callbacks.data_wait import DataWait
@@ -40,6 +41,7 @@ from osprey.tasks.registry import shown_metrics
 
 def _callbacks(
     settings: CallbacksConfig,
+    cost: CostConfig,
     values: Mapping[str, Any],
     run: RunFolder,
     metrics: Sequence[MetricSpec],
@@ -54,6 +56,7 @@ def _callbacks(
         Progress(wait, looks, metrics, bar=settings.progress),
         looks,
         *gatherers(settings.averaging, run.last.parent),
+        *budget_callbacks(cost, run),
         SaveOnSignal(run.last),
         BestAndLast(run.best, run.last, metrics[0].logged, metrics[0].mode, looks),
         *make_callbacks(settings, values, run, metrics[0]),
@@ -115,7 +118,7 @@ def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
         "logger": make_loggers(config.logger.args, values) or (DummyLogger() if own else False),
         # BatchNorm then sees the whole batch, as one device would; there is none for CPUs.
         "sync_batchnorm": trainer.strategy == "ddp" and trainer.accelerator == "gpu",
-        "callbacks": _callbacks(config.callbacks, values, run, metrics),
+        "callbacks": _callbacks(config.callbacks, config.cost, values, run, metrics),
         "plugins": [SafeCheckpointIO()],
         "num_sanity_val_steps": 0,
         "use_distributed_sampler": config.data.is_foreign,

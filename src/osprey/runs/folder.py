@@ -104,6 +104,7 @@ class RunFolder:
     def save_config(self, config: TrainConfig) -> None:
         """Write the configuration with every default filled in."""
         tree = escaped(tree_of(config))  # a folder may be called ${x}
+        tree["cost"].pop("on_end")  # a command is taken from whoever types, never from a file
         self.write_text("config.yaml", OmegaConf.to_yaml(OmegaConf.create(tree)))
 
     def load_config(self, changes: list[tuple[str, Any]] | None = None) -> TrainConfig:
@@ -127,6 +128,8 @@ class RunFolder:
         except OmegaConfBaseException as error:
             raise explain(error) from None
         tree = OmegaConf.to_container(stored, resolve=False)
+        if OmegaConf.select(stored, "cost.on_end") is not None:
+            stored.cost.on_end = None
         refuse_untrusted(f"run '{self.path}'", targets_in(tree))
         try:
             return typed(stored)

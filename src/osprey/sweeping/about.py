@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from osprey.errors import UserError
+from osprey.system.ending import KEY
 from osprey.system.files import write_json
 
 ABOUT = "sweep.json"
-_NOT_KEPT = ("sweep.resume=", "sweep.allow_changes=", "plugins=")
+_NOT_KEPT = ("sweep.resume=", "sweep.allow_changes=", "plugins=", f"{KEY}=")
 
 
 def write_about(

@@ -86,10 +86,14 @@ class Crew:
         worker.job = job
         worker.pipe.send(job)
 
-    def events(self) -> Iterator[tuple[Worker, Job, Epoch | Done]]:
-        """Wait for news of the workers; a job whose worker died has failed."""
+    def events(self, seconds: float | None = None) -> Iterator[tuple[Worker, Job, Epoch | Done]]:
+        """Wait for news of the workers; a job whose worker died has failed.
+
+        Args:
+            seconds: To wait at most; None for as long as it takes.
+        """
         pipes = {worker.pipe: worker for worker in self.workers}
-        for pipe in wait(list(pipes)):
+        for pipe in wait(list(pipes), seconds):
             worker = pipes[pipe]  # type: ignore[index]
             job = worker.job
             try:

@@ -23,7 +23,7 @@ NO_REPORT = "extras.report=false"
 _DRAWN = 5  # trials of a user's function that are checked before the first one
 # Settings that change no figure: a sweep goes on, and is shared, whatever they are.
 _NO_MATTER = (
-    *("paths.", "logger", "tags", "name", "plugins", "callbacks.progress", "extras"),
+    *("paths.", "logger", "tags", "name", "plugins", "callbacks.progress", "extras", "cost."),
     *("data.num_workers", "data.cache", "data.eval_batch_size", "trainer.devices"),
 )
 _OF_THE_SWEEP = ("sweep", "hydra/sweeper", "hydra.sweeper", "hydra.sweep")

@@ -11,21 +11,25 @@ from typing import Any
 from omegaconf import DictConfig
 
 from osprey.config.compose import current_call
+from osprey.config.parse import typed_cost
 from osprey.errors import Interrupted, UserError, exit_code_of
 from osprey.runs.trial_mark import TrialMark, runs_of_sweep
 from osprey.sweeping.about import ABOUT, write_about
+from osprey.sweeping.budget import Budget
 from osprey.sweeping.crew import Crew
 from osprey.sweeping.devices import check_devices, described
-from osprey.sweeping.plan import Plan, make_plan, of_the_sweep
+from osprey.sweeping.plan import Plan, make_plan
 from osprey.sweeping.records import print_ranking, ranked, read_records
 from osprey.sweeping.study import JOURNAL, check_same, import_optuna, open_study
 from osprey.sweeping.trial import note_failures
 from osprey.sweeping.trials import Trials
 from osprey.sweeping.worker import Done, Job
 from osprey.system.console import counted, say, warn
+from osprey.system.ending import KEY, at_the_end
 from osprey.system.locks import LOCK, FolderLock
 from osprey.system.plugins import plugin_setting
 
+_WHOLE = (KEY, "cost.max_")  # settings of the whole sweep, not of each trial
 _PRINTED = "log"  # folder of what trials print
 
 
@@ -75,10 +79,12 @@ def _run_held(
     runs = Path(cfg.hydra.runtime.cwd) / str(cfg.paths.runs)
     trials = Trials(plan, study, folder, runs_of_sweep(str(folder.resolve()), runs))
     devices = check_devices(settings)
+    budget = Budget(typed_cost(cfg))
+    at_the_end(budget.cost.on_end)
     _announce(plan, trials, folder, described(devices, settings))
     crew = Crew(devices, {"WANDB_RUN_GROUP": folder.name})
     try:
-        _work(plan, trials, crew, folder)
+        _work(plan, trials, crew, folder, budget)
         records = read_records(folder)
         note_failures(any("failure" in record for record in records))
         print_ranking(records, "osprey train")
@@ -86,12 +92,15 @@ def _run_held(
     except KeyboardInterrupt as stop:
         warn("stopping: trials save their last.ckpt ...")
         crew.end()
-        line = ["osprey", "train", "-m", f"sweep.resume={folder}", *plugin_setting()]
-        warn(f"stopped; to go on: {shlex.join(line)}")
+        warn(f"stopped; to go on: {_go_on(folder)}")
         raise Interrupted(exit_code_of(stop)) from None
     finally:
         crew.end()
     return trials.best()
+
+
+def _go_on(folder: Path) -> str:
+    return shlex.join(["osprey", "train", "-m", f"sweep.resume={folder}", *plugin_setting()])
 
 
 def _folder(cfg: DictConfig, plan: Plan) -> Path:
@@ -123,17 +132,17 @@ def _announce(plan: Plan, trials: Trials, folder: Path, workers: str) -> None:
         say(f"there   {counted(trials.finished, 'trial')} finished before{more}")
 
 
-def _work(plan: Plan, trials: Trials, crew: Crew, folder: Path) -> None:
+def _work(plan: Plan, trials: Trials, crew: Crew, folder: Path, budget: Budget) -> None:
     """Until the planned total is there, or too many have failed."""
     while True:
-        while not trials.enough_failed() and (worker := crew.idle()) is not None:
+        while not trials.enough_failed() and not budget.spent and (worker := crew.idle()):
             job = trials.next_job(lambda mark, words, run: _job(plan, folder, mark, words, run))
             if job is None:
                 break
             crew.give(worker, job)
         if not crew.busy():
             break
-        for worker, job, news in crew.events():
+        for worker, job, news in crew.events(budget.seconds):
             if isinstance(news, Done):
                 line = trials.note(job.mark, news.record)
                 if line is not None:
@@ -141,10 +150,14 @@ def _work(plan: Plan, trials: Trials, crew: Crew, folder: Path) -> None:
             else:
                 with suppress(OSError):  # a worker that has just died is noticed next time
                     worker.pipe.send(trials.ends_early(job.mark, news.number, news.value))
-        if trials.enough_failed() and plan.settings.fail_fast:
+        if budget.spent or (trials.enough_failed() and plan.settings.fail_fast):
             break
     if trials.enough_failed():
         warn(f"sweep ended: {trials.why_ended()}")
+    elif budget.spent and trials.finished < plan.total:
+        say(f"limit   {budget.setting} reached: {trials.finished} of {plan.total} trials done")
+        crew.end()  # those that train save their checkpoint
+        say(f"to go on: {_go_on(folder)}")
 
 
 def _job(plan: Plan, folder: Path, mark: Any, words: list[str], run: Path | None) -> Job:
@@ -155,7 +168,11 @@ def _job(plan: Plan, folder: Path, mark: Any, words: list[str], run: Path | None
     named = f"{mark.number:05d}" + (f"-{mark.repeat}" if plan.settings.seeds > 1 else "")
     return Job(
         mark,
-        (*flags, *(word for word in words if not of_the_sweep(word)), *quiet),
+        (
+            *flags,
+            *(word for word in words if not word.startswith(_WHOLE)),
+            *quiet,
+        ),
         _log(folder, named),
         run,
         _plugins(),

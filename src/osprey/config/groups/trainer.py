@@ -1,4 +1,4 @@
-"""Settings of the ``trainer``, ``callbacks``, ``logger``, ``paths`` and ``extras`` groups."""
+"""Settings of ``trainer``, ``callbacks``, ``logger``, ``paths``, ``cost`` and ``extras``."""
 
 from __future__ import annotations
 
@@ -88,6 +88,33 @@ class PathsConfig:
         "${oc.env:OSPREY_CACHE,${oc.env:HOME,.}/.cache/osprey}",
         "kept from run to run; may be emptied",
     )
+
+
+@dataclass
+class CostConfig:
+    """What a training, or a sweep, may take."""
+
+    usd_per_hour: float | None = setting(None, "what an hour costs: estimates say money", low=0)
+    max_minutes: float | None = setting(
+        None, "of training: then the best epoch so far is tested", low=0
+    )
+    max_usd: float | None = setting(None, "the same in money", low=0)
+    on_end: str | None = setting(None, "command to run at the end, however it came")
+
+    @property
+    def minutes_allowed(self) -> float | None:
+        """The smaller of both limits, in minutes; None without one."""
+        limits = [self.max_minutes]
+        if self.max_usd is not None and self.usd_per_hour:
+            limits.append(60 * self.max_usd / self.usd_per_hour)
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    @property
+    def limit_setting(self) -> str:
+        """The limit that counts, as it is written on a command line."""
+        if self.max_minutes is not None and self.max_minutes == self.minutes_allowed:
+            return f"cost.max_minutes={self.max_minutes:g}"
+        return f"cost.max_usd={self.max_usd:g}" if self.max_usd is not None else ""
 
 
 @dataclass

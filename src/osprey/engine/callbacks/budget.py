@@ -1,0 +1,109 @@
+"""What a training takes: told before it is spent, and ended at the limit that was set."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback, Timer
+
+from osprey.config.groups.trainer import CostConfig
+from osprey.errors import LimitReached
+from osprey.runs.folder import RunFolder
+from osprey.system.console import in_minutes, say
+
+_WARM_UP, _TIMED = 3, 8  # steps that are not timed, and that are
+_WORTH_TELLING = 2.0  # minutes
+
+
+def in_money(minutes: float, cost: CostConfig) -> str:
+    """``, about 0.40 USD``; empty where nobody says what an hour costs."""
+    if cost.usd_per_hour is None:
+        return ""
+    return f", about {minutes / 60 * cost.usd_per_hour:.2f} USD"
+
+
+def budget_callbacks(cost: CostConfig, run: RunFolder) -> list[Callback]:
+    """The estimate, and the limit where one is set."""
+    limit = cost.minutes_allowed
+    return [Estimate(cost), *([] if limit is None else [Limit(limit, cost, run.best, run.last)])]
+
+
+class Estimate(Callback):
+    """Times a few steps and says how long the rest will take, validation left out.
+
+    Args:
+        cost: What an hour costs.
+    """
+
+    def __init__(self, cost: CostConfig) -> None:
+        self.cost = cost
+        self.steps = 0
+        self.started = 0.0
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
+        """Count the step; after the last timed one say what it means."""
+        self.steps += 1
+        if self.steps == _WARM_UP:
+            self.started = time.monotonic()
+        if self.steps != _WARM_UP + _TIMED or not trainer.is_global_zero:
+            return
+        batches, epochs = trainer.num_training_batches, trainer.max_epochs
+        if not isinstance(batches, int) or epochs is None or epochs < 0:
+            return
+        left = batches * (epochs - trainer.current_epoch) - self.steps
+        minutes = (time.monotonic() - self.started) / _TIMED * left / 60
+        if minutes >= _WORTH_TELLING or (self.cost.usd_per_hour is not None and minutes > 0):
+            say(f"time    about {in_minutes(minutes)} of training{in_money(minutes, self.cost)}")
+
+
+class Limit(Timer):
+    """Ends the training at a limit, where a resume can go on; what was best by then is tested.
+
+    Lightning's Timer keeps the time of a run that goes on. It would end an epoch in its middle as
+    if it were whole; this saves ``last.ckpt`` between two steps, as a signal does.
+
+    Args:
+        minutes: Of training, those of before a resume too.
+        cost: Where the limit comes from.
+        best: Path of ``best.ckpt``: written here in an epoch before which there is none.
+        last: Path of ``last.ckpt``.
+    """
+
+    _EVERY = 10  # steps between looks in a run of several processes, which must agree
+
+    def __init__(self, minutes: float, cost: CostConfig, best: Path, last: Path) -> None:
+        super().__init__(timedelta(minutes=minutes), verbose=False)
+        self.cost = cost
+        self.best = best
+        self.last = last
+
+    def on_fit_start(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
+        """Nothing: a run that goes on without time left ends after its first step."""
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Look at the time between two optimiser steps; the end of an epoch saves by itself.
+
+        Raises:
+            LimitReached: It is over.
+        """
+        done = batch_idx + 1
+        if done >= trainer.num_training_batches or done % trainer.accumulate_grad_batches:
+            return
+        if trainer.world_size > 1 and done % self._EVERY:
+            return
+        over = (self.time_remaining() or 0.0) <= 0
+        if not trainer.strategy.reduce_boolean_decision(over, all=False):
+            return
+        if trainer.is_global_zero:
+            epoch = trainer.current_epoch + 1
+            say(f"limit   {self.cost.limit_setting} reached in epoch {epoch}: ends here")
+        trainer.save_checkpoint(self.last)
+        if not trainer.strategy.broadcast(self.best.is_file()):
+            trainer.save_checkpoint(self.best)
+        raise LimitReached
