@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score, log_loss
 
 from osprey.runs.again import replaced
+from osprey.sweeping.charts import pareto
 from osprey.sweeping.leaderboard import half_width, not_told_apart
 from osprey.sweeping.rows import Board, Row, boards_of, read_rows
 from osprey.tasks.classification.paired import paired_difference
@@ -62,6 +64,31 @@ def test_the_leaderboard_of_run_folders(
     assert "not finished (1):" in lines
     assert any(line.startswith("again:  osprey train data=folder") for line in lines)
     assert osprey("leaderboard", "--limit", "1").out.count("runs/set/o") == 1
+
+
+def test_the_page_of_a_leaderboard(two: tuple[Path, Path], osprey: Callable[..., Result]) -> None:
+    result = osprey("leaderboard", "--html")
+    assert result.out.endswith("page    runs/leaderboard.html\n")
+    page = Path("runs/leaderboard.html").read_text()
+    assert "osprey train data=folder" in page and "2 runs finished." in page
+    assert "optimizer.lr=0.02" in page and "<svg" in page
+    assert not re.search(r"(src|href)=", page)
+    assert osprey("leaderboard", "--html").code == 0  # its own may be written again
+    Path("mine.html").write_text("mine")
+    refused = osprey("leaderboard", "--html", "mine.html")
+    assert refused.code == 2 and "mine.html" in refused.err
+    assert Path("mine.html").read_text() == "mine"
+    assert osprey("leaderboard", "--html", "mine.html", "--force").code == 0
+    nowhere = osprey("leaderboard", "--html", "no/mine.html")
+    assert nowhere.err == "osprey leaderboard: --html: there is no folder 'no' to write to\n"
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), min_size=1, max_size=12))
+def test_the_front_holds_what_nothing_beats(points: list[tuple[int, int]]) -> None:
+    costs, values = zip(*points, strict=True)
+    found = {points[n] for n in pareto(costs, values, higher=True)}
+    beaten = {p for p in points if any(q != p and q[0] <= p[0] and q[1] >= p[1] for q in points)}
+    assert found == set(points) - beaten
 
 
 def test_compare_shows_settings_figures_and_answers(

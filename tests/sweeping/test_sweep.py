@@ -56,6 +56,8 @@ def test_a_sweep_ranks_its_trials_and_can_be_gone_on_with(here: Path, photos: Pa
     best = max(done, key=lambda record: record["value"])
     assert any(line.startswith("again:  osprey train data=folder") for line in lines)
     assert f"report  {best['run']}/report.html" in lines
+    assert lines[-1] == f"board   {folder.relative_to(here)}/leaderboard.html"
+    assert "What mattered" not in (folder / "leaderboard.html").read_text()  # of two trials
     others = [r["run"] for r in done if r is not best]
     assert not any((here / run / "report.html").exists() for run in others)
     # Optuna reads the study for one's own plots.

@@ -15,7 +15,7 @@ from osprey.system.console import counted, say
 from osprey.tasks.registry import DEFAULT_TASK, get_task
 
 SHOWN = 30
-_OTHERS = {"pruned": "ended early", "failed": "failed", "unfinished": "not finished"}
+OTHERS = {"pruned": "ended early", "failed": "failed", "unfinished": "not finished"}
 _COMPARED = 10  # rows beside the best whose answers are looked at: each takes some milliseconds
 
 
@@ -89,7 +89,13 @@ def print_boards(boards: Sequence[Board], rows: Sequence[Row], *, limit: int = S
         for row in found[:limit]:
             place = f"  {row.runs[0]}" if row.runs else ""
             why = f"  {row.why}" if row.why else ""
-            say(f"  {shown_words(row.words[-3:])}{why}{place}")
+            say(f"  {shown_words(own_words(row, rows))}{why}{place}")
+
+
+def own_words(row: Row, rows: Sequence[Row]) -> list[str]:
+    """The settings of a row that not all rows have; all of them where there is no other."""
+    common = set.intersection(*(set(other.words) for other in rows))
+    return [word for word in row.words if word not in common] or list(row.words)
 
 
 def _print_board(board: Board, limit: int) -> None:

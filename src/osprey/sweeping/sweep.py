@@ -13,14 +13,17 @@ from omegaconf import DictConfig
 from osprey.config.compose import current_call
 from osprey.config.parse import typed_cost
 from osprey.errors import Interrupted, UserError, exit_code_of
+from osprey.reports.build import write_page
 from osprey.runs.trial_mark import TrialMark, runs_of_sweep
 from osprey.sweeping.about import ABOUT, write_about
+from osprey.sweeping.board_page import PAGE, board_page
 from osprey.sweeping.budget import Budget
 from osprey.sweeping.crew import Crew
 from osprey.sweeping.devices import check_devices, described
 from osprey.sweeping.plan import Plan, make_plan
 from osprey.sweeping.records import print_ranking, ranked, read_records
-from osprey.sweeping.study import JOURNAL, check_same, import_optuna, open_study
+from osprey.sweeping.rows import boards_of, read_rows
+from osprey.sweeping.study import JOURNAL, check_same, import_optuna, importances, open_study
 from osprey.sweeping.trial import note_failures
 from osprey.sweeping.trials import Trials
 from osprey.sweeping.worker import Done, Job
@@ -89,6 +92,7 @@ def _run_held(
         note_failures(any("failure" in record for record in records))
         print_ranking(records, "osprey train")
         _report_winner(plan, records, crew, folder)
+        _write_board(folder)
     except KeyboardInterrupt as stop:
         warn("stopping: trials save their last.ckpt ...")
         crew.end()
@@ -197,6 +201,13 @@ def _report_winner(plan: Plan, records: list[dict[str, Any]], crew: Crew, folder
                 pass
     if (run / "report.html").is_file():
         say(f"report  {run / 'report.html'}")
+
+
+def _write_board(folder: Path) -> None:
+    rows = read_rows(folder)
+    page = board_page(folder.resolve().name, boards_of(rows), rows, importances(folder))
+    write_page(page, folder / PAGE)
+    say(f"board   {folder / PAGE}")
 
 
 def _plugins() -> tuple[str, ...]:
