@@ -8,9 +8,9 @@ from osprey.commands.command_line import Parser, use_plugins
 from osprey.errors import UserError
 from osprey.reports.build import write_page
 from osprey.sweeping.board_page import PAGE, board_page
+from osprey.sweeping.importances import importances
 from osprey.sweeping.leaderboard import SHOWN, print_boards
 from osprey.sweeping.rows import boards_of, read_rows
-from osprey.sweeping.study import importances
 from osprey.system.console import say
 from osprey.system.outputs import output_path
 

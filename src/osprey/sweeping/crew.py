@@ -12,7 +12,8 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from osprey.sweeping.devices import environment_of
-from osprey.sweeping.worker import Done, Epoch, Job, main
+from osprey.sweeping.jobs import Done, Epoch, Job
+from osprey.sweeping.worker import main
 
 _TO_SAVE = 90.0  # seconds that workers have to save a checkpoint after a signal
 

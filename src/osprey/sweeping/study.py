@@ -5,21 +5,18 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from osprey.config.groups.sweep import SweepConfig
 from osprey.errors import ConfigError, UserError
+from osprey.sweeping.choosing import make_pruner, make_sampler
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.pruners import BasePruner
-    from optuna.samplers import BaseSampler
     from optuna.storages import BaseStorage
 
 JOURNAL = "study.journal"
-_FOR_IMPORTANCE = 8  # trials
 _PAUSES = (1, 2)  # seconds between attempts to open a database
 SIGNATURE = "osprey"  # the study's attribute that says of what space it is
 
@@ -70,10 +67,10 @@ def open_study(
             study_name=name,
             directions=[StudyDirection[way.upper()] for way in directions],
             load_if_exists=True,
-            pruner=_pruner(settings.pruner, max_epochs),
+            pruner=make_pruner(settings.pruner, max_epochs),
         )
         # Random draws of before a resume are not drawn once more.
-        study.sampler = _sampler(settings, seed + len(study.get_trials(deepcopy=False)))
+        study.sampler = make_sampler(settings, seed + len(study.get_trials(deepcopy=False)))
     except Exception as error:
         raise _unusable(settings.storage, error) from error
     if [d.name.lower() for d in study.directions] != list(directions):
@@ -139,42 +136,6 @@ def _mend(journal: Path) -> None:
             file.truncate(whole)
 
 
-def _sampler(settings: SweepConfig, seed: int) -> BaseSampler:
-    from optuna import samplers
-
-    if settings.sampler == "tpe":
-        # With several at work, what is not finished counts as bad, so that they do not crowd.
-        return samplers.TPESampler(seed=seed, constant_liar=settings.workers > 1)
-    if settings.sampler == "qmc":
-        return samplers.QMCSampler(seed=seed, warn_independent_sampling=False)
-    if settings.sampler == "cmaes":
-        _need("cmaes")
-        return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
-    if settings.sampler == "gp":
-        return samplers.GPSampler(seed=seed)
-    return samplers.RandomSampler(seed=seed)  # of a grid every trial is given
-
-
-def _need(package: str) -> None:
-    if find_spec(package) is None:
-        raise UserError(f"sweep.sampler={package}: pip install 'osprey-vision[sweep]'")
-
-
-def _pruner(name: str, max_epochs: int | None) -> BasePruner:
-    from optuna import pruners
-
-    # Of an epoch or two nothing can be told; of a long run a fifth is let pass.
-    warm_up = max(2, round(0.2 * (max_epochs or 0)))
-    median = pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=warm_up)
-    if name == "median":
-        return median
-    if name == "hyperband":
-        return pruners.HyperbandPruner(1, max_epochs or "auto", reduction_factor=3)
-    if name == "patient":
-        return pruners.PatientPruner(median, patience=2)
-    return pruners.NopPruner()
-
-
 def check_same(study: optuna.Study, now: Mapping[str, Any], *, allowed: bool) -> None:
     """Refuse to go on with a study of another space; a new study takes the space.
 
@@ -211,38 +172,3 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]
             if old.get(key) != new.get(key):
                 found.append(f"{key} was {old.get(key, 'not set')}, is {new.get(key, 'not set')}")
     return found
-
-
-def importances(folder: Path) -> dict[str, float]:
-    """How much each setting of a sweep mattered for its first objective, by Optuna (fANOVA).
-
-    Args:
-        folder: Of the sweep.
-
-    Returns:
-        Shares that add up to 1; empty without a study in the folder, or with too few trials.
-    """
-    file = folder / JOURNAL
-    if not file.is_file() or find_spec("optuna") is None:
-        return {}
-    import_optuna()
-    import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    study = optuna.load_study(
-        study_name=folder.resolve().name, storage=JournalStorage(JournalFileBackend(str(file)))
-    )
-    done = [t for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
-    if len(done) < _FOR_IMPORTANCE or len({key for t in done for key in t.params}) < 2:
-        return {}
-    try:
-        return optuna.importance.get_param_importances(
-            study, target=None if len(study.directions) == 1 else _first_value
-        )
-    except (RuntimeError, ValueError):  # all values are the same, or no setting is in every trial
-        return {}
-
-
-def _first_value(trial: optuna.trial.FrozenTrial) -> float:
-    return float(trial.values[0])

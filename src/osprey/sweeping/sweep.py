@@ -20,13 +20,14 @@ from osprey.sweeping.board_page import PAGE, board_page
 from osprey.sweeping.budget import Budget
 from osprey.sweeping.crew import Crew
 from osprey.sweeping.devices import check_devices, described
+from osprey.sweeping.importances import importances
+from osprey.sweeping.jobs import Done, Job
 from osprey.sweeping.plan import Plan, make_plan
 from osprey.sweeping.records import print_ranking, ranked, read_records
 from osprey.sweeping.rows import boards_of, read_rows
-from osprey.sweeping.study import JOURNAL, check_same, import_optuna, importances, open_study
+from osprey.sweeping.study import JOURNAL, check_same, import_optuna, open_study
 from osprey.sweeping.trial import note_failures
 from osprey.sweeping.trials import Trials
-from osprey.sweeping.worker import Done, Job
 from osprey.system.console import counted, say, warn
 from osprey.system.ending import KEY, at_the_end
 from osprey.system.locks import LOCK, FolderLock

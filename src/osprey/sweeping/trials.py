@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from osprey.errors import UserError
 from osprey.runs.folder import RunFolder
 from osprey.runs.trial_mark import TrialMark
+from osprey.sweeping.jobs import PRUNED, Job
+from osprey.sweeping.outcome import is_good, line_of, merged, objective_values, record_of
 from osprey.sweeping.plan import Plan
-from osprey.sweeping.records import shown_words, write_record
-from osprey.sweeping.worker import PRUNED, Job, trained_record
-from osprey.system.console import in_minutes
+from osprey.sweeping.records import write_record
 
 if TYPE_CHECKING:
     import optuna
@@ -104,7 +103,7 @@ class Trials:
         if run is None:
             return make(mark, words, None)
         if run.finished or (run.path / PRUNED).is_file():
-            self.note(mark, _record_of(run))
+            self.note(mark, record_of(run))
             return self.next_job(make)
         return make(mark, words, run.path if run.last.is_file() else None)
 
@@ -162,7 +161,7 @@ class Trials:
             return None
         del self.active[mark.number]
         every = [active.records[repeat] for repeat in sorted(active.records)]
-        return self._close(active, every, next((r for r in every if not _is_good(r)), None))
+        return self._close(active, every, next((r for r in every if not is_good(r)), None))
 
     def _close(
         self, active: Active, records: list[dict[str, Any]], bad: dict[str, Any] | None
@@ -177,8 +176,8 @@ class Trials:
             **records[0],
         }
         if bad is None:
-            content |= self._merged(records)
-            values = self._values(content)
+            content |= merged(records)
+            values = objective_values(content, self.plan.settings.objectives)
             if any(math.isnan(value) for value in values):
                 bad = {"failure": f"no figure: validation gives no {self.plan.metric.key}"}
             else:
@@ -196,39 +195,7 @@ class Trials:
             content["state"] = "complete"
         write_record(self.folder, number, content)
         self.finished += 1
-        return self._line(number, content)
-
-    def _merged(self, records: list[dict[str, Any]]) -> dict[str, Any]:
-        """Of several seeds the mean, and every run."""
-        if len(records) == 1:
-            return {}
-        found = {"value": _mean([r["value"] for r in records])}
-        splits = records[0]["figures"]
-        figures = {s: _mean([r["figures"][s] for r in records]) for s in splits}
-        minutes = sum(r["minutes"] for r in records)
-        more = {"figures": figures, "minutes": minutes, "runs": [r["run"] for r in records]}
-        return {**found, **more, "values": [r["value"] for r in records]}
-
-    def _values(self, record: dict[str, Any]) -> list[float]:
-        speed = record.get("images_per_second", {}).get("one", math.nan)
-        known = {
-            "monitor": record["value"],
-            "speed": speed,
-            "parameters": record.get("parameters", math.nan),
-            "bytes": record.get("bytes", math.nan),
-        }
-        return [float(known[name]) for name in self.plan.settings.objectives]
-
-    def _line(self, number: int, record: dict[str, Any]) -> str:
-        words = shown_words(record["drawn"])
-        head = f"trial   {number + 1} of {self.plan.total}"
-        if "failure" in record:
-            return f"{head}  failed: {record['failure']}  {words}"
-        if record["state"] == "pruned":
-            return f"{head}  ended early, after epoch {record['pruned']}  {words}"
-        metric = self.plan.metric
-        shown = f"{metric.name} {record['value']:{metric.format}}"
-        return f"{head}  {shown}  {in_minutes(record['minutes'])}  {words}"
+        return f"trial   {number + 1} of {self.plan.total}  {line_of(content, self.plan.metric)}"
 
     def enough_failed(self) -> bool:
         """Whether no other trial is to begin."""
@@ -250,26 +217,3 @@ class Trials:
             return float(self.study.best_value)
         except ValueError:  # no trial was trained to its end
             return None
-
-
-def _is_good(record: Mapping[str, Any]) -> bool:
-    return "failure" not in record and "pruned" not in record
-
-
-def _record_of(run: RunFolder) -> dict[str, Any]:
-    """Of a run that ended when the sweep was no more there to hear of it."""
-    from osprey.engine.experiment import figure_of
-    from osprey.sweeping.measure import measured
-
-    if not run.finished:
-        return {"run": str(run.path), "pruned": run.read_json(PRUNED)["epochs"]}
-    try:
-        summary = run.read_json("summary.json")
-        record = trained_record(run, summary, figure_of(run, summary))
-        return {**record, **measured(run, speed=False)}
-    except (UserError, OSError, KeyError, ValueError) as error:
-        return {"run": str(run.path), "failure": f"its run cannot be read: {error}"}
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)

@@ -1,0 +1,57 @@
+"""What a sweep and its workers say to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from osprey.runs.trial_mark import TrialMark
+
+PRUNED = "pruned.json"  # in the folder of a run that ended early
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training.
+
+    Attributes:
+        mark: Which trial of which sweep.
+        argv: The command line of ``osprey train``.
+        log: File for what it prints.
+        resume: Run of a training that was interrupted; None begins one.
+        plugins: Packages that the run may name.
+        keep_pruned: Keep the best checkpoint of one that ends early.
+        speed: Measure how many photos a second it answers.
+        report_only: Only draw the pictures and write the report of the finished run ``resume``.
+    """
+
+    mark: TrialMark
+    argv: tuple[str, ...]
+    log: Path
+    resume: Path | None = None
+    plugins: tuple[str, ...] = ()
+    keep_pruned: bool = False
+    speed: bool = False
+    report_only: bool = False
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What a worker reports after an epoch; it waits for the answer, whether to end here."""
+
+    number: int
+    value: float
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a training went.
+
+    Attributes:
+        record: Plain data, with ``run``, ``value`` and ``metric``; or ``failure``; or ``pruned``.
+        healthy: Whether the worker can be used for another.
+    """
+
+    record: dict[str, Any] = field(default_factory=dict)
+    healthy: bool = True
