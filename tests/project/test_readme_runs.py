@@ -46,12 +46,15 @@ def small(words: list[str], photos: Path) -> list[str]:
         more = ["data.num_workers=0", "data.batch_size=8"]
     elif not {"data", "experiment", "model"} & said:
         more += ["model.options={width: 4}"]
-    if "data" not in said and any(w.startswith("data.") and "cache" not in w for w in words):
-        more += ["data=folder", f"data.root={photos}"]
+    if any(word.startswith(("data.columns", "data.group", "data.folds")) for word in words):
+        table = "other.csv" if "data.columns.path" in said else "labels.csv"
+        more += ["data=table", f"data.root={photos}", f"data.file={table}"]
     elif "data" not in said and "experiment" not in said:
         more += ["data.render_count=200"]
     if "experiment" not in said:
         more.append("model.pretrained=false")
+    if any(key(word) == "callbacks.averaging" for word in words):
+        more.append("trainer.max_epochs=2")
     if "model.runs" in said:
         more = []
     if words[0] == "find":
@@ -70,8 +73,8 @@ class Placeholders:
         make_squares(self.boxes)
         rows = [f"{p.relative_to(self.photos)},{p.parent.name}" for p in self.photos.rglob("*.png")]
         boats = [f"{row},boat{n % 6}" for n, row in enumerate(sorted(rows))]
-        (here / "labels.csv").write_text("\n".join(["path,label,boat", *boats]))
         (self.photos / "labels.csv").write_text("\n".join(["path,label,boat", *boats]))
+        (self.photos / "other.csv").write_text("\n".join(["filepath,category,boat", *boats]))
         video = cv2.VideoWriter(
             str(here / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 5, (96, 64)
         )
