@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -17,10 +18,11 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score, log_loss
 
 from osprey.runs.again import replaced
+from osprey.runs.folder import RunFolder
 from osprey.sweeping.charts import pareto
 from osprey.sweeping.leaderboard import half_width, not_told_apart
 from osprey.sweeping.rows import Board, Row, boards_of, read_rows
-from osprey.tasks.classification.paired import paired_difference
+from osprey.tasks.classification.paired import paired_difference, shared_rows
 from osprey.tasks.specs import MetricSpec
 
 METRIC = MetricSpec("macro_f1", "macro-F1")
@@ -216,25 +218,26 @@ def test_the_measured_difference_is_the_metrics_own(seed: int, count: int) -> No
                 "log_loss": float(log_loss(truth, p, labels=[0, 1, 2])),
             }
         )
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as place:
-        files = [Path(place, f"{i}.csv") for i in range(2)]
-        for file, table in zip(files, tables, strict=True):
-            table.to_csv(file, index=False)
+    with TemporaryDirectory() as place:
+        runs = [RunFolder(Path(place, str(number))) for number in range(2)]
+        for run, table in zip(runs, tables, strict=True):
+            run.path.mkdir()
+            table.to_csv(run.path / "predictions.csv", index=False)
         for key in values[0]:
-            found = paired_difference(files[0], files[1], key, {})
+            found = paired_difference(runs[0], runs[1], "predictions.csv", key)
             assert found is not None and found.n == count
             assert found.value == pytest.approx(values[1][key] - values[0][key], abs=1e-9)
             assert found.low <= found.high
-        same = paired_difference(files[0], files[0], "top1", {})
+        same = paired_difference(runs[0], runs[0], "predictions.csv", "top1")
         assert same is not None and (same.low, same.value, same.high) == (0, 0, 0)
         assert not same.told_apart
-        # One group alone says nothing of others.
-        assert (
-            paired_difference(files[0], files[1], "top1", {str(i): "g" for i in range(count)})
-            is None
-        )
+        # One group alone says nothing of others, and other bytes are another photo.
+        paths = [str(n) for n in range(count)]
+        group = pd.DataFrame({"path": paths, "group": "boat", "sha256": paths})
+        group.to_csv(runs[0].path / "manifest.csv", index=False)
+        assert paired_difference(runs[0], runs[1], "predictions.csv", "top1") is None
+        group.assign(group="", sha256="x").to_csv(runs[1].path / "manifest.csv", index=False)
+        assert shared_rows(runs[0], runs[1], "predictions.csv").empty  # type: ignore[union-attr]
 
 
 def row(*values: float, state: str = "complete") -> Row:
@@ -269,6 +272,10 @@ def test_a_damaged_run_is_no_traceback(two: tuple[Path, Path]) -> None:
         (["model=vit_small"], ["seed=1", "model=vit_small"]),
         (["+model.drop=0.2"], ["model=resnet18", "seed=1", "+model.drop=0.2"]),
         ([], ["model=resnet18", "model.drop=0.1", "seed=1"]),
+        (
+            ["--config-dir", "b"],
+            ["model=resnet18", "model.drop=0.1", "seed=1", "--config-dir", "b"],
+        ),
     ],
 )
 def test_what_is_said_anew_takes_the_place_of_the_old(

@@ -36,7 +36,9 @@ def only(word: str) -> Dimension:
     ],
 )
 def test_each_form_is_drawn_from_as_it_reads(word: str, expected: str) -> None:
-    found = only(word).distribution(grid=False)
+    trial = optuna.create_study().ask()
+    only(word).suggest(trial, grid=False)
+    (found,) = trial.distributions.values()
     assert repr(found).replace(", step=None", "") == expected
 
 
@@ -71,6 +73,8 @@ def test_the_option_s_space_counts_where_the_command_line_gives_none() -> None:
     kept = read_space(["optimizer.lr=0.5"], params, None)
     assert [d.key for d in kept.dimensions] == ["optimizer.weight_decay"]
     assert kept.fixed == ("optimizer.lr=0.5",)
+    listed = read_space([], {"model": ["resnet18", "vit_small"], "seed": [0, 1]}, None)
+    assert [d.values for d in listed.dimensions] == [("resnet18", "vit_small"), ("0", "1")]
 
 
 @given(
@@ -91,6 +95,6 @@ def test_a_drawn_number_arrives_as_it_was_drawn(high: float, seed: int) -> None:
 
     space = read_space([f"a=interval(0.0,{high})"], {}, None)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
-    trial = study.ask(space.distributions(grid=False))
-    (word,) = space.words_of(trial)
+    trial = study.ask()
+    (word,) = space.draw(trial, grid=False)
     assert OverridesParser.create().parse_override(word).value() == trial.params["a"]

@@ -78,7 +78,10 @@ def test_a_sweep_ranks_its_trials_and_can_be_gone_on_with(here: Path, photos: Pa
         "with sweep.allow_changes=true\n",
     )
     allowed = ["sweep.resume=latest", "optimizer.lr=0.1,0.2", "sweep.allow_changes=true"]
-    assert run_process(["train", "-m", *allowed, "sweep.trials=3"], here).code == 0
+    changed = run_process(["train", "-m", *allowed, "sweep.trials=4"], here)
+    assert changed.code == 0, changed.err
+    assert records(here)[3]["drawn"][0] in ("optimizer.lr=0.1", "optimizer.lr=0.2")
+    assert [r["run"] for r in records(here)][:2] == [r["run"] for r in done]
 
 
 def test_a_trial_is_what_the_same_command_alone_would_train(here: Path, photos: Path) -> None:
@@ -95,7 +98,7 @@ def test_a_trial_is_what_the_same_command_alone_would_train(here: Path, photos: 
 
 
 def test_a_bad_trial_is_kept_with_its_reason_and_ends_nothing(here: Path, photos: Path) -> None:
-    grid = ["sweep=grid", "optimizer.lr=1e30,0.01", "sweep.max_failures=1"]
+    grid = ["sweep=grid", "optimizer.lr=1e30,0.01", "sweep.max_failures=2"]
     result = run_process(words(photos, *grid), here)
     assert result.code == 1
     bad, good = records(here)
@@ -112,7 +115,7 @@ def test_the_first_failure_ends_a_sweep_that_is_to_fail_fast(here: Path, photos:
     result = run_process(words(photos, *grid), here)
     assert result.code == 1
     assert len(records(here)) == 1
-    assert result.err.endswith("(sweep.fail_fast=true)\n")
+    assert "(sweep.fail_fast=true); to go on: osprey train -m sweep.resume=" in result.err
 
 
 KILLER = '''
@@ -225,8 +228,10 @@ def test_two_machines_share_a_study(here: Path, photos: Path) -> None:
     for process in both:
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
-    numbers = [int(file.stem) for file in here.glob("m?/sweeps/*/trials/*.json")]
-    assert sorted(numbers) == [0, 1, 2, 3]
+    files = list(here.glob("m?/sweeps/*/trials/*.json"))
+    assert sorted(int(file.stem) for file in files) == [0, 1, 2, 3]
+    drawn = {json.loads(file.read_text())["drawn"][0] for file in files}
+    assert len(drawn) == 4  # none draws what the other does
 
 
 @pytest.mark.parametrize(
@@ -242,6 +247,13 @@ def test_two_machines_share_a_study(here: Path, photos: Path) -> None:
         (["sweep.devices=x", LR], "sweep.devices=x: give auto, none, or GPUs such as [0,1]; one"),
         (["sweep.storage=x", LR], "sweep.storage: 'x' is neither a URL, such as sqlite:///x.db,"),
         (["sweep.storage=sqlite:////no/x.db", LR], "sweep.storage: 'sqlite:////no/x.db' cannot be"),
+        (["sweep.sampler=tpe,random", LR], "sweep.sampler=tpe,random: give it one value; several"),
+        (
+            ["monitor=val/top1,val/log_loss"],
+            "monitor: trials are ranked by one figure: give it",
+        ),
+        (["hydra/sweeper=basic", LR], "hydra/sweeper: sweep=... brings a sweeper of its own, not"),
+        (["sweep.objectives=[monitor,speed]", "sweep.workers=2", LR], "sweep.objectives: speed is"),
         (["sweep.study=x", LR], "sweep.study names a study in sweep.storage: give that, too"),
         (["sweep.resume=gone"], "there is no sweep 'gone'; name a folder below runs/sweeps"),
         (["sweep.resume=latest"], "there is no sweep under 'runs/sweeps': begin one with -m"),
@@ -288,3 +300,113 @@ def test_a_space_of_the_user_s_own_file(here: Path, photos: Path) -> None:
     again = run_process(["train", "-m", "sweep.resume=latest", "sweep.trials=2"], here)
     assert again.code == 0, again.err
     assert len(records(here)) == 2
+
+
+RAISER = '''
+"""Raises in one trial; another one is slow, so that it still trains when that is known."""
+import time
+
+from pytorch_lightning.callbacks import Callback
+
+
+class Raise(Callback):
+    def __init__(self, seed, slow, bad):
+        self.seed, self.slow, self.bad = seed, slow, bad
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        if self.seed == self.slow:
+            time.sleep(8)
+        if self.seed == self.bad:
+            raise ZeroDivisionError("on purpose")
+'''
+
+
+def raiser(slow: int, bad: int) -> list[str]:
+    node = f"{{_target_: raiser.Raise, seed: ${{seed}}, slow: {slow}, bad: {bad}}}"
+    return [f"+callbacks.bad={node}"]
+
+
+def test_one_bad_seed_of_three_fails_its_trial(here: Path, photos: Path) -> None:
+    (here / "raiser.py").write_text(RAISER)
+    more = ["sweep=grid", "optimizer.lr=0.01,0.02", "sweep.seeds=3", "sweep.workers=2"]
+    more.append("sweep.trials=1")
+    result = run_process(words(photos, *more, *raiser(slow=1, bad=0)), here)
+    assert result.code == 1
+    (record,) = records(here)
+    assert record["state"] == "failed"
+    assert record["failure"] == "ZeroDivisionError: on purpose"
+    assert "Traceback" in (sweep_folder(here) / "log" / "00000-0.log").read_text()
+
+
+def test_the_first_failure_ends_what_still_trains(here: Path, photos: Path) -> None:
+    (here / "raiser.py").write_text(RAISER)
+    more = ["sweep=grid", "seed=0,1,2,3", "sweep.workers=2", "sweep.fail_fast=true"]
+    result = run_process(words(photos, *more, *raiser(slow=1, bad=0), epochs=3), here)
+    assert result.code == 1
+    assert [record["state"] for record in records(here)] == ["failed"]
+    again = run_process(["train", "-m", "sweep.resume=latest", "sweep.fail_fast=false"], here)
+    assert "1 trial finished before, 1 interrupted one taken up again" in again.out
+    states = [record["state"] for record in records(here)]
+    assert states == ["failed", "complete", "complete", "complete"]
+
+
+def test_a_sweep_goes_on_renamed_and_from_elsewhere(
+    here: Path, photos: Path, tmp_path: Path
+) -> None:
+    result = run_process(words(photos, "sweep=grid", "seed=0,1", "sweep.trials=1"), here)
+    assert result.code == 0, result.err
+    first = records(here)[0]["run"]
+    folder = sweep_folder(here)
+    folder.rename(folder.with_name("mine"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    resume = [f"sweep.resume='{folder.with_name('mine')}'", "sweep.trials=2"]
+    again = run_process(["train", "-m", *resume], elsewhere)
+    assert again.code == 0, again.err
+    assert again.out.startswith(f"folder  {here}: where the sweep was begun\n")
+    assert "there   1 trial finished before\n" in again.out
+    assert records(here)[0]["run"] == first and len(records(here)) == 2
+    assert not (elsewhere / "runs").exists()
+    (folder.with_name("mine") / JOURNAL).unlink()
+    lost = run_process(["train", "-m", *resume], elsewhere)
+    assert lost.code == 2 and f"has lost its {JOURNAL}: copy it again" in lost.err
+
+
+def test_a_damaged_record_is_a_line(
+    here: Path, photos: Path, osprey: Callable[..., Result]
+) -> None:
+    assert run_process(words(photos, "sweep=grid", "seed=0,1"), here).code == 0
+    folder = sweep_folder(here)
+    (folder / "trials" / "00000.json").write_text("{")
+    board = osprey("leaderboard", folder)
+    assert board.code == 0
+    assert "00000.json' is damaged: its trial is not listed\n" in board.err
+    (folder / "sweep.json").write_text("{}")
+    resume = osprey("train", "-m", f"sweep.resume={folder}")
+    assert (resume.code, resume.err.count("\n")) == (2, 1)
+    assert "has no readable sweep.json: not a sweep's folder" in resume.err
+
+
+FORKED = '''
+"""Says how loaders would be started."""
+import multiprocessing
+from pathlib import Path
+
+from pytorch_lightning.callbacks import Callback
+
+
+class Note(Callback):
+    def on_train_start(self, trainer, pl_module):
+        Path("method").write_text(multiprocessing.get_start_method())
+'''
+
+
+def test_loaders_begin_as_in_a_command_of_its_own(here: Path, photos: Path) -> None:
+    import multiprocessing
+
+    (here / "forked.py").write_text(FORKED)
+    more = ["sweep=grid", "seed=0,1", "sweep.trials=1", "+callbacks.note._target_=forked.Note"]
+    plain = [w for w in words(photos, *more) if w != "data.num_workers=0"]
+    result = run_process([*plain, "data.num_workers=1"], here)
+    assert result.code == 0, result.err
+    assert (here / "method").read_text() == multiprocessing.get_start_method()

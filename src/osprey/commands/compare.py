@@ -35,6 +35,8 @@ def main(argv: list[str]) -> int:
     parser.add_plugins()
     arguments = parser.parse_args(argv)
     use_plugins(arguments)
+    if arguments.limit < 0:
+        parser.error(f"argument --limit: {arguments.limit} is out of range (at least 0)")
     one, other = (
         _finished(find_run(name, Path(arguments.runs)))
         for name in (arguments.first, arguments.second)

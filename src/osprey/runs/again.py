@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from osprey.config.overrides import value_of
+from osprey.config.quoting import in_quotes
 from osprey.errors import UserError
 from osprey.runs.folder import RunFolder
 
 # What belongs to the place and the moment of the first training alone.
 _NOT_AGAIN = ("extras.", "paths.", "resume=", "sweep")
+_FOLDERS = ("data.root", "from_run")  # settings that are folders
 
 
 def command_of(run: RunFolder) -> list[str]:
@@ -48,10 +51,14 @@ def environment_of(run: RunFolder) -> dict[str, Any]:
 
 
 def _absolute(word: str, base: Path) -> str:
-    key, equals, value = word.partition("=")
-    if key != "data.root" or not equals or not value or value[0] in "/~'\"$[":
+    """A setting that names a folder, named from anywhere."""
+    key = _key(word)
+    value = value_of(word) if key in _FOLDERS else None
+    if not isinstance(value, str) or not value or value.startswith(("/", "~", "$")):
         return word
-    return f"{key}={base / value}"
+    if key == "from_run" and not (base / value).is_dir():
+        return word  # a name below runs
+    return f"{key}={in_quotes(str(base / value))}"
 
 
 def replaced(words: Sequence[str], changes: Sequence[str]) -> list[str]:
@@ -65,8 +72,15 @@ def replaced(words: Sequence[str], changes: Sequence[str]) -> list[str]:
     """
     said = {_key(word) for word in changes}
     chosen = tuple(f"{key}." for key in said if "." not in key)
-    kept = [w for w in words if _key(w) not in said and not _key(w).startswith(chosen or ("\0",))]
-    return [*kept, *changes]
+    flags = list(words[:2]) if words[:1] == ["--config-dir"] else []
+    kept = [
+        word
+        for word in words[len(flags) :]
+        if _key(word) not in said and not _key(word).startswith(chosen or ("\0",))
+    ]
+    if any(word.startswith("--config-dir") for word in changes):
+        flags = []
+    return [*flags, *kept, *changes]
 
 
 def _key(word: str) -> str:

@@ -24,6 +24,8 @@ from osprey.system.locks import FolderLock
 from osprey.system.trust import refuse_untrusted, targets_in
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from osprey.data.manifest import Manifest
 
 
@@ -171,22 +173,22 @@ class RunFolder:
                 f"run '{self.path}' has no whole manifest.csv{why}: copy it again, or train anew"
             ) from None
 
-    def groups(self) -> dict[str, str]:
-        """The group of each photo by its path; empty without groups, or without a manifest."""
+    def samples(self) -> pd.DataFrame:
+        """``group`` and ``sha256`` of each sample, by its path; empty columns where not known."""
         import pandas as pd
 
+        columns = ("path", "group", "sha256")
         try:
             table = pd.read_csv(
                 self.path / "manifest.csv",
                 dtype=str,
                 keep_default_na=False,
-                usecols=lambda column: column in ("path", "group"),
+                usecols=lambda column: column in columns,
             )
         except (OSError, ValueError):
-            return {}
-        if "group" not in table:
-            return {}
-        return {p: g for p, g in zip(table["path"], table["group"], strict=True) if g}
+            table = pd.DataFrame({"path": []}, dtype=str)
+        found = table.reindex(columns=list(columns), fill_value="")
+        return found.drop_duplicates("path").set_index("path")
 
     def held(self) -> FolderLock:
         """Lock the run for this process; the lock is released when the process ends.

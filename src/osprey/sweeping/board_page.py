@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from markupsafe import Markup
 
 from osprey.reports.build import render
 from osprey.sweeping.charts import Scale, bars, front, history, parallel
-from osprey.sweeping.leaderboard import OTHERS, half_width, not_told_apart, own_words
+from osprey.sweeping.leaderboard import OTHERS, again, half_width, not_told_apart, own_words
 from osprey.sweeping.records import shown_words
 from osprey.sweeping.rows import Board, Row
 
@@ -62,7 +61,7 @@ def _board(board: Board, rows: Sequence[Row], importances: Mapping[str, float]) 
         "data": board.data,
         "lower": not board.metric.higher_is_better,
         "alike": any(alike),
-        "again": shlex.join(["osprey", "train", *board.rows[0].words]),
+        "again": again(board),
         "rows": [
             {
                 "alike": same,

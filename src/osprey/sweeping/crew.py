@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -15,6 +16,7 @@ from osprey.sweeping.devices import environment_of
 from osprey.sweeping.jobs import Done, Epoch, Job
 from osprey.sweeping.worker import main
 
+_TO_END = 5.0  # seconds that an unhealthy worker has
 _TO_SAVE = 90.0  # seconds that workers have to save a checkpoint after a signal
 
 
@@ -69,7 +71,9 @@ class Crew:
         context = multiprocessing.get_context("spawn")  # CUDA survives no fork
         ours, theirs = context.Pipe()
         more = {**self.environment, **environment_of(device, len(self.devices))}
-        process = context.Process(target=main, args=(theirs, more))
+        # A trial's loaders begin as those of a command of its own: forked, they share its imports.
+        method = multiprocessing.get_start_method()
+        process = context.Process(target=main, args=(theirs, more, method))
         before = dict(os.environ)
         os.environ.update(more)  # what is read before its first line, such as OMP's
         try:
@@ -82,12 +86,24 @@ class Crew:
         self.workers.append(worker)
         return worker
 
-    def give(self, worker: Worker, job: Job) -> None:
-        """Let a worker train."""
+    def give(self, worker: Worker, job: Job) -> bool:
+        """Let a worker train; False where it has died while it waited."""
+        try:
+            worker.pipe.send(job)
+        except OSError:
+            self._bury(worker)
+            return False
         worker.job = job
-        worker.pipe.send(job)
+        return True
 
-    def events(self, seconds: float | None = None) -> Iterator[tuple[Worker, Job, Epoch | Done]]:
+    def answer(self, job: Job, ends: bool) -> None:
+        """Tell the worker that trains a job whether to end it here."""
+        for worker in self.workers:
+            if worker.job is job:
+                with suppress(OSError):  # one that has just died is noticed with its next news
+                    worker.pipe.send(ends)
+
+    def events(self, seconds: float | None = None) -> Iterator[tuple[Job, Epoch | Done]]:
         """Wait for news of the workers; a job whose worker died has failed.
 
         Args:
@@ -100,17 +116,18 @@ class Crew:
             try:
                 news = worker.pipe.recv()
             except (EOFError, OSError):
-                news = Done({"failure": self._bury(worker)})
+                why = self._bury(worker)
+                news = Done({"failure": why}, stopped=not why)
             if job is None:
                 continue
             if isinstance(news, Done):
                 worker.job = None
-                if not news.healthy:
+                if not news.healthy and worker in self.workers:
                     self._dismiss(worker)
-            yield worker, job, news
+            yield job, news
 
     def _bury(self, worker: Worker) -> str:
-        """Forget a worker that died; what to say of its trial."""
+        """Forget a worker that died; what to say of its trial, unless it was asked to end."""
         worker.process.join()
         self._forget(worker)
         code = worker.process.exitcode
@@ -118,10 +135,13 @@ class Crew:
             name = signal.Signals(-code).name
             why = ", as when memory is gone" if name == "SIGKILL" else ""
             return f"its process was killed ({name}{why})"
-        return f"its process ended with exit code {code}"
+        return f"its process ended with exit code {code}" if code else ""
 
     def _dismiss(self, worker: Worker) -> None:
-        worker.process.join(_TO_SAVE)
+        worker.process.join(_TO_END)
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
         self._forget(worker)
 
     def _forget(self, worker: Worker) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from glob import glob
 
 from osprey.config.groups.sweep import SweepConfig
 from osprey.errors import ConfigError
 from osprey.system.console import counted
+
+NO_GPU = ""  # the processor, on a machine that has GPUs
 
 
 def check_devices(settings: SweepConfig) -> Sequence[str | None]:
@@ -21,7 +24,7 @@ def check_devices(settings: SweepConfig) -> Sequence[str | None]:
     """
     wanted, there = settings.devices, _gpus()
     if wanted == "none" or (wanted == "auto" and not there):
-        return [None] * settings.workers
+        return [NO_GPU if there else None] * settings.workers
     if wanted == "auto":
         return there[: settings.workers]
     if not isinstance(wanted, list) or not wanted or not all(str(d).isdigit() for d in wanted):
@@ -33,16 +36,14 @@ def check_devices(settings: SweepConfig) -> Sequence[str | None]:
     if missing:
         known = f"there are {', '.join(there)}" if there else "there is none"
         raise ConfigError(f"sweep.devices: no GPU {', '.join(missing)} here ({known})")
-    return [str(device) for device in wanted][: settings.workers]
+    return [str(device) for device in wanted]
 
 
-def described(devices: Sequence[str | None], settings: SweepConfig) -> str:
+def described(devices: Sequence[str | None]) -> str:
     """One line on what the workers compute on."""
     count = len(devices)
-    if devices[0] is not None:
-        idle = settings.workers - count
-        more = f"; {counted(idle, 'worker')} left out, a GPU each" if idle > 0 else ""
-        return f"{counted(count, 'worker')} on GPU {', '.join(map(str, devices))}{more}"
+    if devices[0]:
+        return f"{counted(count, 'worker')} on GPU {', '.join(map(str, devices))}"
     return f"{counted(count, 'worker')}, {counted(threads_of(count), 'thread')} each"
 
 
@@ -70,7 +71,7 @@ def _gpus() -> list[str]:
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return [part.strip() for part in named.split(",") if part.strip() not in ("", "-1")]
-    if not any(os.path.exists(path) for path in ("/dev/nvidia0", "/dev/kfd", "/dev/dxg")):
+    if not any(glob(path) for path in ("/dev/nvidia[0-9]*", "/dev/kfd", "/dev/dxg")):
         return []  # asking torch costs seconds
 
     import torch

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from osprey.sweeping.about import read_about
 from osprey.sweeping.study import JOURNAL, import_optuna
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def importances(folder: Path) -> dict[str, float]:
     from optuna.storages.journal import JournalFileBackend
 
     study = optuna.load_study(
-        study_name=folder.resolve().name, storage=JournalStorage(JournalFileBackend(str(file)))
+        study_name=read_about(folder).study, storage=JournalStorage(JournalFileBackend(str(file)))
     )
     done = [t for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
     if len(done) < _FOR_IMPORTANCE or len({key for t in done for key in t.params}) < 2:

@@ -19,17 +19,17 @@ class Job:
         mark: Which trial of which sweep.
         argv: The command line of ``osprey train``.
         log: File for what it prints.
-        resume: Run of a training that was interrupted; None begins one.
+        before: Run of this training that another process began; None begins one.
         plugins: Packages that the run may name.
         keep_pruned: Keep the best checkpoint of one that ends early.
         speed: Measure how many photos a second it answers.
-        report_only: Only draw the pictures and write the report of the finished run ``resume``.
+        report_only: Only draw the pictures and write the report of the finished run ``before``.
     """
 
     mark: TrialMark
     argv: tuple[str, ...]
     log: Path
-    resume: Path | None = None
+    before: Path | None = None
     plugins: tuple[str, ...] = ()
     keep_pruned: bool = False
     speed: bool = False
@@ -51,7 +51,13 @@ class Done:
     Attributes:
         record: Plain data, with ``run``, ``value`` and ``metric``; or ``failure``; or ``pruned``.
         healthy: Whether the worker can be used for another.
+        system: The machine is to blame, such as a full disk: another trial would fail likewise.
+        stopped: The worker was asked to end; its run can go on.
+        run: The folder of a run that was stopped, where it has one.
     """
 
     record: dict[str, Any] = field(default_factory=dict)
     healthy: bool = True
+    system: bool = False
+    stopped: bool = False
+    run: Path | None = None

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 
 from scipy.special import stdtrit
 
+from osprey.errors import UserError
+from osprey.runs.again import command_of
 from osprey.runs.folder import RunFolder
 from osprey.sweeping.records import shown_words
 from osprey.sweeping.rows import Board, Row
@@ -92,6 +95,15 @@ def print_boards(boards: Sequence[Board], rows: Sequence[Row], *, limit: int = S
             say(f"  {shown_words(own_words(row, rows))}{why}{place}")
 
 
+def again(board: Board) -> str:
+    """The command that trains the best row once more."""
+    best = board.rows[0]
+    words = list(best.words)
+    with suppress(UserError):  # a trial whose run folder is gone has its settings alone
+        words = command_of(RunFolder(best.runs[0])) if best.runs else words
+    return shlex.join(["osprey", "train", *words])
+
+
 def own_words(row: Row, rows: Sequence[Row]) -> list[str]:
     """The settings of a row that not all rows have; all of them where there is no other."""
     common = set.intersection(*(set(other.words) for other in rows))
@@ -121,9 +133,11 @@ def _print_board(board: Board, limit: int) -> None:
     if len(board.rows) > limit:
         say(f"  ... and {len(board.rows) - limit} more")
     if any(alike):
-        say("  = not told apart from the best (95%)")
-    best = board.rows[0]
-    say(f"again:  {shlex.join(['osprey', 'train', *best.words])}")
+        more = (
+            f"; only the first {_COMPARED + 1} were looked at" if len(alike) > _COMPARED + 1 else ""
+        )
+        say(f"  = not told apart from the best (95%{more})")
+    say(f"again:  {again(board)}")
 
 
 def _number(value: float | None, form: str) -> str:

@@ -10,6 +10,7 @@ from torch import nn
 
 from osprey.models.checkpoint import read_checkpoint
 from osprey.runs.folder import RunFolder
+from osprey.system.console import warn
 from osprey.tasks.registry import get_task
 
 _BATCH = 16
@@ -34,7 +35,11 @@ def measured(run: RunFolder, *, speed: bool) -> dict[str, Any]:
     if speed:
         config = run.load_config()
         network = get_task(config.task.name).load_network(run).eval()
-        found["images_per_second"] = _speed(network, int(config.data.size or 224))
+        try:
+            found["images_per_second"] = _speed(network, int(config.data.size or 224))
+        except Exception as error:  # a network of the user's own that takes no photos
+            why = " ".join(str(error).split())[:160]
+            warn(f"speed   not measured: {type(error).__name__}: {why}")
     return found
 
 

@@ -6,11 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from osprey.errors import UserError
-from osprey.runs.folder import RunFolder
-from osprey.sweeping.jobs import PRUNED
 from osprey.sweeping.records import shown_words
-from osprey.sweeping.training import trained_record
 from osprey.system.console import in_minutes
 from osprey.tasks.specs import MetricSpec
 
@@ -54,21 +50,6 @@ def line_of(record: Mapping[str, Any], metric: MetricSpec) -> str:
         return f"ended early, after epoch {record['pruned']}  {words}"
     shown = f"{metric.name} {record['value']:{metric.format}}"
     return f"{shown}  {in_minutes(record['minutes'])}  {words}"
-
-
-def record_of(run: RunFolder) -> dict[str, Any]:
-    """Of a run that ended when the sweep was no more there to hear of it."""
-    from osprey.engine.experiment import figure_of
-    from osprey.sweeping.measure import measured
-
-    if not run.finished:
-        return {"run": str(run.path), "pruned": run.read_json(PRUNED)["epochs"]}
-    try:
-        summary = run.read_json("summary.json")
-        record = trained_record(run, summary, figure_of(run, summary))
-        return {**record, **measured(run, speed=False)}
-    except (UserError, OSError, KeyError, ValueError) as error:
-        return {"run": str(run.path), "failure": f"its run cannot be read: {error}"}
 
 
 def _mean(values: Sequence[float | None]) -> float:

@@ -72,6 +72,7 @@ class Plan:
             "fixed": fixed,
             "sweep.objectives": list(self.settings.objectives),
             "sweep.seeds": self.settings.seeds,
+            "grid": self.grid,
         }
 
     def words(self, drawn: Sequence[str], repeat: int) -> list[str]:
@@ -113,12 +114,29 @@ def make_plan(cfg: DictConfig, words: Sequence[str]) -> Plan:
     space = read_space(
         [word for word in words if not of_the_sweep(word)], settings.params, function
     )
+    for word in (word for word in words if of_the_sweep(word)):
+        if _has_several(word):
+            raise ConfigError(f"{word}: give it one value; several are for what is trained")
     _check(settings, space, cfg)
     task = str(OmegaConf.select(cfg, "task.name") or LIGHTNING)
     metric = shown_metrics(task, cfg.get("monitor"), cfg.get("mode"))[0]
     swept = {d.key for d in space.dimensions}
-    epochs = None if "trainer.max_epochs" in swept else int(cfg.trainer.max_epochs)
-    return Plan(settings, space, metric, _total(settings, space), int(cfg.get("seed") or 0), epochs)
+    epochs = cfg.trainer.max_epochs
+    known = isinstance(epochs, int) and "trainer.max_epochs" not in swept
+    return Plan(
+        settings, space, metric, _total(settings, space), _seed(cfg), epochs if known else None
+    )
+
+
+def _seed(cfg: DictConfig) -> int:
+    seed = cfg.get("seed")
+    return seed if isinstance(seed, int) else 0
+
+
+def _has_several(word: str) -> bool:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    return bool(OverridesParser.create().parse_override(word).is_sweep_override())
 
 
 def _total(settings: SweepConfig, space: Space) -> int:
@@ -140,6 +158,13 @@ def _check(settings: SweepConfig, space: Space, cfg: DictConfig) -> None:
         )
     if len(set(settings.objectives)) < max(1, len(settings.objectives)) or not settings.objectives:
         raise ConfigError("sweep.objectives: name each objective once")
+    if "speed" in settings.objectives and settings.workers > 1:
+        raise ConfigError(
+            "sweep.objectives: speed is timed while nothing else runs: use sweep.workers=1"
+        )
+    ranked_by = [d.key for d in space.dimensions if d.key in ("monitor", "mode")]
+    if ranked_by:
+        raise ConfigError(f"{ranked_by[0]}: trials are ranked by one figure: give it one value")
     if settings.pruner != "none" and settings.objectives != ["monitor"]:
         raise ConfigError(
             f"sweep.pruner={settings.pruner} ends trials by the monitored figure: with other "
@@ -170,4 +195,4 @@ def samples_to_check(plan: Plan) -> Iterator[list[str]]:
 
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=plan.seed))
     for _ in range(_DRAWN):
-        yield plan.space.words_of(study.ask(plan.space.distributions(grid=plan.grid)))
+        yield plan.space.draw(study.ask(), grid=plan.grid)

@@ -88,6 +88,10 @@ def trials_to_check(call: Call) -> Iterator[tuple[list[str], list[str]]]:
         target = str(sweeper._target_)
         params = [f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()]
         parser = OverridesParser.create(config_loader=hydra.config_loader)
+        if sweep.get("sweep") is not None and target != OSPREYS:
+            raise ConfigError(
+                f"hydra/sweeper: sweep=... brings a sweeper of its own, not {target}: leave one out"
+            )
         if target.endswith(".BasicSweeper"):
             parsed = parser.parse_overrides([*params, *call.words])
     if target == OSPREYS:

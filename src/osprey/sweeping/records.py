@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from osprey.system.console import say
+from osprey.system.console import say, warn
 from osprey.system.files import write_json
 from osprey.tasks.specs import MetricSpec
 
@@ -33,9 +33,16 @@ def write_record(folder: Path, number: int, record: dict[str, Any]) -> None:
 
 def read_records(folder: Path) -> list[dict[str, Any]]:
     """The trials of a sweep, in the order of their numbers."""
-    files = sorted((folder / TRIALS).glob("*.json"))
-    found = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    return [{"number": int(f.stem), **r} for f, r in zip(files, found, strict=True)]
+    found = []
+    for file in sorted((folder / TRIALS).glob("*.json")):
+        try:
+            record = json.loads(file.read_text(encoding="utf-8"))
+            found.append(
+                {"number": int(file.stem), "overrides": list(record["overrides"]), **record}
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            warn(f"'{file}' is damaged: its trial is not listed")
+    return found
 
 
 def ranked(records: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], MetricSpec | None]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from osprey.errors import UserError
-from osprey.sweeping.about import ABOUT
+from osprey.sweeping.about import ABOUT, read_about
 from osprey.sweeping.records import TRIALS, read_records
 from osprey.tasks.registry import shown_metrics
 from osprey.tasks.specs import MetricSpec
@@ -92,7 +92,7 @@ def read_rows(place: Path) -> list[Row]:
     if not place.is_dir():
         raise UserError(f"there is no folder '{place}': name a sweep's, or that of your runs")
     if (place / ABOUT).is_file() or (place / TRIALS).is_dir():
-        return [_of_trial(record) for record in read_records(place)]
+        return [_of_trial(record, _begun_in(place)) for record in read_records(place)]
     files = [*place.glob("*/config.yaml"), *place.glob("*/*/config.yaml")]
     folders = sorted({file.parent for file in files if not file.parent.is_symlink()})
     if not folders:
@@ -111,7 +111,15 @@ def boards_of(rows: Sequence[Row]) -> list[Board]:
     return sorted(found.values(), key=lambda board: -len(board.rows))
 
 
-def _of_trial(record: dict[str, Any]) -> Row:
+def _begun_in(sweep: Path) -> Path:
+    """The folder that a sweep's run folders are named from."""
+    try:
+        return Path(read_about(sweep).cwd)
+    except UserError:  # of a sweep of Hydra's own
+        return Path()
+
+
+def _of_trial(record: dict[str, Any], base: Path) -> Row:
     state = record.get("state") or ("failed" if "failure" in record else "complete")
     runs = record.get("runs") or ([record["run"]] if "run" in record else [])
     metric = MetricSpec(**record["metric"]) if "metric" in record else None
@@ -124,7 +132,7 @@ def _of_trial(record: dict[str, Any]) -> Row:
     return Row(
         state,
         tuple(record["overrides"]),
-        tuple(Path(run) for run in runs),
+        tuple(_place(Path(run), base) for run in runs),
         metric,
         tuple(record.get("values") or ([] if value is None else [value])),
         figures.get("test"),
@@ -133,6 +141,11 @@ def _of_trial(record: dict[str, Any]) -> Row:
         record.get("images_per_second", {}).get("one"),
         str(why),
     )
+
+
+def _place(run: Path, base: Path) -> Path:
+    """A run's folder as it is reached from here."""
+    return run if run.is_dir() else base / run
 
 
 def _of_run(folder: Path) -> Row:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import Trial
 
-MAX_CHECKED = 200  # combinations composed before the first trial
+MAX_CHECKED = 48  # combinations composed before the first trial
 
 
 @dataclass(frozen=True)
@@ -51,20 +51,30 @@ class Dimension:
     log: bool = False
     whole: bool = False
 
-    def distribution(self, *, grid: bool) -> BaseDistribution:
-        """What Optuna draws from."""
-        from optuna.distributions import (
-            CategoricalDistribution,
-            FloatDistribution,
-            IntDistribution,
-        )
-
+    def suggest(self, trial: Trial, *, grid: bool) -> Any:
+        """Draw its value; a trial of a grid has been given it."""
         if self.values is not None and (grid or self.step is None):
-            return CategoricalDistribution(self.values)
+            return trial.suggest_categorical(self.key, self.values)
         if self.whole:
+            low, high = int(self.low), int(self.high)
             step = 1 if self.step is None else int(self.step)
-            return IntDistribution(int(self.low), int(self.high), log=self.log, step=step)
-        return FloatDistribution(self.low, self.high, log=self.log, step=self.step)
+            return trial.suggest_int(self.key, low, high, step=step, log=self.log)
+        return trial.suggest_float(self.key, self.low, self.high, step=self.step, log=self.log)
+
+    def is_drawn_alike(self, distribution: BaseDistribution) -> bool:
+        """Whether what was drawn from a distribution may stand beside what this one draws."""
+        from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+        if self.values is not None and self.step is None:
+            return (
+                isinstance(distribution, CategoricalDistribution)
+                and tuple(distribution.choices) == self.values
+            )
+        return (
+            isinstance(distribution, FloatDistribution)
+            and not self.whole
+            and distribution.log == self.log
+        )
 
     def samples(self) -> tuple[str, ...]:
         """Every value, or both ends of an interval."""
@@ -101,17 +111,17 @@ class Space:
             return math.inf
         return math.prod(len(d.values or ()) for d in self.dimensions)
 
-    def distributions(self, *, grid: bool) -> dict[str, BaseDistribution]:
-        """What Optuna draws each setting from, for ``study.ask``."""
-        return {d.key: d.distribution(grid=grid) for d in self.dimensions}
+    def draw(self, trial: Trial, *, grid: bool) -> list[str]:
+        """The settings that one trial adds to the fixed ones.
 
-    def words_of(self, trial: Trial) -> list[str]:
-        """The settings that one trial, asked with `distributions`, adds to the fixed ones.
+        Args:
+            trial: Of Optuna; what an interrupted one has drawn stays.
+            grid: Whether every combination waits in the study.
 
         Raises:
             ConfigError: The user's function does not return settings.
         """
-        words = [f"{d.key}={_as_word(trial.params[d.key])}" for d in self.dimensions]
+        words = [f"{d.key}={_as_word(d.suggest(trial, grid=grid))}" for d in self.dimensions]
         if self.function is not None:
             words += _own_words(self.name, self.function(trial))
         return words
@@ -171,7 +181,7 @@ def read_space(
     fixed = [str(o.input_line) for o in parsed if not o.is_sweep_override()]
     if not dimensions and function is None:
         known = {_bare(str(o.key_or_group)) for o in parsed}
-        usual = _parse([f"{k}={v}" for k, v in params.items() if v is not None and k not in known])
+        usual = _parse([f"{k}={_text(v)}" for k, v in params.items() if k not in known])
         dimensions = [_dimension(o) for o in usual if o.is_sweep_override()]
         fixed = [*(str(o.input_line) for o in usual if not o.is_sweep_override()), *fixed]
     if not dimensions and function is None:
@@ -182,6 +192,15 @@ def read_space(
     if function is None:
         return Space(tuple(dimensions), tuple(fixed))
     return Space(tuple(dimensions), tuple(fixed), _own_function(function), function["_target_"])
+
+
+def _text(value: Any) -> str:
+    """A value of a YAML file as on a command line: a list has choices, as ``a,b`` has."""
+    if isinstance(value, list):
+        return ",".join(_text(part) for part in value)
+    if isinstance(value, bool) or value is None:
+        return "null" if value is None else str(value).lower()
+    return str(value)
 
 
 def _bare(key: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,10 @@ from osprey.errors import ConfigError, UserError
 from osprey.sweeping.choosing import make_pruner, make_sampler
 
 if TYPE_CHECKING:
-    import optuna
     from optuna.storages import BaseStorage
+    from optuna.study import Study, StudyDirection
+
+    from osprey.sweeping.plan import Plan
 
 JOURNAL = "study.journal"
 _PAUSES = (1, 2)  # seconds between attempts to open a database
@@ -37,40 +40,25 @@ def import_optuna() -> None:
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 
-def open_study(
-    folder: Path,
-    settings: SweepConfig,
-    directions: Sequence[str],
-    seed: int,
-    max_epochs: int | None,
-) -> optuna.Study:
+def open_study(folder: Path, settings: SweepConfig, name: str, directions: Sequence[str]) -> Study:
     """Open the study of a sweep, or begin one.
 
     Args:
         folder: Of the sweep, held by this process alone.
         settings: Of the sweep.
+        name: Of the study.
         directions: ``maximize`` or ``minimize``, one an objective.
-        seed: Of the sampler.
-        max_epochs: Of a trial, for Hyperband; None where they differ.
 
     Raises:
-        UserError: The storage cannot be opened, or the sampler lacks its package.
+        UserError: The storage cannot be opened, or what is in it is of other objectives.
     """
     import optuna
-    from optuna.study import StudyDirection
 
-    name = settings.study or folder.name
     try:
         storage = _opened(folder, settings.storage)
         study = optuna.create_study(
-            storage=storage,
-            study_name=name,
-            directions=[StudyDirection[way.upper()] for way in directions],
-            load_if_exists=True,
-            pruner=make_pruner(settings.pruner, max_epochs),
+            storage=storage, study_name=name, directions=_ways(directions), load_if_exists=True
         )
-        # Random draws of before a resume are not drawn once more.
-        study.sampler = make_sampler(settings, seed + len(study.get_trials(deepcopy=False)))
     except Exception as error:
         raise _unusable(settings.storage, error) from error
     if [d.name.lower() for d in study.directions] != list(directions):
@@ -78,6 +66,80 @@ def open_study(
             f"sweep.objectives: study '{name}' is of others: name another sweep.study"
         )
     return study
+
+
+def _ways(directions: Sequence[str]) -> list[StudyDirection]:
+    from optuna.study import StudyDirection
+
+    return [StudyDirection[way.upper()] for way in directions]
+
+
+def equip(study: Study, plan: Plan, identity: str) -> None:
+    """Give a study its sampler and its pruner, and a grid's its combinations.
+
+    Args:
+        study: Of the sweep.
+        plan: The sweep.
+        identity: Of the sweep: of several that share a study none draws what another does.
+
+    Raises:
+        UserError: The sampler lacks its package.
+    """
+    # Random draws of before a resume are not drawn once more.
+    seed = plan.seed + len(study.get_trials(deepcopy=False))
+    if plan.settings.storage is not None:
+        seed += int(identity, 16) % 2**31
+    study.sampler = make_sampler(plan.settings, seed % 2**32)
+    study.pruner = make_pruner(plan.settings.pruner, plan.max_epochs)
+    if plan.grid:
+        there = [t.system_attrs.get("fixed_params") for t in study.get_trials(deepcopy=False)]
+        for combination in list(plan.space.combinations())[: plan.total]:
+            if combination not in there:
+                study.enqueue_trial(combination)
+
+
+def with_other_space(study: Study, plan: Plan) -> Study:
+    """A study of another space that goes on with the trials of one before.
+
+    Optuna refuses other choices within one study. Numbers and values stay; what a trial drew stays
+    as far as it is drawn alike now.
+
+    Args:
+        study: Of before.
+        plan: The sweep of now.
+
+    Returns:
+        A new study in the same storage.
+    """
+    import optuna
+
+    base, _, number = study.study_name.partition("~")
+    name = f"{base}~{int(number or 1) + 1}"
+    trials = study.get_trials(deepcopy=False)
+    made = optuna.create_study(
+        storage=study._storage, study_name=name, directions=list(study.directions)
+    )
+    drawn = {d.key: d for d in plan.space.dimensions}
+    for trial in trials:
+        if trial.state.name == "WAITING":  # of the grid of before
+            continue
+        kept = {
+            key: distribution
+            for key, distribution in trial.distributions.items()
+            if key in drawn and drawn[key].is_drawn_alike(distribution)
+        }
+        given_up = not trial.state.is_finished()
+        made.add_trial(
+            optuna.trial.create_trial(
+                state=optuna.trial.TrialState.FAIL if given_up else trial.state,
+                values=trial.values,
+                params={key: trial.params[key] for key in kept},
+                distributions=kept,
+                user_attrs=trial.user_attrs,
+                intermediate_values=trial.intermediate_values,
+            )
+        )
+    return made
 
 
 def _opened(folder: Path, url: str | None) -> BaseStorage:
@@ -97,7 +159,8 @@ def _unusable(storage: str | None, error: Exception) -> UserError:
         return error
     text = str(error.__cause__ or error)  # of a database the driver's own words
     why = " ".join(text.split())[:200] or type(error).__name__
-    return UserError(f"sweep.storage: '{storage or JOURNAL}' cannot be used: {why}")
+    shown = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", storage or JOURNAL)
+    return UserError(f"sweep.storage: '{shown}' cannot be used: {why}")
 
 
 def _storage(folder: Path, url: str | None) -> BaseStorage:
@@ -136,26 +199,20 @@ def _mend(journal: Path) -> None:
             file.truncate(whole)
 
 
-def check_same(study: optuna.Study, now: Mapping[str, Any], *, allowed: bool) -> None:
-    """Refuse to go on with a study of another space; a new study takes the space.
+def changes_of(study: Study, now: Mapping[str, Any]) -> list[str]:
+    """What of a sweep is no more as it was, one entry a setting; nothing of a new study.
 
     Args:
         study: New, or of before.
-        now: What the sweep tries: ``space`` and ``fixed`` settings by key, and the rest.
-        allowed: Whether ``sweep.allow_changes`` lets it be another.
-
-    Raises:
-        ConfigError: It is another; the line names the differences.
+        now: `osprey.sweeping.plan.Plan.signature`.
     """
     before = study.user_attrs.get(SIGNATURE)
-    if before is not None and not allowed:
-        found = _differences(before, now)
-        if found:
-            raise ConfigError(
-                f"the sweep was of another space: {'; '.join(found)}: leave that out, begin a new "
-                "sweep, or accept it with sweep.allow_changes=true"
-            )
-    if before != now:
+    return [] if before is None else _differences(before, now)
+
+
+def sign(study: Study, now: Mapping[str, Any]) -> None:
+    """Write down what the study is of."""
+    if study.user_attrs.get(SIGNATURE) != now:
         study.set_user_attr(SIGNATURE, dict(now))
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import traceback
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import Any
 
-from osprey.errors import Pruned, UserError
+from osprey.errors import Interrupted, Pruned, UserError
 from osprey.runs.folder import RunFolder
 from osprey.runs.trial_mark import Begun, as_trial
 from osprey.sweeping.jobs import PRUNED, Done, Epoch, Job
+from osprey.system.disk import system_failure
+
+_TO_SAVE = 90.0  # seconds that a worker without its sweep may need
 
 
 class _Reporter:
@@ -33,37 +37,40 @@ def train(job: Job, pipe: Connection) -> Done:
     Args:
         job: What to train.
         pipe: Where each epoch is reported.
-
-    Raises:
-        Interrupted: A signal asks the worker to end; the run's ``last.ckpt`` was saved.
     """
     from osprey.engine.callbacks.trial_reports import reporting_to
     from osprey.system.plugins import command_scope
 
     with command_scope(), as_trial(job.mark) as begun, reporting_to(_Reporter(pipe)):
-        if job.resume is not None:
-            begun.run = RunFolder(job.resume)
+        if job.before is not None:
+            begun.run = RunFolder(job.before)
         try:
             if job.report_only:
                 _report(job)
                 return Done()
-            return Done(_record(job, *_run(job)))
+            return Done(_trained(job, begun))
         except Pruned as end:
             return Done({"pruned": end.epochs, **_tidy_pruned(job, begun, end.epochs)})
+        except (Interrupted, KeyboardInterrupt):
+            run = begun.run
+            return Done(healthy=False, stopped=True, run=None if run is None else run.path)
         except UserError as error:
             print(f"osprey train: {error}", file=sys.stderr)
             return Done({"failure": str(error), **_place(begun)})
         except Exception as error:
+            known = system_failure(error) if isinstance(error, OSError | RuntimeError) else None
             traceback.print_exc()
-            return Done({"failure": _failure_line(error), **_place(begun)}, healthy=False)
+            line = known or f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            record = {"failure": line, **_place(begun)}
+            return Done(record, healthy=False, system=known is not None)
 
 
 def _report(job: Job) -> None:
     from osprey.engine.present import present
     from osprey.system.plugins import load_installed, load_plugins
 
-    assert job.resume is not None
-    run = RunFolder(job.resume)
+    assert job.before is not None
+    run = RunFolder(job.before)
     load_installed()
     load_plugins(job.plugins)
     config = run.load_config()
@@ -77,29 +84,45 @@ def _place(begun: Begun) -> dict[str, str]:
     return {"run": os.path.relpath(begun.run.path)} if there and begun.run is not None else {}
 
 
-def _failure_line(error: Exception) -> str:
-    from osprey.system.disk import system_failure
-
-    known = system_failure(error) if isinstance(error, OSError | RuntimeError) else None
-    return known or f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-
-
-def _run(job: Job) -> tuple[RunFolder, dict[str, Any], float]:
-    """Train a job's run, or go on with it."""
+def _trained(job: Job, begun: Begun) -> dict[str, Any]:
+    """Train a job's run, or go on with the one that another process began."""
+    from osprey.config.compose import run_hydra
     from osprey.engine.experiment import figure_of, train_composed
 
-    if job.resume is not None:
-        from osprey.engine.resume import resume
-
-        more = [f"plugins=[{','.join(job.plugins)}]"] if job.plugins else []
-        run = resume([f"resume={job.resume}", *more])
-        summary = run.read_json("summary.json")
-        return run, summary, figure_of(run, summary)
-    from osprey.config.compose import run_hydra
-
+    before = begun.run
+    if before is not None:
+        _wait_until_free(before)
+        if (before.path / PRUNED).is_file():
+            return {"pruned": before.read_json(PRUNED)["epochs"], **_place(begun)}
+        if before.last.is_file() and not before.finished:
+            _go_on(job, before)
+        if before.finished:
+            summary = before.read_json("summary.json")
+            return _record(job, before, summary, figure_of(before, summary))
+        begun.run = None  # it had not got far enough to go on from
     found: list[tuple[RunFolder, dict[str, Any], float]] = []
     run_hydra("train", job.argv, lambda cfg: found.append(train_composed(cfg)), "osprey train")
-    return found[0]
+    return _record(job, *found[0])
+
+
+def _go_on(job: Job, run: RunFolder) -> None:
+    from osprey.engine.resume import resume
+
+    more = [f"plugins=[{','.join(job.plugins)}]"] if job.plugins else []
+    resume([f"resume={run.path}", "cost.max_minutes=null", "cost.max_usd=null", *more])
+
+
+def _wait_until_free(run: RunFolder) -> None:
+    """The worker of a sweep that was killed may still save its checkpoint."""
+    deadline = time.monotonic() + _TO_SAVE
+    while run.path.is_dir():
+        try:
+            with run.held():
+                return
+        except UserError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
 
 
 def _record(job: Job, run: RunFolder, summary: dict[str, Any], value: float) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from osprey.runs.folder import RunFolder
 from osprey.runs.trial_mark import TrialMark
-from osprey.sweeping.jobs import PRUNED, Job
-from osprey.sweeping.outcome import is_good, line_of, merged, objective_values, record_of
+from osprey.sweeping.jobs import Job
+from osprey.sweeping.outcome import is_good, line_of, merged, objective_values
 from osprey.sweeping.plan import Plan
 from osprey.sweeping.records import write_record
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import optuna
 
 OWNER = "sweep"  # attribute of a trial: whose it is, where several share a study
+SURPLUS = "surplus"  # attribute of a trial that another process's was too many
+GRID = "grid"  # attribute of a study whose combinations all wait in it
 
 MakeJob = Callable[[TrialMark, list[str], Path | None], Job]
 
@@ -30,13 +32,15 @@ class Active:
     Attributes:
         trial: Optuna's.
         drawn: What it adds to the fixed settings.
-        given: How many of its trainings were given out.
+        waiting: Numbers of the seeds that are still to be trained.
+        training: Of those that a worker has.
         records: Of those that ended, by the number of the seed.
     """
 
     trial: optuna.trial.Trial
     drawn: list[str]
-    given: int = 0
+    waiting: list[int]
+    training: set[int] = field(default_factory=set)
     records: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -47,6 +51,7 @@ class Trials:
         plan: The sweep.
         study: Its study.
         folder: Its folder.
+        identity: Of the sweep, whatever its folder is called.
         runs: The runs of trainings that an earlier process began, by number and repeat.
     """
 
@@ -55,57 +60,64 @@ class Trials:
         plan: Plan,
         study: optuna.Study,
         folder: Path,
+        identity: str,
         runs: Mapping[tuple[int, int], RunFolder],
     ) -> None:
         self.plan = plan
         self.study = study
         self.folder = folder
-        self.name = str(folder.resolve())
+        self.identity = identity
         self.runs = dict(runs)
         self.active: dict[int, Active] = {}
         self.failures = 0
         self.last_failure = ""
-        known = study.get_trials(deepcopy=False)
+        known = self._known()
         self.finished = sum(t.state.is_finished() for t in known)
-        self.failures_before = 0
-        mine = [t for t in known if t.user_attrs.get(OWNER) == self.name]
-        self.interrupted = [t for t in mine if t.state.name == "RUNNING"]
-        if plan.grid:
-            self._enqueue()
+        # Where nobody shares the study, whatever was being trained was ours.
+        alone = plan.settings.storage is None
+        self.interrupted = [
+            t
+            for t in known
+            if t.state.name == "RUNNING" and (alone or t.user_attrs.get(OWNER) == identity)
+        ]
 
-    def _enqueue(self) -> None:
-        """Every combination of a grid waits in the study, once."""
-        there = [t.system_attrs.get("fixed_params") for t in self.study.get_trials(deepcopy=False)]
-        for combination in list(self.plan.space.combinations())[: self.plan.total]:
-            if combination not in there:
-                self.study.enqueue_trial(combination)
+    def _known(self) -> list[optuna.trial.FrozenTrial]:
+        every = self.study.get_trials(deepcopy=False)
+        return [trial for trial in every if SURPLUS not in trial.user_attrs]
 
     def next_job(self, make: MakeJob) -> Job | None:
         """The next training; None where the planned total is reached.
 
         Args:
-            make: Makes the job, from what it is, its settings, and the run to go on with.
+            make: Makes the job, from what it is, its settings, and the run of one that was begun.
         """
-        for number, active in list(self.active.items()):
-            if active.given < self.plan.settings.seeds:
-                return self._give(number, active, make)
-        begun = self._interrupted() or self._asked()
-        if begun is None:
+        active = next((a for a in self.active.values() if a.waiting), None)
+        if active is None:
+            active = self._interrupted() or self._asked()
+        if active is None:
             return None
-        self.active[begun.trial.number] = begun
-        return self._give(begun.trial.number, begun, make)
+        number = active.trial.number
+        self.active[number] = active
+        repeat = active.waiting.pop(0)
+        active.training.add(repeat)
+        words = self.plan.words(active.drawn, repeat)
+        run = self.runs.get((number, repeat))
+        return make(
+            TrialMark(self.identity, number, repeat), words, None if run is None else run.path
+        )
 
-    def _give(self, number: int, active: Active, make: MakeJob) -> Job | None:
-        mark = TrialMark(self.name, number, active.given)
-        active.given += 1
-        words = self.plan.words(active.drawn, mark.repeat)
-        run = self.runs.pop((number, mark.repeat), None)
-        if run is None:
-            return make(mark, words, None)
-        if run.finished or (run.path / PRUNED).is_file():
-            self.note(mark, record_of(run))
-            return self.next_job(make)
-        return make(mark, words, run.path if run.last.is_file() else None)
+    def put_back(self, mark: TrialMark, run: Path | None) -> None:
+        """A training that was not given out after all, or whose worker was asked to end.
+
+        Args:
+            mark: What it is.
+            run: Its folder, if it had one.
+        """
+        active = self.active[mark.number]
+        active.training.discard(mark.repeat)
+        active.waiting.insert(0, mark.repeat)
+        if run is not None:
+            self.runs[mark.number, mark.repeat] = RunFolder(run)
 
     def _interrupted(self) -> Active | None:
         import optuna
@@ -113,25 +125,26 @@ class Trials:
         if not self.interrupted:
             return None
         frozen = self.interrupted.pop(0)
-        trial = optuna.trial.Trial(self.study, frozen._trial_id)
-        drawn = frozen.user_attrs.get("drawn")
-        return Active(trial, self._drawn(trial) if drawn is None else list(drawn))
+        return self._begin(optuna.trial.Trial(self.study, frozen._trial_id))
 
     def _asked(self) -> Active | None:
-        states = [t.state.name for t in self.study.get_trials(deepcopy=False)]
+        states = [trial.state.name for trial in self._known()]
         if len(states) - states.count("WAITING") >= self.plan.total:
             return None
-        trial = self.study.ask(self.plan.space.distributions(grid=self.plan.grid))
-        trial.set_user_attr(OWNER, self.name)
-        return Active(trial, self._drawn(trial))
+        trial = self.study.ask()
+        trial.set_user_attr(OWNER, self.identity)
+        if trial.number >= self.plan.total:  # another process asked at the same moment
+            trial.set_user_attr(SURPLUS, True)
+            self._tell(trial.number, "FAIL")
+            return None
+        return self._begin(trial)
 
-    def _drawn(self, trial: optuna.trial.Trial) -> list[str]:
-        for key, distribution in self.plan.space.distributions(grid=self.plan.grid).items():
-            if key not in trial.params:  # killed while it was being asked
-                trial._suggest(key, distribution)
-        drawn = self.plan.space.words_of(trial)
-        trial.set_user_attr("drawn", drawn)
-        return drawn
+    def _begin(self, trial: optuna.trial.Trial) -> Active:
+        drawn = trial.user_attrs.get("drawn")
+        if drawn is None:
+            drawn = self.plan.space.draw(trial, grid=self.plan.grid)
+            trial.set_user_attr("drawn", drawn)
+        return Active(trial, list(drawn), list(range(self.plan.settings.seeds)))
 
     def ends_early(self, mark: TrialMark, epoch: int, value: float) -> bool:
         """Whether a trial is to end after this epoch; its first seed decides."""
@@ -152,55 +165,63 @@ class Trials:
             A line for people, once the trial is done.
         """
         active = self.active[mark.number]
+        active.training.discard(mark.repeat)
         active.records[mark.repeat] = record
-        good = "failure" not in record and "pruned" not in record
-        if good and len(active.records) < self.plan.settings.seeds:
-            return None
-        if not good and active.given > len(active.records):
-            active.given = self.plan.settings.seeds  # its other seeds are not begun any more
+        if not is_good(record):
+            active.waiting.clear()  # its other seeds would say nothing more
+        if active.waiting or active.training:
             return None
         del self.active[mark.number]
-        every = [active.records[repeat] for repeat in sorted(active.records)]
-        return self._close(active, every, next((r for r in every if not is_good(r)), None))
+        return self._close(active, [active.records[repeat] for repeat in sorted(active.records)])
 
-    def _close(
-        self, active: Active, records: list[dict[str, Any]], bad: dict[str, Any] | None
-    ) -> str:
-        import optuna
-
-        number, state = active.trial.number, optuna.trial.TrialState
+    def _close(self, active: Active, records: list[dict[str, Any]]) -> str:
+        """Write down a trial, then tell the study: a kill between the two is mended by a resume."""
+        number, objectives = active.trial.number, self.plan.settings.objectives
         content: dict[str, Any] = {
             "overrides": [*self.plan.space.fixed, *active.drawn],
             "drawn": active.drawn,
-            "value": None,
             **records[0],
         }
+        bad = next((record for record in records if not is_good(record)), None)
+        values: list[float] = []
         if bad is None:
             content |= merged(records)
-            values = objective_values(content, self.plan.settings.objectives)
-            if any(math.isnan(value) for value in values):
-                bad = {"failure": f"no figure: validation gives no {self.plan.metric.key}"}
-            else:
-                self.study.tell(number, values)
-        if bad is not None and "pruned" in bad:
-            content |= {"state": "pruned", "value": None, **bad}
-            self.study.tell(number, state=state.PRUNED)
-        elif bad is not None:
-            content |= {"state": "failed", "value": None, **bad}
-            self.failures += 1
-            self.last_failure = str(bad["failure"])
-            active.trial.set_user_attr("failure", self.last_failure)
-            self.study.tell(number, state=state.FAIL)
-        else:
+            values = objective_values(content, objectives)
+            lacking = [o for o, value in zip(objectives, values, strict=True) if math.isnan(value)]
+            if lacking:
+                what = self.plan.metric.key if lacking == ["monitor"] else ", ".join(lacking)
+                bad = {"failure": f"there is no figure of {what}"}
+        if bad is None:
             content["state"] = "complete"
+        else:
+            content |= {"state": "pruned" if "pruned" in bad else "failed", "value": None, **bad}
         write_record(self.folder, number, content)
-        self.finished += 1
+        self._settle(active.trial, content, values)
         return f"trial   {number + 1} of {self.plan.total}  {line_of(content, self.plan.metric)}"
+
+    def _settle(
+        self, trial: optuna.trial.Trial, content: dict[str, Any], values: list[float]
+    ) -> None:
+        self.finished += 1
+        if content["state"] == "complete":
+            self.study.tell(trial.number, values)
+        elif content["state"] == "pruned":
+            self._tell(trial.number, "PRUNED")
+        else:
+            self.failures += 1
+            self.last_failure = str(content["failure"])
+            trial.set_user_attr("failure", self.last_failure)
+            self._tell(trial.number, "FAIL")
+
+    def _tell(self, number: int, state: str) -> None:
+        from optuna.trial import TrialState
+
+        self.study.tell(number, state=TrialState[state])
 
     def enough_failed(self) -> bool:
         """Whether no other trial is to begin."""
-        limit = 0 if self.plan.settings.fail_fast else self.plan.settings.max_failures
-        return limit is not None and self.failures > limit
+        limit = 1 if self.plan.settings.fail_fast else self.plan.settings.max_failures
+        return limit is not None and self.failures >= limit
 
     def why_ended(self) -> str:
         """What failed, and which setting ended the sweep for it."""
@@ -209,7 +230,11 @@ class Trials:
             setting = f"sweep.max_failures={self.plan.settings.max_failures}"
         return f"{self.last_failure} ({setting})"
 
-    def best(self) -> float | list[float] | None:
+    def front(self) -> list[int]:
+        """Numbers of the trials that no other beats in all objectives at once."""
+        return [trial.number for trial in self.study.best_trials]
+
+    def best(self) -> float | None:
         """The best value; of several objectives none is."""
         if len(self.plan.settings.objectives) > 1:
             return None

@@ -37,7 +37,7 @@ class SweepConfig:
     space: dict[str, Any] = setting(
         {"_target_": None}, "_target_ of a function: given the trial, returns settings"
     )
-    max_failures: int | None = setting(None, "failed trials after which no other begins", low=0)
+    max_failures: int | None = setting(None, "failed trials after which no other begins", low=1)
     fail_fast: bool = setting(False, "end the sweep with the first failed trial")
     keep_pruned: bool = setting(False, "keep the best checkpoint of trials that ended early")
     reports: str = setting("winner", "whose report.html is written", choices=("winner", "all"))

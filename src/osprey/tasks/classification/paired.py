@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from osprey.runs.folder import RunFolder
 from osprey.tasks.specs import PairedDifference
 
 _DRAWS = 1000
@@ -17,7 +16,7 @@ _TINY = 1e-12  # a probability of 0 has a log loss, though a large one
 
 
 def paired_difference(
-    first: Path, second: Path, key: str, groups: Mapping[str, str]
+    first: RunFolder, second: RunFolder, table: str, key: str
 ) -> PairedDifference | None:
     """The difference of a metric on the photos that two tables share, with its 95% interval.
 
@@ -25,21 +24,21 @@ def paired_difference(
     same ones, so that what is hard for both does not count.
 
     Args:
-        first: ``predictions.csv`` or ``predictions_val.csv`` of a run.
-        second: Of another.
+        first: A run.
+        second: Another.
+        table: ``predictions.csv`` or ``predictions_val.csv``.
         key: ``top1``, ``macro_f1`` or ``log_loss``; of others nothing is known.
-        groups: Of a photo by its path; photos of one group are drawn together.
 
     Returns:
         Second minus first; None where the tables share fewer than two photos or label them
         otherwise, or the metric is another.
     """
-    both = shared_rows(first, second)
+    both = shared_rows(first, second, table)
     if both is None or len(both) < 2 or key not in ("top1", "macro_f1", "log_loss"):
         return None
     draw = np.random.default_rng(0)
     count = len(both)
-    named = [groups.get(path) or path for path in both["path"]]
+    named = both["group"].where(both["group"] != "", both["path"])
     _, unit = np.unique(named, return_inverse=True)
     units = int(unit.max()) + 1
     if units < 2:
@@ -52,23 +51,31 @@ def paired_difference(
     return PairedDifference(float(difference[0]), float(low), float(high), count)
 
 
-def shared_rows(first: Path, second: Path) -> pd.DataFrame | None:
-    """Both answers to each photo that two tables share; None where they label one otherwise."""
+def shared_rows(first: RunFolder, second: RunFolder, table: str) -> pd.DataFrame | None:
+    """Both answers to each photo that two tables share; None where they label one otherwise.
+
+    A photo is the same where its path is and, as far as both runs know its bytes, they are.
+    """
     try:
-        tables = [pd.read_csv(file, dtype={"path": str, "label": str}) for file in (first, second)]
+        kinds = {"path": str, "label": str}
+        tables = [pd.read_csv(run.path / table, dtype=kinds) for run in (first, second)]
     except (OSError, ValueError):
         return None
     if any("path" not in table or table["path"].duplicated().any() for table in tables):
         return None
     both = tables[0].merge(tables[1], on="path", suffixes=("_a", "_b"))
-    if "label_a" not in both or not (both["label_a"] == both["label_b"]).all():
+    if "label_a" not in both:
         return None
-    return both
+    mine, theirs = (run.samples().reindex(both["path"], fill_value="") for run in (first, second))
+    one, other = mine["sha256"].to_numpy(str), theirs["sha256"].to_numpy(str)
+    both = both.assign(group=mine["group"].to_numpy(str))
+    both = both[(one == other) | (one == "") | (other == "")].reset_index(drop=True)
+    return both if (both["label_a"] == both["label_b"]).all() else None
 
 
-def changed_answers(first: Path, second: Path) -> list[dict[str, Any]]:
+def changed_answers(first: RunFolder, second: RunFolder, table: str) -> list[dict[str, Any]]:
     """The photos to which two runs answer otherwise: ``path``, ``label``, ``first``, ``second``."""
-    both = shared_rows(first, second)
+    both = shared_rows(first, second, table)
     if both is None:
         return []
     other = both[both["predicted_a"] != both["predicted_b"]]

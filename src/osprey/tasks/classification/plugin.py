@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from osprey.tasks.classification.predictor import Predictor
     from osprey.tasks.specs import PairedDifference
 
-_ENDING = {"test": "", "val": "_val"}  # of predictions.csv
+_TABLES = {"test": "predictions.csv", "val": "predictions_val.csv"}
 
 
 class ClassificationTask(TaskPlugin):
@@ -197,8 +197,7 @@ class ClassificationTask(TaskPlugin):
         """By both runs' answers to the same photos."""
         from osprey.tasks.classification.paired import paired_difference
 
-        one, other = (run.path / f"predictions{_ENDING[split]}.csv" for run in (first, second))
-        return paired_difference(one, other, key, first.groups())
+        return paired_difference(first, second, _TABLES[split], key)
 
     def changed_answers(
         self, first: RunFolder, second: RunFolder, split: str
@@ -206,8 +205,7 @@ class ClassificationTask(TaskPlugin):
         """By the class that each run names."""
         from osprey.tasks.classification.paired import changed_answers
 
-        one, other = (run.path / f"predictions{_ENDING[split]}.csv" for run in (first, second))
-        return changed_answers(one, other)
+        return changed_answers(first, second, _TABLES[split])
 
     def predictor(
         self, checkpoint: Path, device: torch.device | None = None, **options: Any

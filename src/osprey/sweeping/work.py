@@ -1,0 +1,146 @@
+"""The work of a sweep: workers are given trainings until the planned total is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from osprey.config.compose import current_call
+from osprey.errors import UserError
+from osprey.runs.trial_mark import TrialMark
+from osprey.sweeping.budget import Budget
+from osprey.sweeping.crew import Crew
+from osprey.sweeping.jobs import Done, Epoch, Job
+from osprey.sweeping.plan import Plan
+from osprey.sweeping.records import ranked
+from osprey.sweeping.trials import Trials
+from osprey.system.console import say
+from osprey.system.ending import KEY
+from osprey.system.plugins import plugin_setting
+
+_WHOLE = (KEY, "cost.max_")  # settings of the whole sweep, not of each trial
+_PRINTED = "log"  # folder of what trials print
+
+
+class Work:
+    """Gives trainings to workers, and takes what they say.
+
+    Args:
+        plan: The sweep.
+        trials: Its trials.
+        crew: Its workers.
+        folder: Its folder.
+        budget: What it may take.
+    """
+
+    def __init__(
+        self, plan: Plan, trials: Trials, crew: Crew, folder: Path, budget: Budget
+    ) -> None:
+        self.plan = plan
+        self.trials = trials
+        self.crew = crew
+        self.folder = folder
+        self.budget = budget
+
+    def run(self) -> str:
+        """Until the planned total is there, the budget is spent, or too many have failed.
+
+        Returns:
+            Why it ended before the total; empty at the total.
+
+        Raises:
+            UserError: The machine can go on with no training, as with a full disk.
+        """
+        while True:
+            self._give_out()
+            if not self.crew.busy():
+                break
+            for job, news in self.crew.events(self.budget.seconds):
+                self._take(job, news)
+            if self.budget.spent or (self._failed() and self.plan.settings.fail_fast):
+                break
+        if self._failed():
+            return self.trials.why_ended()
+        if self.budget.spent and self.trials.finished < self.plan.total:
+            done = f"{self.trials.finished} of {self.plan.total} trials done"
+            return f"{self.budget.setting} reached, {done}"
+        return ""
+
+    def _failed(self) -> bool:
+        return self.trials.enough_failed()
+
+    def _give_out(self) -> None:
+        while not self._failed() and not self.budget.spent:
+            worker = self.crew.idle()
+            job = None if worker is None else self.trials.next_job(self._job)
+            if worker is None or job is None:
+                return
+            if not self.crew.give(worker, job):
+                self.trials.put_back(job.mark, job.before)
+
+    def _take(self, job: Job, news: Epoch | Done) -> None:
+        if isinstance(news, Epoch):
+            self.crew.answer(job, self.trials.ends_early(job.mark, news.number, news.value))
+            return
+        if news.system:
+            self.trials.put_back(job.mark, job.before)
+            raise UserError(
+                f"{news.record['failure']}; trials that were interrupted go on with "
+                f"sweep.resume={self.folder}"
+            )
+        if news.stopped:
+            self.trials.put_back(job.mark, news.run)
+            return
+        line = self.trials.note(job.mark, news.record)
+        if line is not None:
+            say(line)
+
+    def _job(self, mark: TrialMark, words: list[str], before: Path | None) -> Job:
+        """What a worker needs for one training."""
+        config_dir, settings = current_call().line.folder, self.plan.settings
+        flags = [] if config_dir is None else ["--config-dir", str(config_dir)]
+        kept = [word for word in words if not word.startswith(_WHOLE)]
+        said = any(word.startswith("extras.report=") for word in kept)
+        quiet = ["extras.report=false"] if settings.reports == "winner" and not said else []
+        name = f"{mark.number:05d}" + (f"-{mark.repeat}" if settings.seeds > 1 else "")
+        return Job(
+            mark,
+            (*flags, *kept, *quiet),
+            self._log(name),
+            before,
+            _plugins(),
+            settings.keep_pruned,
+            "speed" in settings.objectives,
+        )
+
+    def report_winner(self, records: Sequence[dict[str, Any]]) -> Path | None:
+        """The report of the best trial, whose pictures the others went without.
+
+        Args:
+            records: Of all trials.
+
+        Returns:
+            The report; None without one.
+        """
+        done, _ = ranked(records)
+        unwanted = any(word == "extras.report=false" for word in self.plan.space.fixed)
+        if not done or unwanted:
+            return None
+        run = Path(done[0]["run"])
+        worker = None if (run / "report.html").is_file() else self.crew.idle()
+        if worker is not None:
+            mark = TrialMark(self.trials.identity, done[0]["number"], 0)
+            log = self._log("report")
+            self.crew.give(worker, Job(mark, (), log, run, _plugins(), report_only=True))
+            while self.crew.busy():
+                for _ in self.crew.events():
+                    pass
+        return run / "report.html" if (run / "report.html").is_file() else None
+
+    def _log(self, name: str) -> Path:
+        return (self.folder / _PRINTED / f"{name}.log").absolute()
+
+
+def _plugins() -> tuple[str, ...]:
+    return tuple(name for word in plugin_setting() for name in word[9:-1].split(","))
