@@ -1,4 +1,4 @@
-"""What sweeps cost: ``python benchmarks/sweep.py [overhead|clothing|together|board|pruning ...]``.
+"""What sweeps cost: ``python benchmarks/sweep.py [overhead|clothing|probes|together|board|pruning ...]``.
 
 Not part of ``make bench``: some take minutes. Every figure is of one run on one machine.
 """
@@ -63,14 +63,23 @@ def overhead(place: Path) -> None:
 
 def clothing(place: Path) -> None:
     """20 probe trials with features cached, workers started included."""
-    data = ["experiment=clothing_probe", f"data.root={real_data('clothing')}"]
-    words = [w for w in data if "clothing_probe" in w or w.startswith("data.root")]
+    words = ["experiment=clothing_probe", f"data.root={real_data('clothing')}"]
     osprey(place, "train", *words)
-    seconds, _ = osprey(
-        place, "train", "-m", *words, "sweep=optuna", "sweep.trials=20", "sweep.workers=2",
-        "model.probe_views=choice(1,2)", "seed=range(0,10)",
-    )  # fmt: skip
+    sweep = ["sweep=grid", "seed=range(0,20)", "sweep.workers=2"]
+    seconds, _ = osprey(place, "train", "-m", *words, *sweep)
     print(f"20 probe trials on clothing, features cached: {seconds:.0f} s (goal: 60 s)")
+
+
+def probes(place: Path) -> None:
+    """A sweep over what a probe of clothing may be: two networks, one view or four, two sizes."""
+    words = ["experiment=probe", "data=clothing", f"data.root={real_data('clothing')}"]
+    space = [
+        "model=efficientnet_lite0,efficientnet_lite2",
+        "model.probe_views=1,4",
+    ]
+    seconds, out = osprey(place, "train", "-m", *words, *space, "sweep=grid")
+    print(out[out.index("sweep, best first") :].strip())
+    print(f"{seconds / 60:.1f} minutes")
 
 
 def together(place: Path) -> None:
@@ -126,6 +135,7 @@ def pruning(place: Path, seeds: int = 5) -> None:
 PARTS: dict[str, Callable[[Path], None]] = {
     "overhead": overhead,
     "clothing": clothing,
+    "probes": probes,
     "together": together,
     "board": board,
     "pruning": pruning,
