@@ -1,4 +1,4 @@
-"""What sweeps cost: ``python benchmarks/sweep.py [overhead|clothing|probes|together|board|pruning ...]``.
+"""What sweeps cost: ``python benchmarks/sweep.py [PART ...]``; ``--help`` names the parts.
 
 Not part of ``make bench``: some take minutes. Every figure is of one run on one machine.
 """
@@ -109,8 +109,8 @@ def board(place: Path) -> None:
 def pruning(place: Path, seeds: int = 5) -> None:
     """Median pruning against none: the same trials on the harbour, several seeds of the sampler."""
     space = "optimizer.lr=tag(log,interval(1e-5,1e-1))"
-    words = ["train", "-m", "sweep=optuna", "sweep.trials=10", space, "trainer.max_epochs=8"]
-    small = ["data.size=64", "data.render_count=600", "trainer.autotune=false"]
+    words = ["train", "-m", "sweep=optuna", "sweep.trials=12", space, "trainer.max_epochs=8"]
+    small = ["data.size=64", "data.render_count=400", "trainer.autotune=false"]
     osprey(place, "train", *small, "trainer.max_epochs=1")
     ratios, best = [], {}
     for seed in range(seeds):
@@ -125,7 +125,7 @@ def pruning(place: Path, seeds: int = 5) -> None:
             best.setdefault(pruner, []).append(max(v for v in found if v is not None))
         ratios.append(times["median"] / times["none"])
     print(
-        f"pruning against none, {seeds} seeds of 10 trials: time {statistics.mean(ratios):.2f} "
+        f"pruning against none, {seeds} seeds of 12 trials: time {statistics.mean(ratios):.2f} "
         f"(goal: 0.6); best macro-F1 {statistics.mean(best['median']):.3f} against "
         f"{statistics.mean(best['none']):.3f}, "
         f"each {', '.join(f'{a:.3f}/{b:.3f}' for a, b in zip(*best.values(), strict=True))}"
