@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import TINY, Result, run_process
+from conftest import TINY, Result, environment, run_process
 
 pytest.importorskip("optuna", reason="the extra 'sweep' is not installed")
 from osprey.sweeping.study import JOURNAL
@@ -51,6 +55,7 @@ def test_a_sweep_ranks_its_trials_and_can_be_gone_on_with(here: Path, photos: Pa
     plan = "plan    2 trials (no end of combinations), tpe; 1 worker, "
     assert lines[2].startswith(plan)
     assert lines[3].startswith("trial   1 of 2  macro-F1 0.")
+    assert re.fullmatch(r"others  1 trial: under a minute or so, \d MB \(\d+ GB free\)", lines[4])
     done = records(here)
     assert [record["state"] for record in done] == ["complete", "complete"]
     best = max(done, key=lambda record: record["value"])
@@ -410,3 +415,16 @@ def test_loaders_begin_as_in_a_command_of_its_own(here: Path, photos: Path) -> N
     result = run_process([*plain, "data.num_workers=1"], here)
     assert result.code == 0, result.err
     assert (here / "method").read_text() == multiprocessing.get_start_method()
+
+
+def test_a_full_disk_ends_the_sweep_and_no_trial(here: Path, photos: Path) -> None:
+    line = shlex.join(map(str, words(photos, "sweep=grid", "seed=0,1", epochs=2)))
+    command = ["bash", "-c", f"ulimit -f 50; exec {sys.executable} -m osprey {line}"]
+    full = subprocess.run(command, cwd=here, env=environment(), capture_output=True, text=True)
+    assert full.returncode == 2, full.stderr
+    assert "last.ckpt': file too large: files may not be so large here (ulimit -f)" in full.stderr
+    assert "trials that were interrupted go on with sweep.resume=runs/sweeps/" in full.stderr
+    assert records(here) == []
+    again = run_process(["train", "-m", "sweep.resume=latest"], here)
+    assert again.code == 0, again.err
+    assert [record["state"] for record in records(here)] == ["complete", "complete"]

@@ -49,7 +49,10 @@ def described(devices: Sequence[str | None]) -> str:
 
 def threads_of(workers: int) -> int:
     """Threads of each worker: they wait for one another where there are more than cores."""
-    return max(1, len(os.sched_getaffinity(0)) // workers)
+    # macOS and Windows do not say which cores a process may use.
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    return max(1, cores // workers)
 
 
 def environment_of(device: str | None, workers: int) -> Mapping[str, str]:

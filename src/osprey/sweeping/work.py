@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from osprey.sweeping.jobs import Done, Epoch, Job
 from osprey.sweeping.plan import Plan
 from osprey.sweeping.records import ranked
 from osprey.sweeping.trials import Trials
-from osprey.system.console import say
+from osprey.system.console import counted, in_minutes, say
 from osprey.system.ending import KEY
 from osprey.system.plugins import plugin_setting
 
@@ -42,6 +43,7 @@ class Work:
         self.crew = crew
         self.folder = folder
         self.budget = budget
+        self.estimated = False
 
     def run(self) -> str:
         """Until the planned total is there, the budget is spent, or too many have failed.
@@ -95,6 +97,23 @@ class Work:
         line = self.trials.note(job.mark, news.record)
         if line is not None:
             say(line)
+            self._estimate(news.record)
+
+    def _estimate(self, record: dict[str, Any]) -> None:
+        """Say once, by the first trial that was trained, what the others will take."""
+        left = self.plan.total - self.trials.finished
+        if self.estimated or "minutes" not in record or not left:
+            return
+        self.estimated = True
+        each = self.plan.settings.seeds
+        minutes = record["minutes"] * each * left / min(len(self.crew.devices), left)
+        files = (file for file in Path(record["run"]).rglob("*") if file.is_file())
+        size = sum(file.stat().st_size for file in files) * each * left
+        free = shutil.disk_usage(self.folder).free
+        say(
+            f"others  {counted(left, 'trial')}: {in_minutes(minutes)} or so, {size / 1e6:.0f} MB "
+            f"({free / 1e9:.0f} GB free)"
+        )
 
     def _job(self, mark: TrialMark, words: list[str], before: Path | None) -> Job:
         """What a worker needs for one training."""
