@@ -25,9 +25,10 @@ def test_help_has_a_line_a_setting(here: Path, osprey) -> None:  # type: ignore[
 
 def test_every_setting_is_explained(here: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     from osprey.config.errors import known_keys
+    from osprey.config.groups.sweep import Sweep
     from osprey.config.schema import EvalConfig, TrainConfig
 
-    for command, schema in (("train", TrainConfig), ("eval", EvalConfig)):
+    for command, schema in (("train", TrainConfig), ("train", Sweep), ("eval", EvalConfig)):
         lines = osprey(command, "--help").out.splitlines()
         named = [key for key in known_keys(schema) if key.endswith(".name") or key == "task"]
         groups = {key.partition(".")[0] for key in known_keys(schema) if "." in key}

@@ -6,7 +6,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
@@ -17,6 +17,7 @@ from osprey.config.call import read_call
 from osprey.config.compose import compose_call
 from osprey.config.explain import first_sentence
 from osprey.config.fields import Limits
+from osprey.config.groups.sweep import Sweep
 from osprey.config.optimizers import OPTIMIZERS
 from osprey.config.parse import task_settings
 from osprey.config.schema import GROUPS
@@ -74,6 +75,8 @@ def show_help(config_name: str, argv: Sequence[str], program: str) -> int:
                 _entry(group, ", ".join(folders.options(group)) + more, indent=16)
     say("\n== Settings, as they stand: change one with key=value ==")
     _settings(call.schema, cfg, "")
+    if config_name == "train":
+        _settings(Sweep, cfg, "")
     say(f"\n{_EXAMPLES[config_name]}")
     return 0
 
@@ -89,11 +92,16 @@ def _settings(schema: type[Any], cfg: DictConfig, prefix: str) -> None:
             continue  # filled in while a group is read
         key = f"{prefix}{'_target_' if name == 'target' else name}"
         words = f"{limits.help} ({limits})" if limits.help and str(limits) else str(limits)
-        _entry(f"{key}={_value(cfg, key, known[name].default)}", words or limits.help, _INDENT)
+        _entry(f"{key}={_value(cfg, key, _default(known[name]))}", words or limits.help, _INDENT)
     for name, group in grouped.items():
         if group is not None:
             say(f"\n{textwrap.fill(first_sentence(group), _width())}")
             _settings(group, cfg, f"{prefix}{name}.")
+
+
+def _default(field: Field[Any]) -> Any:
+    factory = field.default_factory
+    return field.default if factory is MISSING else factory()
 
 
 def _group(name: str, hint: Any, cfg: DictConfig) -> type[Any] | None:
