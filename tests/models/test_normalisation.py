@@ -126,3 +126,6 @@ def test_on_the_command_line(here: Path, osprey: Callable[..., Result]) -> None:
     )
     (config,) = (here / "runs" / "said").glob("*/config.yaml")
     assert "  mean:\n  - 0.5\n" in config.read_text()
+    found = osprey("find", "batch_size", *words[1:], "model.pretrained=said.safetensors")
+    assert found.code == 0, found.err
+    assert "weights say how their photos were normalised: mean [0.5, 0.5, 0.5]" in found.out

@@ -23,7 +23,6 @@ from osprey.system.console import say, warn
 from osprey.system.disk import system_failure
 from osprey.system.ending import at_the_end
 from osprey.system.launcher import Place, find_place
-from osprey.system.paths import home_path
 from osprey.system.trust import trust_targets
 from osprey.tasks.registry import shown_metrics
 from osprey.tasks.specs import MetricSpec
@@ -100,7 +99,6 @@ def _begin(
 ) -> tuple[RunFolder, TrainConfig]:
     """A new run folder with all that training reads."""
     config, prepared, decisions = check_and_prepare(cfg, overrides, place)
-    _take_statistics(config)
     run = RunFolder.create(Path(config.paths.runs), config.name)
     mark_trial(run)
     run.save_config(config)
@@ -109,20 +107,6 @@ def _begin(
         run.write_json(DECISIONS, [asdict(decision) for decision in decisions])
     _describe_data(run, prepared)
     return run, config  # training reads the folder; a table of a million rows is not held twice
-
-
-def _take_statistics(config: TrainConfig) -> None:
-    """Mean and std of the input, where the file of pretrained weights says them and nobody else."""
-    data, file = config.data, config.model.pretrained
-    own = config.model.factory in ("timm", "detector") and config.from_run is None
-    if not own or not isinstance(file, str) or data.mean is not None or data.std is not None:
-        return
-    from osprey.models.normalisation import statistics_of
-
-    found = statistics_of(home_path(file))
-    if found is not None:
-        data.mean, data.std = list(found[0]), list(found[1])
-        say(f"weights say how their photos were normalised: mean {data.mean}, std {data.std}")
 
 
 def _describe_data(run: RunFolder, prepared: Prepared | None) -> None:

@@ -14,7 +14,7 @@ from osprey.config.check_nodes import check_nodes
 from osprey.config.chosen import open_settings, option_node, recipe_settings
 from osprey.config.groups.model import FACTORIES
 from osprey.config.parse import LIGHTNING, complete, typed
-from osprey.config.schema import DataConfig, PathsConfig, TrainConfig
+from osprey.config.schema import DataConfig, ModelConfig, PathsConfig, TrainConfig
 from osprey.data.folders import existing_folder
 from osprey.data.leakage import check_splits
 from osprey.data.prepare import Prepared, prepare
@@ -72,7 +72,23 @@ def check_and_prepare(
         say(warning)
     process_count(config.trainer, config.data)  # a missing GPU is reported before a run starts
     config.data.root = str(prepared.manifest.root.resolve())
+    if config.from_run is None:
+        _take_statistics(config.model, config.data)
     return config, prepared, decisions
+
+
+def _take_statistics(model: ModelConfig, data: DataConfig) -> None:
+    """Mean and std of the input, where the file of pretrained weights says them and nobody else."""
+    file = model.pretrained
+    known = data.mean is not None or data.std is not None
+    if known or model.factory not in ("timm", "detector") or not isinstance(file, str):
+        return
+    from osprey.models.normalisation import statistics_of
+
+    found = statistics_of(home_path(file))
+    if found is not None:
+        data.mean, data.std = list(found[0]), list(found[1])
+        say(f"weights say how their photos were normalised: mean {data.mean}, std {data.std}")
 
 
 def check_settings(cfg: DictConfig, overrides: Sequence[str]) -> None:
