@@ -428,3 +428,16 @@ def test_a_full_disk_ends_the_sweep_and_no_trial(here: Path, photos: Path) -> No
     again = run_process(["train", "-m", "sweep.resume=latest"], here)
     assert again.code == 0, again.err
     assert [record["state"] for record in records(here)] == ["complete", "complete"]
+
+
+def test_two_machines_share_a_grid(here: Path, photos: Path) -> None:
+    from conftest import osprey_process
+
+    shared = ["sweep=grid", "seed=0,1,2,3", "sweep.storage=sqlite:///grid.db", "sweep.study=ours"]
+    both = [osprey_process(words(photos, *shared, f"paths.runs=m{n}"), here) for n in range(2)]
+    for process in both:
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+    files = list(here.glob("m?/sweeps/*/trials/*.json"))
+    drawn = sorted(json.loads(file.read_text())["drawn"][0] for file in files)
+    assert drawn == ["seed=0", "seed=1", "seed=2", "seed=3"]

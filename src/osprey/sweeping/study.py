@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 JOURNAL = "study.journal"
 _PAUSES = (1, 2)  # seconds between attempts to open a database
+GRID = "grid"  # the study's attribute that says whether its combinations all wait in it
+_FOR_A_GRID = 60.0  # seconds to wait for the process that puts them there
 SIGNATURE = "osprey"  # the study's attribute that says of what space it is
 
 
@@ -40,7 +42,9 @@ def import_optuna() -> None:
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 
-def open_study(folder: Path, settings: SweepConfig, name: str, directions: Sequence[str]) -> Study:
+def open_study(
+    folder: Path, settings: SweepConfig, name: str, directions: Sequence[str]
+) -> tuple[Study, bool]:
     """Open the study of a sweep, or begin one.
 
     Args:
@@ -49,6 +53,9 @@ def open_study(folder: Path, settings: SweepConfig, name: str, directions: Seque
         name: Of the study.
         directions: ``maximize`` or ``minimize``, one an objective.
 
+    Returns:
+        The study, and whether it begins here.
+
     Raises:
         UserError: The storage cannot be opened, or what is in it is of other objectives.
     """
@@ -56,16 +63,20 @@ def open_study(folder: Path, settings: SweepConfig, name: str, directions: Seque
 
     try:
         storage = _opened(folder, settings.storage)
-        study = optuna.create_study(
-            storage=storage, study_name=name, directions=_ways(directions), load_if_exists=True
-        )
+        try:
+            study = optuna.create_study(
+                storage=storage, study_name=name, directions=_ways(directions)
+            )
+            begins = True
+        except optuna.exceptions.DuplicatedStudyError:
+            study, begins = optuna.load_study(study_name=name, storage=storage), False
     except Exception as error:
         raise _unusable(settings.storage, error) from error
     if [d.name.lower() for d in study.directions] != list(directions):
         raise ConfigError(
             f"sweep.objectives: study '{name}' is of others: name another sweep.study"
         )
-    return study
+    return study, begins
 
 
 def _ways(directions: Sequence[str]) -> list[StudyDirection]:
@@ -74,13 +85,14 @@ def _ways(directions: Sequence[str]) -> list[StudyDirection]:
     return [StudyDirection[way.upper()] for way in directions]
 
 
-def equip(study: Study, plan: Plan, identity: str) -> None:
+def equip(study: Study, plan: Plan, identity: str, *, begins: bool) -> None:
     """Give a study its sampler and its pruner, and a grid's its combinations.
 
     Args:
         study: Of the sweep.
         plan: The sweep.
         identity: Of the sweep: of several that share a study none draws what another does.
+        begins: Whether the study begins here.
 
     Raises:
         UserError: The sampler lacks its package.
@@ -92,10 +104,19 @@ def equip(study: Study, plan: Plan, identity: str) -> None:
     study.sampler = make_sampler(plan.settings, seed % 2**32)
     study.pruner = make_pruner(plan.settings.pruner, plan.max_epochs)
     if plan.grid:
-        there = [t.system_attrs.get("fixed_params") for t in study.get_trials(deepcopy=False)]
-        for combination in list(plan.space.combinations())[: plan.total]:
-            if combination not in there:
-                study.enqueue_trial(combination)
+        _lay_out_grid(study, plan, wait=not begins and plan.settings.storage is not None)
+
+
+def _lay_out_grid(study: Study, plan: Plan, *, wait: bool) -> None:
+    """Every combination waits in the study, once: of several processes one puts them there."""
+    deadline = time.monotonic() + (_FOR_A_GRID if wait else 0)
+    while not study.user_attrs.get(GRID) and time.monotonic() < deadline:
+        time.sleep(0.5)  # the process that began the study is at it, or was killed
+    there = [t.system_attrs.get("fixed_params") for t in study.get_trials(deepcopy=False)]
+    for combination in list(plan.space.combinations())[: plan.total]:
+        if combination not in there:
+            study.enqueue_trial(combination)
+    study.set_user_attr(GRID, True)
 
 
 def with_other_space(study: Study, plan: Plan) -> Study:

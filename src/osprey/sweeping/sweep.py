@@ -130,7 +130,7 @@ def _run(cfg: DictConfig, words: Sequence[str], plan: Plan, folder: Path) -> flo
 def _study(plan: Plan, folder: Path, about: About) -> tuple[About, Study]:
     """The study, of another space too where that is allowed."""
     settings = plan.settings
-    study = open_study(folder, settings, about.study, plan.directions)
+    study, begins = open_study(folder, settings, about.study, plan.directions)
     changes = changes_of(study, plan.signature)
     if changes and not settings.allow_changes:
         raise ConfigError(
@@ -138,9 +138,9 @@ def _study(plan: Plan, folder: Path, about: About) -> tuple[About, Study]:
             "sweep, or accept it with sweep.allow_changes=true"
         )
     if changes:
-        study = with_other_space(study, plan)
+        study, begins = with_other_space(study, plan), True
     sign(study, plan.signature)
-    equip(study, plan, about.identity)
+    equip(study, plan, about.identity, begins=begins)
     return replace(about, study=study.study_name), study
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 OWNER = "sweep"  # attribute of a trial: whose it is, where several share a study
 SURPLUS = "surplus"  # attribute of a trial that another process's was too many
-GRID = "grid"  # attribute of a study whose combinations all wait in it
 
 MakeJob = Callable[[TrialMark, list[str], Path | None], Job]
 
