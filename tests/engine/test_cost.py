@@ -36,6 +36,7 @@ def test_a_run_ends_at_its_limit_tested(
     assert "limit   " not in again.out
 
 
+@pytest.mark.slow
 def test_money_is_a_limit_too(here: Path, photos: Path, osprey: Callable[..., Result]) -> None:
     money = ["cost.max_usd=0.0001", "cost.usd_per_hour=6", "trainer.max_epochs=500"]
     result = osprey(*words(photos, *money))
@@ -83,6 +84,7 @@ def test_a_run_folder_s_command_is_never_run(
     assert not (here / "owned").exists()
 
 
+@pytest.mark.slow
 def test_a_signal_too_is_an_end(here: Path, photos: Path) -> None:
     process = osprey_process(
         words(photos, "cost.on_end=echo $OSPREY_EXIT_CODE > ended", "trainer.max_epochs=2000"), here
@@ -103,6 +105,7 @@ def test_a_command_that_fails_is_a_line(
     assert "on end  'exit 3' ended with exit code 3\n" in result.err
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_at_its_limit_and_goes_on(here: Path, photos: Path) -> None:
     pytest.importorskip("optuna", reason="the extra 'sweep' is not installed")
     sweep = ["-m", "sweep=grid", "seed=0,1,2", "trainer.max_epochs=60", "cost.max_minutes=0.2"]

@@ -89,6 +89,7 @@ def test_a_sweep_ranks_its_trials_and_can_be_gone_on_with(here: Path, photos: Pa
     assert [r["run"] for r in records(here)][:2] == [r["run"] for r in done]
 
 
+@pytest.mark.slow
 def test_a_trial_is_what_the_same_command_alone_would_train(here: Path, photos: Path) -> None:
     swept = run_process(words(photos, "sweep=grid", "seed=3,4", "optimizer.lr=0.01"), here)
     assert swept.code == 0, swept.err
@@ -115,6 +116,7 @@ def test_a_bad_trial_is_kept_with_its_reason_and_ends_nothing(here: Path, photos
     assert study_of(sweep_folder(here)).trials[0].state.name == "FAIL"
 
 
+@pytest.mark.slow
 def test_the_first_failure_ends_a_sweep_that_is_to_fail_fast(here: Path, photos: Path) -> None:
     grid = ["sweep=grid", "optimizer.lr=1e30,0.01,0.02", "sweep.fail_fast=true"]
     result = run_process(words(photos, *grid), here)
@@ -141,6 +143,7 @@ class Kill(Callback):
 '''
 
 
+@pytest.mark.slow
 def test_a_killed_trial_ends_nothing_but_itself(here: Path, photos: Path) -> None:
     (here / "killer.py").write_text(KILLER)
     more = ["+callbacks.kill._target_=killer.Kill", "+callbacks.kill.seed=${seed}"]
@@ -170,6 +173,7 @@ def test_a_hopeless_trial_ends_early_and_says_so(here: Path, photos: Path) -> No
     assert "  ended early      optimizer.lr=1e-09\n" in result.out
 
 
+@pytest.mark.slow
 def test_several_seeds_count_as_one_trial_with_their_mean(here: Path, photos: Path) -> None:
     grid = ["sweep=grid", "optimizer.lr=0.01,0.02", "sweep.seeds=2", "sweep.workers=2", "seed=5"]
     result = run_process(words(photos, *grid), here)
@@ -182,6 +186,7 @@ def test_several_seeds_count_as_one_trial_with_their_mean(here: Path, photos: Pa
     assert "plan    2 trials of 2 seeds (2 combinations), grid; 2 workers, " in result.out
 
 
+@pytest.mark.slow
 def test_two_objectives_have_a_front(here: Path, photos: Path) -> None:
     grid = ["sweep=grid", "+model.options.width=4,8", "sweep.objectives=[monitor,parameters]"]
     plain = [w for w in words(photos, *grid) if not str(w).startswith("model.options=")]
@@ -205,6 +210,7 @@ def nothing(trial):
 '''
 
 
+@pytest.mark.slow
 def test_a_function_of_the_user_s_gives_the_space(here: Path, photos: Path) -> None:
     (here / "my_space.py").write_text(SPACE)
     more = ["sweep=optuna", "sweep.space._target_=my_space.space", "+sweep.space.widths=[4,8]"]
@@ -222,6 +228,7 @@ def test_a_function_of_the_user_s_gives_the_space(here: Path, photos: Path) -> N
     )
 
 
+@pytest.mark.slow
 def test_two_machines_share_a_study(here: Path, photos: Path) -> None:
     from conftest import osprey_process
 
@@ -292,6 +299,7 @@ def test_settings_of_a_sweep_want_a_sweep(
     )
 
 
+@pytest.mark.slow
 def test_a_space_of_the_user_s_own_file(here: Path, photos: Path) -> None:
     from documents import DOCUMENTS, write_files
 
@@ -343,6 +351,7 @@ def test_one_bad_seed_of_three_fails_its_trial(here: Path, photos: Path) -> None
     assert "Traceback" in (sweep_folder(here) / "log" / "00000-0.log").read_text()
 
 
+@pytest.mark.slow
 def test_the_first_failure_ends_what_still_trains(here: Path, photos: Path) -> None:
     (here / "raiser.py").write_text(RAISER)
     more = ["sweep=grid", "seed=0,1,2,3", "sweep.workers=2", "sweep.fail_fast=true"]
@@ -355,6 +364,7 @@ def test_the_first_failure_ends_what_still_trains(here: Path, photos: Path) -> N
     assert states == ["failed", "complete", "complete", "complete"]
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_renamed_and_from_elsewhere(
     here: Path, photos: Path, tmp_path: Path
 ) -> None:
@@ -377,6 +387,7 @@ def test_a_sweep_goes_on_renamed_and_from_elsewhere(
     assert lost.code == 2 and f"has lost its {JOURNAL}: copy it again" in lost.err
 
 
+@pytest.mark.slow
 def test_a_damaged_record_is_a_line(
     here: Path, photos: Path, osprey: Callable[..., Result]
 ) -> None:
@@ -406,6 +417,7 @@ class Note(Callback):
 '''
 
 
+@pytest.mark.slow
 def test_loaders_begin_as_in_a_command_of_its_own(here: Path, photos: Path) -> None:
     import multiprocessing
 
@@ -417,6 +429,7 @@ def test_loaders_begin_as_in_a_command_of_its_own(here: Path, photos: Path) -> N
     assert (here / "method").read_text() == multiprocessing.get_start_method()
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_sweep_and_no_trial(here: Path, photos: Path) -> None:
     line = shlex.join(map(str, words(photos, "sweep=grid", "seed=0,1", epochs=2)))
     command = ["bash", "-c", f"ulimit -f 50; exec {sys.executable} -m osprey {line}"]
@@ -430,6 +443,7 @@ def test_a_full_disk_ends_the_sweep_and_no_trial(here: Path, photos: Path) -> No
     assert [record["state"] for record in records(here)] == ["complete", "complete"]
 
 
+@pytest.mark.slow
 def test_two_machines_share_a_grid(here: Path, photos: Path) -> None:
     from conftest import osprey_process
 
