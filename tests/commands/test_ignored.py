@@ -43,7 +43,7 @@ def test_a_setting_that_its_reader_does_not_look_at(
 def test_a_damaged_run_is_called_so(place: Path, osprey: Call) -> None:
     where = place.relative_to(Path.cwd())
     whole = (place / "config.yaml").read_text()
-    (place / "config.yaml").write_text(whole[: len(whole) // 3])
+    (place / "config.yaml").write_text(whole[: whole.index("\n", len(whole) // 3) + 1])
     result = osprey("eval", f"run={where}")
     assert result.code == 2 and result.err.startswith(
         f"osprey eval: run '{where}' has a damaged config.yaml ("

@@ -47,7 +47,7 @@ def settings(name: str = "fcos", pretrained: bool = True, strategy: str = "singl
         "model": ModelConfig(target=detector, name=name, pretrained=pretrained),
         "data": DataConfig(name="", reader="boxes", root=""),
         "trainer": TrainerConfig(strategy=strategy),
-        **dict.fromkeys(("task", "augmentation", "callbacks", "logger", "paths", "extras")),
+        **dict.fromkeys(("task", "augmentation", "callbacks", "logger", "paths", "cost", "extras")),
     }
     return TrainConfig(name="", optimizer=OptimizerConfig(), scheduler=SchedulerConfig(), **parts)
 
