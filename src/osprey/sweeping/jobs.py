@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from osprey.runs.trial_mark import TrialMark
 
+# Set in a worker that was asked to end: what is being imported then may raise anything.
+asked_to_end = Event()
 PRUNED = "pruned.json"  # in the folder of a run that ended early
 
 

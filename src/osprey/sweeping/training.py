@@ -13,7 +13,7 @@ from typing import Any
 from osprey.errors import Interrupted, Pruned, UserError
 from osprey.runs.folder import RunFolder
 from osprey.runs.trial_mark import Begun, as_trial
-from osprey.sweeping.jobs import PRUNED, Done, Epoch, Job
+from osprey.sweeping.jobs import PRUNED, Done, Epoch, Job, asked_to_end
 from osprey.system.disk import system_failure
 
 _TO_SAVE = 90.0  # seconds that a worker without its sweep may need
@@ -52,17 +52,25 @@ def train(job: Job, pipe: Connection) -> Done:
         except Pruned as end:
             return Done({"pruned": end.epochs, **_tidy_pruned(job, begun, end.epochs)})
         except (Interrupted, KeyboardInterrupt):
-            run = begun.run
-            return Done(healthy=False, stopped=True, run=None if run is None else run.path)
+            return _stopped(begun)
         except UserError as error:
+            if asked_to_end.is_set():
+                return _stopped(begun)
             print(f"osprey train: {error}", file=sys.stderr)
             return Done({"failure": str(error), **_place(begun)})
         except Exception as error:
+            if asked_to_end.is_set():
+                return _stopped(begun)
             known = system_failure(error) if isinstance(error, OSError | RuntimeError) else None
             traceback.print_exc()
             line = known or f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
             record = {"failure": line, **_place(begun)}
             return Done(record, healthy=False, system=known is not None)
+
+
+def _stopped(begun: Begun) -> Done:
+    run = begun.run
+    return Done(healthy=False, stopped=True, run=None if run is None else run.path)
 
 
 def _report(job: Job) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from osprey.errors import Interrupted, Terminated
+from osprey.sweeping.jobs import asked_to_end
 from osprey.sweeping.training import train
 
 _GRACE = 60.0  # seconds a worker without its sweep has to save and end
@@ -46,9 +47,13 @@ def main(pipe: Connection, environment: dict[str, str], method: str) -> None:
             _release_memory()
     except (EOFError, OSError, KeyboardInterrupt, Interrupted):
         return  # the sweep is gone, or wants us to be
+    except Exception:
+        if not asked_to_end.is_set():
+            raise
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
+    asked_to_end.set()
     raise Terminated(number)
 
 
