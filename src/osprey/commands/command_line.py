@@ -23,6 +23,15 @@ class Parser(argparse.ArgumentParser):
             help="a package of your own that the run may name; may be given several times",
         )
 
+    def add_run(self) -> None:
+        """Add the run that a command asks about, the newest unless it is named."""
+        self.add_argument("run", nargs="?", default="latest", help="default: newest finished run")
+        self.add_runs()
+
+    def add_runs(self) -> None:
+        """Add ``--runs``, where runs are found by name."""
+        self.add_argument("--runs", default="runs", help="where runs are kept (default: runs)")
+
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:

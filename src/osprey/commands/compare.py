@@ -14,7 +14,7 @@ from osprey.runs.folder import RunFolder, find_run
 from osprey.system.console import counted, say
 from osprey.tasks.plugin import TaskPlugin
 from osprey.tasks.registry import get_task, shown_metrics
-from osprey.tasks.specs import MetricSpec
+from osprey.tasks.specs import MetricSpec, PairedDifference
 
 _SHOWN = 20
 _NO_CHOICE = ("paths.", "extras.", "name", "resume")  # settings that change no figure
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("first", metavar="RUN_A", help="a run folder, its name, or latest")
     parser.add_argument("second", metavar="RUN_B", help="another")
-    parser.add_argument("--runs", default="runs", help="where runs are kept (default: runs)")
+    parser.add_runs()
     parser.add_argument(
         "--limit", type=int, default=_SHOWN, metavar="N", help=f"answers shown (default: {_SHOWN})"
     )
@@ -67,7 +67,12 @@ def _compare(one: RunFolder, other: RunFolder, limit: int) -> None:
     first, second = one.read_json("summary.json"), other.read_json("summary.json")
     metrics = shown_metrics(task.name, config.monitor, config.mode)
     for split in (s for s in ("val", "test") if s in first and s in second):
-        _figures(task, one, other, split, metrics)
+        say()
+        say(f"{split} ({first[split].get('n', '?')} and {second[split].get('n', '?')} samples):")
+        differences = {
+            metric.key: task.paired_difference(one, other, split, metric.key) for metric in metrics
+        }
+        _figures(first[split], second[split], metrics, differences)
     shown = "test" if "test" in first and "test" in second else "val"
     _classes(first[shown], second[shown])
     _answers(task, one, other, shown, limit)
@@ -85,22 +90,18 @@ def _settings(first: dict[str, Any], second: dict[str, Any]) -> None:
 
 
 def _plain(value: Any) -> str:
-    return (
-        "null" if value is None else str(value).lower() if isinstance(value, bool) else f"{value}"
-    )
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value)
 
 
 def _figures(
-    task: TaskPlugin,
-    one: RunFolder,
-    other: RunFolder,
-    split: str,
+    first: dict[str, Any],
+    second: dict[str, Any],
     metrics: tuple[MetricSpec, ...],
+    differences: dict[str, PairedDifference | None],
 ) -> None:
-    first, second = one.read_json("summary.json")[split], other.read_json("summary.json")[split]
     blind = first.get("blind") or {}
-    say()
-    say(f"{split} ({first.get('n', '?')} and {second.get('n', '?')} samples):")
     width = max(len(metric.name) for metric in metrics)
     for metric in metrics:
         values = [figures.get(metric.key) for figures in (first, second)]
@@ -109,7 +110,7 @@ def _figures(
         before, now = (float(value) for value in values if value is not None)
         line = f"  {metric.name:<{width}}  {before:{metric.format}}  {now:{metric.format}}"
         line += f"  {now - before:+{metric.format}}"
-        found = task.paired_difference(one, other, split, metric.key)
+        found = differences[metric.key]
         if found is not None:
             verdict = _verdict(metric, found.value) if found.told_apart else "not told apart"
             line += (

@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--input_folder", help="photos, which are only read", **folder)  # type: ignore[arg-type]
     parser.add_argument("--output_folder", help="for crops and manifest.csv", **folder)  # type: ignore[arg-type]
     parser.add_argument("--run", default="latest", help="a detector's run (default: the newest)")
-    parser.add_argument("--runs", default="runs", help="where runs are kept (default: runs)")
+    parser.add_runs()
     parser.add_argument(
         "--label_file",
         metavar="TABLE",

@@ -18,8 +18,7 @@ def main(argv: list[str]) -> int:
         prog="osprey report",
         description="Write a finished run's report again, from its run folder alone.",
     )
-    parser.add_argument("run", nargs="?", default="latest", help="default: newest finished run")
-    parser.add_argument("--runs", default="runs", help="where runs are kept (default: runs)")
+    parser.add_run()
     parser.add_argument("--output", metavar="FILE", help="default: report.html in the run folder")
     parser.add_argument(
         "--force", action="store_true", help="write over a file that Osprey did not write"

@@ -25,8 +25,7 @@ def main(argv: list[str]) -> int:
         prog="osprey reproduce",
         description="Say what it takes to have a run again: code, packages, photos, command.",
     )
-    parser.add_argument("run", nargs="?", default="latest", help="default: newest finished run")
-    parser.add_argument("--runs", default="runs", help="where runs are kept (default: runs)")
+    parser.add_run()
     parser.add_argument(
         "--check", action="store_true", help="train it again and compare the figures"
     )

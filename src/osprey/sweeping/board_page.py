@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from osprey.reports.build import render
 from osprey.sweeping.charts import Scale, bars, front, history, parallel
-from osprey.sweeping.leaderboard import OTHERS, again, half_width, not_told_apart, own_words
+from osprey.sweeping.leaderboard import OTHERS, again, half_width, own_words
 from osprey.sweeping.records import shown_words
 from osprey.sweeping.rows import Board, Row
 
@@ -55,7 +55,7 @@ def board_page(
 
 
 def _board(board: Board, rows: Sequence[Row], importances: Mapping[str, float]) -> dict[str, Any]:
-    alike = not_told_apart(board)
+    alike = board.alike
     return {
         "metric": board.metric.name,
         "data": board.data,

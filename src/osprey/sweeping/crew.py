@@ -73,7 +73,7 @@ class Crew:
         more = {**self.environment, **environment_of(device, len(self.devices))}
         # A trial's loaders begin as those of a command of its own: forked, they share its imports.
         method = multiprocessing.get_start_method()
-        process = context.Process(target=main, args=(theirs, more, method))
+        process = context.Process(target=main, args=(theirs, method))
         before = dict(os.environ)
         os.environ.update(more)  # what is read before its first line, such as OMP's
         try:

@@ -80,11 +80,7 @@ def print_boards(boards: Sequence[Board], rows: Sequence[Row], *, limit: int = S
     """
     for board in boards:
         _print_board(board, limit)
-    for state, what in (
-        ("pruned", "ended early"),
-        ("failed", "failed"),
-        ("unfinished", "not finished"),
-    ):
+    for state, what in OTHERS.items():
         found = [row for row in rows if row.state == state]
         if found:
             say()
@@ -111,7 +107,7 @@ def own_words(row: Row, rows: Sequence[Row]) -> list[str]:
 
 
 def _print_board(board: Board, limit: int) -> None:
-    metric, alike = board.metric, not_told_apart(board)
+    metric, alike = board.metric, board.alike
     where = f" on {board.data}" if board.data else ""
     order = "" if metric.higher_is_better else ", lower is better"
     runs = counted(len(board.rows), "run")

@@ -19,7 +19,6 @@ from osprey.tasks.registry import shown_metrics
 from osprey.tasks.specs import MetricSpec
 
 OSPREYS = "hydra_plugins.osprey_sweeper.OspreySweeper"
-NO_REPORT = "extras.report=false"
 _DRAWN = 5  # trials of a user's function that are checked before the first one
 # Settings that change no figure: a sweep goes on, and is shared, whatever they are.
 _NO_MATTER = (

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,13 @@ class Board:
     metric: MetricSpec
     data: str
     rows: list[Row] = field(default_factory=list)
+
+    @cached_property
+    def alike(self) -> list[bool]:
+        """Whether each row could be as good as the best; read from the runs' answers, once."""
+        from osprey.sweeping.leaderboard import not_told_apart
+
+        return not_told_apart(self)
 
     def differing(self, row: Row) -> list[str]:
         """The settings of a row that not all of the board have."""

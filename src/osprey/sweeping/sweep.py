@@ -22,7 +22,6 @@ from osprey.sweeping.budget import Budget
 from osprey.sweeping.crew import Crew
 from osprey.sweeping.devices import check_devices, described
 from osprey.sweeping.importances import importances
-from osprey.sweeping.leaderboard import not_told_apart
 from osprey.sweeping.plan import Plan, make_plan
 from osprey.sweeping.records import print_ranking, read_records
 from osprey.sweeping.rows import boards_of, read_rows
@@ -179,7 +178,7 @@ def _conclude(plan: Plan, trials: Trials, folder: Path, work: Work) -> None:
         say(f"report  {report}")
     rows = read_rows(folder)
     boards = boards_of(rows)
-    same = sum(not_told_apart(boards[0])) if boards else 0
+    same = sum(boards[0].alike) if boards else 0
     if same:
         say(f"note    {counted(same, 'other trial')} cannot be told from the best (95%)")
     page = board_page(folder.resolve().name, boards, rows, importances(folder))

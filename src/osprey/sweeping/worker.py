@@ -22,15 +22,13 @@ from osprey.sweeping.training import train
 _GRACE = 60.0  # seconds a worker without its sweep has to save and end
 
 
-def main(pipe: Connection, environment: dict[str, str], method: str) -> None:
+def main(pipe: Connection, method: str) -> None:
     """Train the jobs that come through a pipe, until there are none.
 
     Args:
         pipe: To the sweep.
-        environment: Variables to set before torch is imported.
         method: How processes are started from here.
     """
-    os.environ.update(environment)
     multiprocessing.set_start_method(method, force=True)
     if hasattr(os, "setsid"):
         os.setsid()  # a Ctrl-C reaches the sweep alone, which passes it on once

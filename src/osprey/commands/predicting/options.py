@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
         "--camera", type=int, metavar="N", help="a camera, 0 the first; Ctrl-C ends it"
     )
     parser.add_argument("--run", help="run folder (default: newest finished run)")
-    parser.add_argument("--runs", default="runs", help="where runs are kept (default: runs)")
+    parser.add_runs()
     parser.add_argument(
         "--tta",
         choices=TTA,

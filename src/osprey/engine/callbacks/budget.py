@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, Timer
 
 from osprey.config.groups.trainer import CostConfig
+from osprey.engine.callbacks.checkpoint import between_steps
 from osprey.errors import LimitReached
 from osprey.runs.folder import RunFolder
 from osprey.system.console import in_minutes, say
@@ -73,8 +74,6 @@ class Limit(Timer):
         last: Path of ``last.ckpt``.
     """
 
-    _EVERY = 10  # steps between looks in a run of several processes, which must agree
-
     def __init__(self, minutes: float, cost: CostConfig, best: Path, last: Path) -> None:
         super().__init__(timedelta(minutes=minutes), verbose=False)
         self.cost = cost
@@ -87,15 +86,12 @@ class Limit(Timer):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Look at the time between two optimiser steps; the end of an epoch saves by itself.
+        """Look at the time.
 
         Raises:
             LimitReached: It is over.
         """
-        done = batch_idx + 1
-        if done >= trainer.num_training_batches or done % trainer.accumulate_grad_batches:
-            return
-        if trainer.world_size > 1 and done % self._EVERY:
+        if not between_steps(trainer, batch_idx):
             return
         over = (self.time_remaining() or 0.0) <= 0
         if not trainer.strategy.reduce_boolean_decision(over, all=False):

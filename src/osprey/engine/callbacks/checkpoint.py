@@ -163,10 +163,26 @@ class BestAndLast(ModelCheckpoint):
         self.score = float(state_dict["score"])
 
 
+_EVERY = 10  # steps between looks in a run of several processes, which must agree
+
+
+def between_steps(trainer: pl.Trainer, batch_idx: int) -> bool:
+    """Whether a checkpoint may be saved here and the training stopped.
+
+    That is between two optimiser steps; the end of an epoch saves by itself.
+
+    Args:
+        trainer: Of the run.
+        batch_idx: Of the batch that has just ended.
+    """
+    done = batch_idx + 1
+    if done >= trainer.num_training_batches or done % trainer.accumulate_grad_batches:
+        return False
+    return trainer.world_size == 1 or done % _EVERY == 0
+
+
 class SaveOnSignal(Callback):
     """On SIGINT or SIGTERM: finish the step, save ``last.ckpt``, stop; a second exits at once."""
-
-    _EVERY = 10  # steps between looks in a run of several processes, which must agree
 
     def __init__(self, last: Path) -> None:
         self.last = last
@@ -188,13 +204,7 @@ class SaveOnSignal(Callback):
         self, trainer: pl.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save and stop (`Interrupted`) between two optimiser steps."""
-        done = batch_idx + 1
-        last_of_epoch = done >= trainer.num_training_batches
-        if last_of_epoch or done % trainer.accumulate_grad_batches:
-            return  # the end of the epoch saves by itself
-        if trainer.world_size > 1 and done % self._EVERY:
-            return
-        if self._agreed(trainer):
+        if between_steps(trainer, batch_idx) and self._agreed(trainer):
             trainer.save_checkpoint(self.last)
             raise Interrupted(128 + (self.received or signal.SIGTERM))
 
