@@ -64,6 +64,13 @@ lint: $(READY) ## check style, format, types, and who imports whom
 bench: $(READY) ## every benchmark against its peers, one table, bench.json (ARGS=loader for one)
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
+# What the images of deploy/ hold, at requirements.lock's versions: the extra `serve` beside deploy/serve.in,
+# and every extra that training uses beside deploy/train.in.
+IMAGE_LOCK = $(UV) pip compile --universal --python-version 3.11 --constraints requirements.lock \
+    --generate-hashes --no-header --no-annotate --quiet
+SERVED  = $(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['serve'], sep='\n')"
+TRAINED = parquet sweep tensorboard transformers video weights
+
 lock: $(UV_READY) ## write the locks from pyproject.toml (ARGS=--upgrade for the newest versions)
 	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	    --generate-hashes --no-header --no-annotate --quiet -o requirements.lock $(ARGS)
@@ -71,6 +78,10 @@ lock: $(UV_READY) ## write the locks from pyproject.toml (ARGS=--upgrade for the
 	    --constraints requirements.lock --generate-hashes --no-header --no-annotate --quiet -o requirements-core.lock
 	echo uv | $(UV) pip compile - --universal --python-version 3.11 \
 	    --generate-hashes --no-header --no-annotate --quiet -o requirements-uv.lock $(ARGS)
+	$(SERVED) | $(IMAGE_LOCK) deploy/serve.in - -o deploy/requirements-serve.lock
+	$(SERVED) | cat - deploy/serve.in | sed 's/^onnxruntime$$/onnxruntime-gpu[cuda,cudnn]/' | \
+	    $(IMAGE_LOCK) - -o deploy/requirements-serve-gpu.lock
+	$(IMAGE_LOCK) pyproject.toml $(TRAINED:%=--extra %) deploy/train.in -o deploy/requirements-train.lock
 
 clean: ## remove .venv, caches and builds; runs/ and data/ stay
 	rm -rf $(VENV) .venv-lowest .venv-bare .coverage* build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -175,6 +175,8 @@ def main(names: list[str], seeds: int, settings: list[str]) -> None:
         figures = [
             interval([test[key] for test in sound]) if sound else "" for key in ("ap50", "map")
         ]
+        if len(sound) == 1 and (ends := sound[0].get("ap50_interval")):
+            figures[0] += f" ({ends[0]:.3f} to {ends[1]:.3f})"  # bootstrap over photos or groups
         each = ", ".join(f"{test['ap50']:.3f}/{test['map']:.3f}" for test in sound)
         print(
             f"| {name} | {each} | {figures[0]} | {figures[1]} | "

@@ -15,6 +15,10 @@ from common import REPOSITORY, Row, machine, table
 HERE = Path(__file__).resolve().parent
 APART = {
     "common",
+    "http_clients",
+    "service",
+    "litserve_server",
+    "soak",
     "run",
     "gpu",
     "gpu_runs",
@@ -22,7 +26,8 @@ APART = {
     "sharded",
     "recipes",
     "detectors",
-}  # these need a GPU, or many minutes
+    "offline",
+}  # these need a GPU, or many minutes, or are parts of others
 
 
 def main(names: list[str]) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -38,6 +39,7 @@ TINY_BOXES = [
     "trainer.limit_eval_batches=1",
     "trainer.autotune=false",
     "callbacks.progress=false",
+    "export=null",
 ]
 TIMES = ("seconds", "data_wait")  # columns of metrics.csv that no two runs share
 # The smallest run that goes through everything.
@@ -51,6 +53,7 @@ TINY = [
     "trainer.max_epochs=2",
     "trainer.autotune=false",
     "callbacks.progress=false",
+    "export=null",
 ]
 
 
@@ -228,6 +231,51 @@ def trained(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Iterator[
     yield folder
     changed = [str(p) for p, content in files.items() if p.read_bytes() != content]
     assert not changed, "a test changed the run that all share: copy it"
+
+
+@pytest.fixture
+def two(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """The shared run, and a copy of it with two other answers and another rate."""
+    monkeypatch.chdir(tmp_path)
+    run = only_run(trained)
+    first, second = (tmp_path / "runs" / "set" / name for name in ("one", "other"))
+    for place in (first, second):
+        shutil.copytree(run, place)
+    config = (second / "config.yaml").read_text()
+    assert "  lr: 0.01\n" in config
+    (second / "config.yaml").write_text(config.replace("  lr: 0.01\n", "  lr: 0.02\n"))
+    words = (second / "overrides.txt").read_text()
+    (second / "overrides.txt").write_text(words.replace("optimizer.lr=0.01", "optimizer.lr=0.02"))
+    table = pd.read_csv(second / "predictions.csv")
+    table.loc[:1, "predicted"] = [
+        "red" if label != "red" else "blue" for label in table["label"][:2]
+    ]
+    table.to_csv(second / "predictions.csv", index=False)
+    summary = json.loads((second / "summary.json").read_text())
+    summary["val"]["macro_f1"] = 0.1
+    (second / "summary.json").write_text(json.dumps(summary))
+    return first, second
+
+
+@pytest.fixture(scope="session")
+def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with a copy of the run that all share, and its bundle. Read only."""
+    from osprey.commands import main
+
+    folder = tmp_path_factory.mktemp("exported")
+    shutil.copytree(trained / "runs", folder / "runs", symlinks=True)
+    run = only_run(folder)
+    assert main(["export", str(run), "--runs", str(folder / "runs")]) == 0
+    return folder
+
+
+@pytest.fixture
+def bundles(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder of the test's own with that run in it."""
+    folder = tmp_path / "own"
+    shutil.copytree(exported, folder, symlinks=True)
+    monkeypatch.chdir(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

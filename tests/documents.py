@@ -29,7 +29,7 @@ def section(document: Path, title: str) -> list[str]:
 def commands(lines: list[str]) -> list[str]:
     """What stands indented in the text as a command to type, without its comment."""
     typed = (line.strip() for line in lines if line.startswith("    "))
-    command = re.compile(r"(python scripts/\w+\.py|osprey [a-z]+)( |$)")
+    command = re.compile(r"(python scripts/\w+\.py|osprey [a-z-]+)( |$)")
     return [line for line in typed if command.match(line)]
 
 

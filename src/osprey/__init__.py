@@ -5,9 +5,9 @@ __version__ = "0.1.0"
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from osprey.api import Run, evaluate, open_run, predict, train
+    from osprey.api import Run, augment_data, evaluate, open_run, predict, train
 
-__all__ = ["Run", "__version__", "evaluate", "open_run", "predict", "train"]
+__all__ = ["Run", "__version__", "augment_data", "evaluate", "open_run", "predict", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from osprey.errors import ConfigError, UserError
+from osprey.errors import ConfigError, UserError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -210,6 +210,44 @@ def predict(
         **options: As for `Run.predictor`.
     """
     return (run if isinstance(run, Run) else open_run(run)).predict(files, **options)
+
+
+def augment_data(
+    input_folder: str | Path,
+    output_folder: str | Path,
+    label_file: str | Path,
+    new_label_and_weights_file: str | Path,
+    **options: Any,
+) -> pd.DataFrame:
+    """Write augmented copies of photos, balanced over classes, as the command of that name does.
+
+    Args:
+        input_folder: Photos at any depth, which are only read.
+        output_folder: A new or empty folder for the copies.
+        label_file: A table of labels or boxes, or annotations in a form that training reads.
+        new_label_and_weights_file: The CSV to write.
+        **options: ``policy``, ``copies``, ``balance``, ``seed``, ``workers``, ``resume`` and so on,
+            as `osprey.augmentation.offline.options.AugmentOptions` lists them.
+
+    Returns:
+        The new label file: ``path`` below the output folder, ``label``, ``weight``, ``source``,
+        ``variant`` (0: the photo itself).
+
+    Raises:
+        UserError: Something the user can mend.
+    """
+    from dataclasses import fields
+
+    from osprey.augmentation.offline.augment import augment
+    from osprey.augmentation.offline.options import AugmentOptions
+    from osprey.system.console import warn
+
+    known = [field.name for field in fields(AugmentOptions)]
+    for name in options:
+        if name not in known:
+            raise UserError(f"augment_data has no option '{name}'{nearest(name, known)}")
+    places = (input_folder, output_folder, label_file, new_label_and_weights_file)
+    return augment(AugmentOptions(*places, **options), warn)
 
 
 def open_run(

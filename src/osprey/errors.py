@@ -7,11 +7,24 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Something the user can mend. Commands print its one line and exit with code 2."""
+    """Something the user can mend. Commands print its one line and exit with code 2.
+
+    Args:
+        args: The line.
+        details: Lines to print below it, where one thing was tried in several ways.
+    """
+
+    def __init__(self, *args: object, details: Iterable[str] = ()) -> None:
+        super().__init__(*args)
+        self.details = tuple(details)
 
 
 class ConfigError(UserError):
     """A setting that is unknown, of the wrong type, or makes no sense beside another."""
+
+
+class OutOfMemory(ConfigError):
+    """Memory did not hold the training; at another time it might."""
 
 
 class DataError(UserError):
@@ -24,6 +37,10 @@ class UnreadableImage(UserError):
 
 class CheckpointError(UserError):
     """A checkpoint or weights file that is missing, damaged, foreign or refused."""
+
+
+class BundleError(UserError):
+    """A bundle that is missing, damaged, foreign or refused."""
 
 
 class Interrupted(Exception):
@@ -69,6 +86,11 @@ class Terminated(KeyboardInterrupt):
 def exit_code_of(stop: KeyboardInterrupt) -> int:
     """The exit code by shell convention: 128 plus the signal's number."""
     return 128 + (stop.number if isinstance(stop, Terminated) else 2)
+
+
+def reason_of(error: BaseException, most: int = 120) -> str:
+    """The first line of another library's error, shortened, or its kind where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:most]
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from osprey.augmentation import BoxPolicy, Policy, check_policy
 from osprey.augmentation.steps import _BOXLESS, BOX_CROPS, STEPS
-from osprey.data.box_dataset import Labelled
+from osprey.data.labelled import Labelled
 from osprey.errors import ConfigError
 from osprey.imaging import Preprocess
 

@@ -14,7 +14,7 @@ from test_box_policy import SMALL, check_form, edges, painted, same
 from osprey.augmentation import BoxAugmentation, BoxPolicy
 from osprey.augmentation.mosaic import four_in_one
 from osprey.augmentation.rescale import rescale
-from osprey.data.box_dataset import Labelled
+from osprey.data.labelled import Labelled
 from osprey.imaging import Preprocess
 
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 0, 255)]
@@ -80,6 +80,16 @@ def test_the_seed_decides_which_photos_become_mosaics_and_of_which_others() -> N
     assert 75 < mosaics < 125
     never = BoxAugmentation(policy)
     assert same(never(photos, 3, 9), policy(photos[3], 9))
+
+
+def test_the_last_part_of_the_training_sees_no_mosaics() -> None:
+    photos = Photos(painted(60, 80, (10, 10, 10 + 3 * n, 40)) for n in range(3, 20))
+    policy = BoxPolicy(["HorizontalFlip"], SMALL)
+    augment = BoxAugmentation(policy, 1.0, until=0.8)
+    for seed in range(20):
+        plain = policy(photos[3], seed)
+        assert not same(augment(photos, 3, seed, 0.7), plain)
+        assert same(augment(photos, 3, seed, 0.8), plain)
 
 
 def test_a_mosaic_of_photos_without_boxes_has_none() -> None:

@@ -52,13 +52,14 @@ def test_what_is_missing_is_named(
     def broken() -> None:
         raise ImportError("libGL.so.1: cannot open shared object file")
 
-    monkeypatch.setattr("osprey.imaging.read_image", lambda _: broken())
+    monkeypatch.setattr("osprey.imaging.read_image", lambda _, **__: broken())
     result = osprey("check")
     assert (
         "missing  photos   ImportError: libGL.so.1: cannot open shared object file\n" in result.out
     )
 
 
+@pytest.mark.slow
 def test_the_demo_names_a_photo_of_its_test(here: Path, osprey: Call) -> None:
     words = ["data.render_count=200", "data.size=32", "trainer.max_epochs=1"]
     more = ["model.options={width: 4}", "trainer.autotune=false", "data.num_workers=0"]

@@ -10,6 +10,7 @@ from conftest import only_run, real_data
 
 
 @pytest.mark.real_data
+@pytest.mark.slow
 def test_clothing_recipe_runs(here: Path, monkeypatch: pytest.MonkeyPatch, osprey) -> None:  # type: ignore[no-untyped-def]
     clothing = real_data("clothing")
     real_data("..", "weights", "mobilenetv2_100.in1k.pth")

@@ -108,7 +108,7 @@ def test_or_left_out_or_kept(how: str, left: int, here: Path, torn: Path, osprey
 def test_a_second_run_reads_no_file_again(here: Path, osprey, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     root = make_photos(here / "set")
     assert osprey(*TRAIN, f"data.root={root}").code == 0
-    monkeypatch.setattr("osprey.data.check._look_at", lambda path: pytest.fail(f"read {path}"))
+    monkeypatch.setattr("osprey.data.check._look_at", lambda *read: pytest.fail(f"read {read[1]}"))
     result = osprey(*TRAIN, f"data.root={root}", "name=again")
     assert result.code == 0, result.err
     first, second = (manifest(next(here.glob(f"runs/{n}/2*"))) for n in ("folder*", "again"))
@@ -254,6 +254,7 @@ def building(request: pytest.FixtureRequest, learnt: Path, osprey) -> tuple[str,
     return "model.runs", ["train", "model=ensemble", *_QUIET, f"model.runs=[{learnt},{other}]"]
 
 
+@pytest.mark.slow
 def test_moved_photos_keep_the_earlier_split(
     here: Path, learnt: Path, building: tuple[str, list[str]], osprey
 ) -> None:  # type: ignore[no-untyped-def]
@@ -272,6 +273,7 @@ def test_moved_photos_keep_the_earlier_split(
         assert split_of(learnt, name) <= split_of(run, name)
 
 
+@pytest.mark.slow
 def test_copies_of_what_was_learnt_are_no_test(
     here: Path, learnt: Path, building: tuple[str, list[str]], osprey
 ) -> None:  # type: ignore[no-untyped-def]
@@ -313,6 +315,7 @@ def test_a_given_split_that_tests_on_what_was_learnt_is_refused(
     assert error.startswith(f"{what}: '{learnt}' was trained on {n} of the photos now in val or ")
 
 
+@pytest.mark.slow
 def test_other_photos_of_equal_names_are_no_leak(
     here: Path, learnt: Path, building: tuple[str, list[str]], osprey
 ) -> None:  # type: ignore[no-untyped-def]
@@ -323,6 +326,7 @@ def test_other_photos_of_equal_names_are_no_leak(
     assert "was trained on" not in result.out and "known by" not in result.out
 
 
+@pytest.mark.slow
 def test_a_sweep_of_runs_that_build_on_another(here: Path, learnt: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     renamed(here / "set", here / "moved")
     words = ["train", "-m", f"from={learnt}", *_QUIET, "trainer.max_epochs=1", "data.root=moved"]
@@ -331,6 +335,7 @@ def test_a_sweep_of_runs_that_build_on_another(here: Path, learnt: Path, osprey)
     assert swept.err.count(f"from: '{learnt}' was trained on ") >= 2
 
 
+@pytest.mark.slow
 def test_earlier_versions_runs_are_known_by_place(here: Path, learnt: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     without_digests(learnt)
     words = ["train", f"from={learnt}", *_QUIET, "trainer.max_epochs=1"]
@@ -343,6 +348,7 @@ def test_earlier_versions_runs_are_known_by_place(here: Path, learnt: Path, ospr
     assert f"from: '{learnt}' {line}" in result.out
 
 
+@pytest.mark.slow
 def test_an_ensembles_members_have_learnt_too(here: Path, learnt: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     make_photos(here / "extra", per_class=6, seed=6)
     result = osprey(*TRAIN, "data.root=extra", "name=other")

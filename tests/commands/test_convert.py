@@ -110,7 +110,18 @@ def test_what_is_refused(osprey: Command, source: Path, here: Path) -> None:
     to = ["--to", "csv", "--output", "out.csv"]
     assert said("--input", "gone", *to) == "--input: there is no 'gone'"
     assert said("--input", "set", *to) == (
-        "--from: cannot tell what form 'set' has (one of coco, voc, yolo, megadetector, csv)"
+        "--from: 'set' is none of the forms that are read here:\n"
+        "  coco: no 'annotations' in the JSON\n"
+        "  voc: no XML files in it\n"
+        "  yolo: no data.yaml, classes.txt, notes.json or obj.data in it\n"
+        "  megadetector: a folder, not a JSON file\n"
+        "  csv: a folder, not a CSV or Parquet file\n"
+        "  cvat: no annotations.xml in it\n"
+        "  label_studio: no JSON list of tasks\n"
+        "  labelme: no 'shapes' and 'imagePath' in the JSON\n"
+        "  coco_results: no JSON list of detections\n"
+        "  roboflow_csv: no _annotations.csv in it\n"
+        "  sloth: no list of 'filename' and 'annotations'"
     )
     assert said("--input", source, "--to", "csv", "--output", "out") == (
         "--output: csv is a file ending in .csv or .parquet"

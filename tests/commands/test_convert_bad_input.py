@@ -11,6 +11,8 @@ import pytest
 from conftest import Result
 from helpers import write_photo
 
+from osprey.data.formats import FORMS
+
 Command = Callable[..., Result]
 
 
@@ -24,8 +26,12 @@ def coco(image: dict[str, Any] | None = None, **box: Any) -> str:
 NOT_FOUR = "'in.json', annotation 1 of image 1: a box needs four numbers, not"
 COLUMNS = "path,label,x,y,w,h\n"
 FILES: dict[str, tuple[str, str | bytes, str]] = {
-    "empty": ("in.json", "", "'in.json' line 1: malformed JSON (Expecting value)"),
-    "cut off": ("in.json", coco()[:40], "'in.json' line 1: malformed JSON (Unterminated string"),
+    "empty": ("in.json", "", "'in.json' line 1, column 1: malformed JSON (Expecting value)"),
+    "cut off": (
+        "in.json",
+        coco()[:40],
+        "'in.json' line 1, column 36: malformed JSON (Unterminated string",
+    ),
     "deep": ("in.json", '{"a":' + "[" * 200_000, "'in.json': malformed JSON (nested too deeply)"),
     "UTF-16": ("in.json", coco().encode("utf-16"), "'in.json' line 1: is not text in UTF-8"),
     "NaN": ("in.json", coco(bbox=[float("nan"), 1, 2, 3]), f"{NOT_FOUR} '[nan, 1, 2, 3]'"),
@@ -59,7 +65,7 @@ FILES: dict[str, tuple[str, str | bytes, str]] = {
     "empty table": ("in.csv", "", "'in.csv' is empty"),
     "no rows": ("in.csv", COLUMNS, "there is no photo to write the boxes of"),
     "NaN cell": ("in.csv", COLUMNS + "a.png,c,nan,1,2,3", "'in.csv' line 2: a box needs four"),
-    "UTF-16 table": ("in.csv", COLUMNS.encode("utf-16"), "'in.csv' cannot be read as CSV: 'utf-8'"),
+    "UTF-16 table without rows": ("in.csv", COLUMNS.encode("utf-16"), "there is no photo to write"),
     "4 numbers": (
         "set/labels/a.txt",
         "0 .5 .5 .1\n",
@@ -113,7 +119,10 @@ def test_folders_where_files_are_expected(osprey: Command, here: Path) -> None:
     for name in ("in.json", "in.csv", "in.yaml", "in.parquet"):
         (here / name).mkdir()
         done = osprey("convert", "--input", name, *to)
-        assert (done.code, done.out, done.err.count("\n")) == (2, "", 1), done.err
+        first, *lines = done.err.splitlines()
+        assert (done.code, done.out) == (2, "")
+        assert first.endswith(f"'{name}' is none of the forms that are read here:")
+        assert len(lines) == len(FORMS), "what each form misses, a line each"
 
 
 @pytest.mark.parametrize("ending", ["json", "csv"])

@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 
 from osprey.config.schema import DataConfig
 from osprey.data.crop_journal import CropJournal
+from osprey.data.folder_reader import read_folder
 from osprey.data.naming import unique_stems
-from osprey.data.readers import read_folder
 from osprey.errors import UnreadableImage
 from osprey.imaging.cropping import cut
 from osprey.pipelines import cropper
@@ -318,7 +318,7 @@ def test_a_finished_folder_and_failures_are_told_without_torch(
 def test_a_photo_taken_away_meanwhile_fails_alone(
     folder: Path, given_folder: Path, crop: Crop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone(path: Path) -> Any:
+    def gone(path: Path, **settings: Any) -> Any:
         raise UnreadableImage(f"{path}: no such file")
 
     monkeypatch.setattr(cropper, "read_image", gone)

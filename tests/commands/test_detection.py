@@ -114,6 +114,7 @@ def test_eval_on_other_photos_with_boxes(
     )
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_equals_one_left_alone(
     detector: Path, osprey: Callable[..., Result], here: Path
 ) -> None:

@@ -29,6 +29,7 @@ def read_only(trained: Path, here: Path) -> Iterator[Path]:
 RIGHTS = "permission denied: give yourself the right to it, or name another folder"
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_to(read_only: Path, photos: Path) -> None:
     run = only_run(read_only).relative_to(read_only)
     data = ["data=folder", f"data.root={photos}", *TINY]
@@ -57,6 +58,7 @@ def test_a_folder_that_cannot_be_opened(here: Path) -> None:
     assert (done.code, done.err) == (2, f"osprey train: 'closed': {RIGHTS}\n")
 
 
+@pytest.mark.slow
 def test_a_full_disk(here: Path, photos: Path) -> None:
     """Here a limit on the size of files; what was there before stays whole, and the run goes on."""
     words = ["train", "data=folder", f"data.root={photos}", *TINY]
@@ -85,6 +87,7 @@ def test_a_full_disk(here: Path, photos: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [8_000, 40_000])
 def test_loader_processes_end_with_a_run_that_finds_no_room(
     here: Path, photos: Path, limit: int
@@ -126,6 +129,7 @@ def test_names_that_are_no_text(here: Path, photos: Path) -> None:
     assert "is not UTF-8: rename the folder" in result.err
 
 
+@pytest.mark.slow
 def test_a_batch_of_one(here: Path, photos: Path) -> None:
     words = ["train", "data=folder", f"data.root={photos}", *TINY, "data.batch_size=1"]
     words = [word for word in words if not word.startswith("model.")]

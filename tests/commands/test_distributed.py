@@ -38,6 +38,7 @@ def metrics(folder: Path) -> list[dict[str, float]]:
         ]
 
 
+@pytest.mark.slow
 def test_ddp_sim_equals_one_process(tmp_path: Path, words: list[str]) -> None:
     photos = make_photos(tmp_path / "photos", per_class=15)  # 7 to validate: odd on purpose
     words += ["data=folder", f"data.root={photos}", "callbacks.averaging=swa"]
@@ -59,6 +60,7 @@ def test_ddp_sim_equals_one_process(tmp_path: Path, words: list[str]) -> None:
             assert row[key] == pytest.approx(value, abs=1e-4), key
 
 
+@pytest.mark.slow
 def test_a_mistake_in_a_process_is_one_line(tmp_path: Path, photos: Path, words: list[str]) -> None:
     words += ["trainer=ddp_sim", "optimizer.lr=1e30", "optimizer=sgd"]
     words += ["trainer.gradient_clip=null", "optimizer.weight_decay=0.5"]

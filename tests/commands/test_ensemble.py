@@ -16,6 +16,7 @@ from helpers import train_config
 from osprey.config.groups.model import FACTORIES
 from osprey.ensembling.members import find_members
 from osprey.errors import ConfigError
+from osprey.inference.card import read_card
 from osprey.runs.folder import RunFolder
 from osprey.tasks.classification.predictor import Predictor
 
@@ -62,6 +63,24 @@ def words_for(*names: str) -> list[str]:
     return ["model=ensemble", f"model.runs=[{','.join(str(run_of(name)) for name in names)}]"]
 
 
+def check_bundle(osprey: Any, run: Path, photos: Path, tmp_path: Path) -> None:
+    """The bundle that training left answers as the ensemble's checkpoint does."""
+    card = read_card(run / "bundle")
+    assert card.check["agreement"] == 1 and card.check["error"] < 1e-3
+    asked = ("--folder", photos / "red", "--output")
+    for words in (("predict", "--run", run), ("classify", "--model", run)):
+        result = osprey(*words, *asked, tmp_path / f"{words[0]}.json")
+        assert result.code == 0, result.err
+    ours, theirs = (
+        json.loads((tmp_path / f"{command}.json").read_text())
+        for command in ("predict", "classify")
+    )
+    assert len(ours) == len(theirs) == 20
+    for one, other in zip(ours, theirs, strict=True):
+        assert (one["file"], one["label"]) == (other["file"], other["label"])
+        assert one["score"] == pytest.approx(other["score"], abs=1e-4)
+
+
 def combine(osprey: Any, names: list[str], *words: str) -> tuple[Path, dict[str, Any], str]:
     """Make an ensemble: its run folder, summary, and what was printed."""
     result = osprey("train", *words_for(*names), *words)
@@ -75,6 +94,7 @@ def table(path: Path) -> dict[str, dict[str, str]]:
         return {row["path"]: row for row in csv.DictReader(file)}
 
 
+@pytest.mark.slow
 def test_the_average_is_the_mean_of_the_predictions(work: Path, several: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     run, summary, out = combine(osprey, ["first", "second"])
     assert [row["weight"] for row in summary["ensemble"]["members"]] == [0.5, 0.5]
@@ -91,11 +111,14 @@ def test_the_average_is_the_mean_of_the_predictions(work: Path, several: Path, o
         torch.testing.assert_close(raw.softmax(0), own.double().mean(0), rtol=0, atol=1e-5)
     assert "model   ensemble of 2 runs, average, 0.02 M parameters, 32 x 32 px squash" in out
     assert "resume=" not in out and "finetune" not in out
+    check_bundle(osprey, run, several / "photos", work)
 
 
+@pytest.mark.slow
 def test_it_needs_none_of_its_members(work: Path, several: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     run, summary, out = combine(osprey, ["larger", "first"])
     assert "48 x 48 px" in out, "the largest of all"
+    check_bundle(osprey, run, several / "photos", work)
     photo = several / "photos" / "red" / "red_03.png"
     words = ("predict", "--verbose", "--run", run, "--image", photo)
     before = osprey(*words).out
@@ -109,12 +132,15 @@ def test_it_needs_none_of_its_members(work: Path, several: Path, osprey) -> None
     assert again["without_tta"]["log_loss"] == pytest.approx(summary["test"]["log_loss"], abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["weighted", "stacked"])
 def test_members_and_ensemble_side_by_side(kind: str, work: Path, osprey) -> None:  # type: ignore[no-untyped-def]
-    _, summary, out = combine(osprey, ["first", "second", "larger"], f"model.combine={kind}")
+    run, summary, out = combine(osprey, ["first", "second", "larger"], f"model.combine={kind}")
     facts, val = summary["ensemble"], summary["val"]
     assert facts["combine"] == kind
     rows = facts["members"]
+    card = read_card(run / "bundle")
+    assert card.check["agreement"] == 1 and card.check["error"] < 1e-3
     assert [row["run"] for row in rows] == [str(run_of(n)) for n in ("first", "second", "larger")]
     for row in rows:
         weight = "     -" if kind == "stacked" else f"{row['weight']:6.3f}"

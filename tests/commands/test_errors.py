@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import TINY, Result, environment, make_photos
+from conftest import REPOSITORY, TINY, Result, environment, make_photos
+
+DATA = ", ".join(sorted(path.stem for path in (REPOSITORY / "configs" / "data").glob("*.yaml")))
 
 MISTAKES = {
     "optimizer.lrr=1": "unknown setting 'optimizer.lrr'; did you mean 'optimizer.lr'?",
@@ -21,10 +23,7 @@ MISTAKES = {
     "optimizer.lr=fast": "optimizer.lr: 'fast' is not a number",
     "optimizer.lr=nan": "optimizer.lr: nan is out of range (at least 0)",
     "model=resnte18": "no model called 'resnte18'; did you mean 'resnet18'?",
-    "data=zzz": (
-        "no data called 'zzz'; there are: blood_cells, boxes, clothing, coco, folder, harbour, "
-        "harbour_boxes, megadetector, table, voc, yolo"
-    ),
+    "data=zzz": f"no data called 'zzz'; there are: {DATA}",
     "experiment=clothes": "no experiment called 'clothes'; did you mean 'clothing'?",
     "model=timm": "model.name is not set: add model.name=VALUE to the command",
     "data=folder": "data.root is not set: add data.root=VALUE to the command",
@@ -136,7 +135,8 @@ def test_wrong_data(here: Path, tmp_path: Path, osprey) -> None:  # type: ignore
     )
     assert folder_error(osprey, root / "red") == (
         f"photos lie directly in '{root}/red': put those of each class into a folder named after "
-        "it, or give a table with data.reader=table data.file=labels.csv"
+        "it, give a table with data.reader=table data.file=labels.csv, or, where names say the "
+        r"class, a pattern such as data.label='(?P<label>[a-z]+)_\d+'"
     )
     empty = tmp_path / "empty"
     empty.mkdir()

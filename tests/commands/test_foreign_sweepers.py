@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from conftest import TINY, run_process
 
 SWEEPER = '''
@@ -92,6 +93,7 @@ def trials(folder: Path) -> list[dict[str, object]]:
     return [json.loads(file.read_text()) for file in files]
 
 
+@pytest.mark.slow
 def test_a_sweeper_of_another_s_gets_the_figure(here: Path, photos: Path) -> None:
     write(here, "climber", "sweeper", SWEEPER)
     path = f"{here}"
@@ -103,6 +105,7 @@ def test_a_sweeper_of_another_s_gets_the_figure(here: Path, photos: Path) -> Non
     assert "sweep, best first by validation macro-F1:" in result.out
 
 
+@pytest.mark.slow
 def test_a_launcher_with_processes_of_its_own(here: Path, photos: Path) -> None:
     write(here, "processes", "launcher", LAUNCHER)
     result = run_process(
@@ -116,6 +119,7 @@ def test_a_launcher_with_processes_of_its_own(here: Path, photos: Path) -> None:
     assert "sweep, best first by validation macro-F1:" in result.out
 
 
+@pytest.mark.slow
 def test_a_bad_trial_in_another_process_does_not_end_the_sweep(here: Path, photos: Path) -> None:
     write(here, "processes", "launcher", LAUNCHER)
     result = run_process(

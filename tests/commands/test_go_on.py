@@ -62,6 +62,7 @@ def test_what_is_refused_is_explained(here: Path, osprey: Call) -> None:
     assert result.err.startswith("osprey train: only one class, 'blue', in ")
 
 
+@pytest.mark.slow
 def test_where_a_recipe_s_data_can_be_had(here: Path, osprey: Call) -> None:
     (here / "none").mkdir()
     words = ("train", "experiment=clothing", "data.root=none/clothing", "model.pretrained=true")

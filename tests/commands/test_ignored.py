@@ -22,8 +22,8 @@ def place(trained: Path, here: Path) -> Path:
 @pytest.mark.parametrize(
     ("word", "readers"),
     [
-        ("data.file=labels.csv", "table (or coco, voc, yolo, megadetector, boxes)"),
-        ("data.filter={sex: male}", "table"),
+        ("data.file=labels.csv", "table (or coco, voc, yolo, megadetector, boxes, "),
+        ("data.filter={sex: male}", "table\n"),
     ],
 )
 def test_a_setting_that_its_reader_does_not_look_at(
@@ -31,13 +31,14 @@ def test_a_setting_that_its_reader_does_not_look_at(
 ) -> None:
     line = (
         f"data.{word[5:].partition('=')[0]}: data.reader=folder does not look at it: leave it out, "
-        f"or choose data.reader={readers}\n"
+        f"or choose data.reader={readers}"
     )
     result = osprey("train", "data=folder", f"data.root={photos}", word, *TINY)
-    assert (result.code, result.err) == (2, f"osprey train: {line}")
+    assert result.code == 2 and result.err.startswith(f"osprey train: {line}")
     if word.startswith("data.file"):  # eval has no filter
         result = osprey("eval", "run=latest", f"data.root={photos}", word)
-        assert (result.code, result.err) == (2, f"osprey eval: {line}")
+        assert result.code == 2 and result.err.startswith(f"osprey eval: {line}")
+        assert result.err.count("\n") == 1
 
 
 def test_a_damaged_run_is_called_so(place: Path, osprey: Call) -> None:
@@ -104,6 +105,7 @@ def test_the_newest_of_the_runs_named_last(place: Path, photos: Path, osprey: Ca
     assert "there is no finished run" not in result.err
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_be_written_into(place: Path) -> None:
     """Refused before the work, also where the folder of evaluations is there already."""
     (place / "evaluations").mkdir(exist_ok=True)

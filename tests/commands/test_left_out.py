@@ -24,6 +24,7 @@ def locked(here: Path, trained: Path) -> Path:
     (photos / "red").chmod(0o755)
 
 
+@pytest.mark.slow
 def test_a_closed_folder(locked: Path, here: Path) -> None:
     line = f"left out, cannot be opened: 1 folder such as '{locked}/red' (Permission denied)"
     words: list[str | Path] = ["predict", "--folder", locked, "--output", "o.csv"]
@@ -41,18 +42,18 @@ def test_a_closed_folder(locked: Path, here: Path) -> None:
 def test_photos_of_another_form(here: Path, trained: Path, photos: Path, osprey: Call) -> None:
     shutil.copytree(trained / "runs", here / "runs")
     shutil.copytree(photos, here / "inbox")
-    for name in ("IMG_1.HEIC", "IMG_2.HEIC", "notes.txt", "Thumbs.db", ".hidden"):
+    for name in ("IMG_1.JXL", "IMG_2.JXL", "notes.txt", "Thumbs.db", ".hidden"):
         (here / "inbox" / name).write_bytes(b"x")
     words = ("predict", "--folder", "inbox", "--output", "o.json")
     result = osprey(*words)
     assert result.code == 0
     assert result.err.startswith(
-        "left out, HEIC cannot be read: 2 photos such as 'inbox/IMG_1.HEIC'; save them as JPEG\n"
+        "left out, JXL cannot be read: 2 photos such as 'inbox/IMG_1.JXL'; save them as JPEG\n"
         "left out, not photos: 1 file such as 'inbox/notes.txt'\n"
     )
     assert osprey(*words, "--strict").code == 1
     assert len(json.loads((here / "o.json").read_text())) == 36
-    for name in ("IMG_1.HEIC", "IMG_2.HEIC", "notes.txt"):
+    for name in ("IMG_1.JXL", "IMG_2.JXL", "notes.txt"):
         (here / "inbox" / name).unlink()
     assert osprey(*words, "--strict").code == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -14,7 +15,9 @@ from pathlib import Path
 import pytest
 from conftest import Result, environment, only_run
 
+from osprey.errors import UserError
 from osprey.system import files
+from osprey.system.outputs import output_path
 from osprey.system.own_files import foreign_among, remember
 from osprey.tasks.detection.predict.pictures import Pictures
 
@@ -173,6 +176,7 @@ def test_a_report_elsewhere(classifier: Path, osprey: Call) -> None:
     assert (only_run(classifier) / "report.html").read_bytes() == built
 
 
+@pytest.mark.slow
 def test_pictures_go_on_where_they_are(
     finder: tuple[Path, Path], osprey: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,3 +277,19 @@ def test_what_was_drawn_beside_a_photo_is_no_photo(finder: tuple[Path, Path], os
     line = f"left out, drawn by Osprey: 1 photo such as '{inbox}/DSC_0_boxes.jpg'\n"
     assert result.code == 0 and result.err.startswith(line)
     assert "5 photos, " in result.err
+
+
+def test_a_disk_that_is_full_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    target = tmp_path / "out.csv"
+
+    def full(partial: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(partial))
+
+    with pytest.raises(UserError) as refused, output_path(target, "--output", force=False) as place:
+        full(place)
+    assert str(refused.value) == (
+        f"--output: '{target}' cannot be written (No space left on device): name another place"
+    )
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(OSError), output_path(target, "--output", force=False):
+        full(tmp_path.parent / "other.csv")  # something else than the output

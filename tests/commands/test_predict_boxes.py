@@ -13,7 +13,8 @@ from conftest import only_run
 
 from osprey.data.formats import read_annotations
 from osprey.errors import UnreadableImage
-from osprey.tasks.detection.predictor import BoxPrediction, BoxPredictor
+from osprey.tasks.detection.prediction import BoxPrediction
+from osprey.tasks.detection.predictor import BoxPredictor
 
 
 @pytest.fixture
@@ -192,7 +193,7 @@ def test_a_photo_taken_away_before_it_is_drawn_fails_alone(
     osprey,  # type: ignore[no-untyped-def]
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def gone(path: Path) -> np.ndarray:
+    def gone(path: Path, **_: object) -> np.ndarray:
         raise UnreadableImage(f"{path}: no such file")
 
     monkeypatch.setattr("osprey.tasks.detection.predictor._KEPT", 0)
@@ -277,7 +278,7 @@ def test_mistakes(
             "--full_image_fallback goes with --detector and --classifier"
         ),
         ("--video", photo, "--run", str(classifier)): (
-            "--video is for one detector's run: name it with --run"
+            "--video is for one detector's run: name it with --run, or any bundle with --model"
         ),
         ("--camera", "0", "--realtime"): "--realtime goes with --video",
     }

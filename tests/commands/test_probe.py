@@ -47,6 +47,11 @@ def test_a_probe_is_an_ordinary_run(here: Path, photos: Path, weights: Path, osp
     assert summary["epochs"] == {"trained": 0, "best": 0}
     assert summary["test"]["top1"] == 1.0
     assert (run / "predictions.csv").is_file()
+    points = json.loads((run / "plots" / "map.json").read_text())["points"]
+    assert len(points["x"]) == len(set(points["path"])) == 36
+    assert sorted(points["by"]["class"]["names"]) == sorted(COLOURS)
+    assert set(points["by"]["split"]["names"]) == {"train", "val", "test"}
+    assert "Features of the frozen network along the two" in (run / "report.html").read_text()
     photo = next(iter(sorted((photos / "red").iterdir())))
     assert osprey("predict", "--image", photo).out == "['red']\n"
     table = (run / "predictions.csv").read_text().splitlines()
@@ -70,6 +75,7 @@ def test_a_probe_that_fails_in_testing_keeps_its_head(
     assert (run_of(here, "probe") / "checkpoints" / "best.ckpt").is_file()
 
 
+@pytest.mark.slow
 def test_features_are_computed_once(
     here: Path, photos: Path, weights: Path, osprey, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # type: ignore[no-untyped-def]
@@ -118,6 +124,7 @@ def test_features_are_computed_once(
     assert len(computed) == 4, "other weights give other features"
 
 
+@pytest.mark.slow
 def test_features_serve_other_class_lists(here: Path, weights: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     """Class numbers are a run's own, also where two runs test on the same photos."""
     source = make_photos(here / "source", per_class=8)
@@ -131,6 +138,7 @@ def test_features_serve_other_class_lists(here: Path, weights: Path, osprey) -> 
     assert summary["test"]["top1"] == 1.0
 
 
+@pytest.mark.slow
 def test_weights_and_samplers_count(here: Path, weights: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     source = make_photos(here / "own", per_class=20)
     rows = [("path", "label", "weight")]
@@ -152,6 +160,7 @@ def test_weights_and_samplers_count(here: Path, weights: Path, osprey) -> None: 
     assert dict(doubtful)["blue"] > 0.2
 
 
+@pytest.mark.slow
 def test_finetune_goes_on_from_the_probe(here: Path, photos: Path, weights: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     assert osprey(*probe_words(photos, weights), "data.split_seed=3").code == 0
     probe = run_of(here, "probe")
@@ -165,6 +174,7 @@ def test_finetune_goes_on_from_the_probe(here: Path, photos: Path, weights: Path
     assert result.code == 0, result.err
 
 
+@pytest.mark.slow
 def test_from_a_run_of_other_classes(here: Path, photos: Path, weights: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     assert osprey(*probe_words(photos, weights)).code == 0
     other = make_photos(here / "other", seed=1)
@@ -176,6 +186,7 @@ def test_from_a_run_of_other_classes(here: Path, photos: Path, weights: Path, os
     assert sorted(COLOURS) == ["blue", "green", "red"]
 
 
+@pytest.mark.slow
 def test_a_photo_added_since_leaves_the_split_as_it_was(
     here: Path, photos: Path, weights: Path, osprey
 ) -> None:  # type: ignore[no-untyped-def]
@@ -196,6 +207,7 @@ def splits(run: Path) -> dict[str, str]:
     return {row[0]: row[1] for row in rows}
 
 
+@pytest.mark.slow
 def test_leaks_are_found_however_the_folder_is_named(
     here: Path, photos: Path, weights: Path, osprey
 ) -> None:  # type: ignore[no-untyped-def]
@@ -213,6 +225,7 @@ def test_leaks_are_found_however_the_folder_is_named(
     assert f"from: '{probe}' was trained on " in result.err, "the run it came from counts, too"
 
 
+@pytest.mark.slow
 def test_latest_is_one_run_for_a_whole_sweep(
     here: Path, photos: Path, weights: Path, osprey
 ) -> None:  # type: ignore[no-untyped-def]
@@ -226,6 +239,7 @@ def test_latest_is_one_run_for_a_whole_sweep(
     assert (here / "runs" / "folder-simple_cnn").is_dir(), "named after the donor's network"
 
 
+@pytest.mark.slow
 def test_what_a_recipe_sets_is_said(here: Path, photos: Path, weights: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     assert osprey(*probe_words(photos, weights)).code == 0
     recipe = here / "mine" / "experiment" / "big.yaml"

@@ -161,8 +161,8 @@ def test_early_stopping_on_resume(here: Path, photos: Path, osprey) -> None:  # 
 CHANGEABLE = (
     "(these can: trainer.max_epochs, trainer.accelerator, trainer.devices, trainer.strategy, "
     "data.num_workers, data.eval_batch_size, data.cache, data.root, plugins, "
-    "callbacks.early_stopping, callbacks.progress, logger., paths., cost.); to start anew leave "
-    "resume out"
+    "callbacks.early_stopping, callbacks.progress, export, logger., paths., cost.); to start anew "
+    "leave resume out"
 )
 REFUSED = {
     "model=resnet18": f"'model' cannot be changed {CHANGEABLE}",

@@ -51,6 +51,7 @@ def words(here: Path) -> list[str | Path]:
     return ["train", "data=folder", f"data.root={photos}", *tiny, *more]
 
 
+@pytest.mark.slow
 def test_sigterm_to_the_group_saves(here: Path, words: list[str | Path]) -> None:
     process = start(words, here)
     wait_for(process, "epoch   2/")
@@ -66,6 +67,7 @@ def test_sigterm_to_the_group_saves(here: Path, words: list[str | Path]) -> None
     assert result.code == 0, result.err
 
 
+@pytest.mark.slow
 def test_killed_a_run_goes_on_at_once(here: Path, words: list[str | Path]) -> None:
     """Its loaders, which live on for some seconds, have no part in the lock."""
     process = start(words, here)
@@ -77,6 +79,7 @@ def test_killed_a_run_goes_on_at_once(here: Path, words: list[str | Path]) -> No
     process.wait()
 
 
+@pytest.mark.slow
 def test_sigterm_in_a_sweep_ends_it(here: Path, words: list[str | Path]) -> None:
     process = start([*words, "-m", "seed=1,2,3"], here)
     wait_for(process, "epoch   2/")
@@ -90,7 +93,11 @@ def test_sigterm_in_a_sweep_ends_it(here: Path, words: list[str | Path]) -> None
 @pytest.mark.parametrize("task", ["classifier", pytest.param("detector", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)],
+    [
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+        (signal.SIGKILL, -signal.SIGKILL),
+    ],
 )
 def test_predict_goes_on(
     trained: Path, detector: Path, here: Path, task: str, number: signal.Signals, code: int
@@ -135,6 +142,7 @@ def test_another_command_begins_anew(trained: Path, here: Path, photos: Path) ->
     assert "strange" not in (here / "o.csv").read_text() and not part.exists()
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_had_enough(here: Path, photos: Path) -> None:
     """``osprey train | head -n 1``: the work goes on without its output."""
     command = ["train", "data=folder", f"data.root={photos}", *TINY]

@@ -178,6 +178,7 @@ def test_a_loss_that_left_the_numbers(here: Path, photos: Path, osprey) -> None:
     )
 
 
+@pytest.mark.slow
 def test_sweep_survives_a_bad_trial(here: Path, photos: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     result = osprey(
         *("train", "-m", "data=folder", f"data.root={photos}", *TINY),
@@ -207,6 +208,7 @@ def test_ctrl_c_ends_the_whole_sweep(here: Path, photos: Path, osprey) -> None: 
     assert only_run(here).parent.name == "folder-simple_cnn", "the second trial was not begun"
 
 
+@pytest.mark.slow
 def test_eval_says_its_own_lines_alone(trained: Path) -> None:
     """In a process of its own, where Lightning is imported by the command."""
     result = run_process(["eval", "run=latest", "data.split=val"], trained)

@@ -17,7 +17,7 @@ from osprey.imaging.boxes import Detections
 from osprey.imaging.cropping import cut
 from osprey.pipelines.two_step import Recognised
 from osprey.tasks.classification.predictor import Predictor
-from osprey.tasks.detection.predictor import BoxPrediction
+from osprey.tasks.detection.prediction import BoxPrediction
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_a_photo_taken_away_between_the_steps_fails_alone(
     osprey,  # type: ignore[no-untyped-def]
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def gone(path: Path) -> np.ndarray:
+    def gone(path: Path, **_: object) -> np.ndarray:
         if path.name == "blue_03.png":
             raise UnreadableImage(f"{path}: no such file")
         return read_image(path)
@@ -122,6 +122,7 @@ def test_the_photos_label_weighs_boxes_by_their_score() -> None:
     assert answer.species(["cod", "eel"])[1] == [("eel", 1.0), ("cod", 0.0)]
 
 
+@pytest.mark.slow
 def test_eval_beside_one_step(folder: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     words = ("eval", "run=names/what", "detector=boxes/where", "accelerator=cpu")
     result = osprey(*words, "nothing=blue", "full_image_fallback=true")

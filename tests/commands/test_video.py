@@ -14,8 +14,8 @@ from conftest import only_run, real_data
 
 from osprey.errors import UserError
 from osprey.imaging import video
+from osprey.imaging.pace import Pace
 from osprey.imaging.video import Frame, VideoWriter, open_video
-from osprey.tasks.detection.frames import Pace
 
 av = pytest.importorskip("av", reason="the extra 'video' is not installed")
 

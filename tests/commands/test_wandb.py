@@ -21,7 +21,7 @@ from osprey.engine import fit, worker
 from osprey.engine.launch import train_run
 from osprey.engine.loggers import build as loggers
 from osprey.engine.loggers import wandb as wandb_logger
-from osprey.engine.loggers import wandb_media
+from osprey.engine.loggers import wandb_media, wandb_sync
 from osprey.errors import Interrupted, UserError
 from osprey.runs.folder import RunFolder
 from osprey.tasks.evaluation import Watchers
@@ -35,8 +35,8 @@ def test_offline_by_itself(here: Path, photos: Path) -> None:
     assert result.code == 0, result.err
     run = only_run(here).relative_to(here)
     assert (
-        "wandb   offline (no API key: set WANDB_API_KEY or run 'wandb login'); to upload later: "
-        f"wandb sync {run}/wandb/offline-run-*"
+        "wandb   offline (no API key: set WANDB_API_KEY or run 'wandb login'); to send it later: "
+        f"osprey sync {run}"
     ) in result.out.splitlines()
     (folder,) = (here / run / "wandb").glob("offline-run-*")
     assert folder.name.endswith(run.name), "the run's stamp is its id, also on resume"
@@ -61,7 +61,7 @@ def test_what_wandb_refuses_goes_on_offline(here: Path, photos: Path, mode: str,
     result = run_process([*words, "logger=wandb"], here, WANDB_MODE=mode, **quiet)
     assert result.code == 0, result.err
     run = only_run(here).relative_to(here)
-    line = f"wandb   offline ({why}); to upload later: wandb sync {run}/wandb/offline-run-*"
+    line = f"wandb   offline ({why}); to send it later: osprey sync {run}"
     assert result.out.splitlines().count(line) == 1
     assert list((here / run / "wandb").glob("offline-run-*"))
 
@@ -88,6 +88,7 @@ def _holds_the_test(run: Path, folder: Path) -> None:
     (log,) = folder.glob("*.wandb")
     record = log.read_bytes()
     assert f"model-{run.name}".encode() in record, "the best checkpoint is an artifact"
+    assert b"report.html" in record, "and the report goes with it"
     assert b"test/macro_f1" in record and b"test/blind/macro_f1" in record
 
 
@@ -101,7 +102,12 @@ def test_a_run_that_failed_is_ended_as_failed(
     error: BaseException | None,
 ) -> None:
     codes: list[int] = []
-    run = SimpleNamespace(finish=lambda exit_code: codes.append(exit_code))
+    run = SimpleNamespace(
+        finish=lambda exit_code: codes.append(exit_code),
+        settings=SimpleNamespace(sync_file=tmp_path / "run-1.wandb"),
+        offline=True,
+        disabled=False,
+    )
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(run=run))
 
     def train(*_: object, **__: object) -> Watchers:
@@ -120,6 +126,55 @@ def test_a_run_that_failed_is_ended_as_failed(
     assert codes == [0 if error is None else 1]
 
 
+def test_what_could_not_be_sent_in_time_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run that W&B had taken whole is marked as sent, one that it had not is kept."""
+
+    ends: list[type[BaseException]] = [TimeoutError]
+
+    def finish(exit_code: int) -> None:
+        if ends:
+            raise ends.pop()
+
+    log = tmp_path / "wandb" / "run-1-a" / "run-a.wandb"
+    log.parent.mkdir(parents=True)
+    log.touch()
+    run = SimpleNamespace(
+        finish=finish,
+        settings=SimpleNamespace(sync_file=log),
+        offline=False,
+        disabled=False,
+    )
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(run=run))
+    monkeypatch.delenv("RANK", raising=False)
+    for left in ([log], []):
+        with loggers.closing_loggers(RunFolder(tmp_path)):
+            pass
+        assert wandb_sync.unsent(tmp_path) == left
+    assert capsys.readouterr().out == (
+        f"wandb   not everything could be sent in time; to send it later: osprey sync {tmp_path}\n"
+    )
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_long_upload_is_waited_for_while_the_server_answers(
+    monkeypatch: pytest.MonkeyPatch, answers: bool
+) -> None:
+    from wandb.sdk.artifacts.exceptions import WaitTimeoutError
+
+    waited: list[int] = []
+
+    def wait(timeout: int) -> None:
+        waited.append(timeout)
+        if len(waited) < 3:
+            raise WaitTimeoutError("late")
+
+    monkeypatch.setattr(wandb_logger, "why_unreachable", lambda _: None if answers else "gone")
+    wandb_logger._wait_for(SimpleNamespace(wait=wait), "http://127.0.0.1")
+    assert len(waited) == (3 if answers else 1)
+
+
 @pytest.mark.parametrize("factory", ["timm", "ensemble"])
 def test_that_it_is_offline_is_said_once(
     factory: str,
@@ -131,11 +186,11 @@ def test_that_it_is_offline_is_said_once(
     opened: list[object] = []
 
     class Fake(DummyLogger):
-        experiment = "the run"  # type: ignore[assignment]
+        experiment = SimpleNamespace(offline=True, disabled=False)  # type: ignore[assignment]
 
     logger = Fake()
     monkeypatch.setattr(wandb_logger, "_FallingBack", lambda *_, **__: logger)
-    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(run=None))
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(run=None, Settings=dict))
     monkeypatch.setattr(wandb_media, "log_media", lambda *words: opened.append(words[0]))
     monkeypatch.delenv("RANK", raising=False)
     config = train_config("logger=wandb", "logger.offline=true")
@@ -147,5 +202,5 @@ def test_that_it_is_offline_is_said_once(
     trained = factory != "ensemble"
     node = config.logger.args["wandb"]
     wandb_logger.log_results(run, node, tree_of(config), {}, quiet=trained)
-    assert opened == ["the run"]
+    assert opened == [Fake.experiment]
     assert capsys.readouterr().out.count("wandb   offline (logger.offline=true)") == 1

@@ -11,13 +11,15 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import pytorch_lightning as pl
 import torch
 from helpers import data_config, train_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from osprey.data.box_dataset import BoxLists, Labelled, LabelledPhotos
+from osprey.data.box_dataset import BoxLists, LabelledPhotos
 from osprey.data.datamodule import DataModule
+from osprey.data.labelled import Labelled
 from osprey.data.manifest import Manifest, complete
 from osprey.imaging import Preprocess
 from osprey.tasks.loading import make_data
@@ -57,7 +59,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     return complete(pd.DataFrame(rows, columns=columns), root, "photos")
 
 
-def mirrored(photos: LabelledPhotos, row: int, seed: int) -> Labelled:
+def mirrored(photos: LabelledPhotos, row: int, seed: int, done: float) -> Labelled:
     """An augmentation that needs seed, row and boxes; input side 40."""
     image, boxes, labels = photos.labelled(row)
     scale = 40 / np.array(image.shape[1::-1])
@@ -193,6 +195,19 @@ def test_a_configuration_makes_loaders_with_mosaics(manifest: Manifest, tmp_path
     for batch in found[0]:
         assert batch["image"].shape[1:] == (32, 32, 3)
         assert all(((boxes >= 0) & (boxes <= 32)).all() for boxes in batch["boxes"])
+
+
+def test_the_trainers_last_epochs_have_no_mosaics(manifest: Manifest, tmp_path: Path) -> None:
+    words = ["data.num_workers=0", "data.batch_size=4", "task=detection", "model=fcos"]
+    words += ["augmentation=none", "augmentation.mosaic=1", "augmentation.mosaic_until=0.5"]
+    config = train_config("data=folder", f"data.root={manifest.root}", *words)
+    module = make_data(DataSettings.from_config(config), manifest, Preprocess(size=32))
+    module.trainer = pl.Trainer(max_epochs=4, logger=False, enable_checkpointing=False)
+    dataset = module.train_dataloader().dataset
+    plain = module.dataset("train")
+    for epoch, expected in enumerate((False, False, True, True)):
+        alike = np.array_equal(dataset[epoch, 3]["image"], plain[0, 3]["image"])
+        assert alike == expected, epoch
 
 
 sides = st.floats(0, 1000, width=32)

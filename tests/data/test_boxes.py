@@ -183,6 +183,7 @@ def test_voc_with_its_lists(voc_set: Path) -> None:
     }  # fmt: skip
     assert boxes_of(manifest)["JPEGImages/b.png"] == [("eel", 0, 0, 16, 12), ("cod", 5, 5, 2.5, 2)]
     assert notices == [
+        "VOC's pixels count from 0, as a box begins at 0 (data.origin=1 if not)",
         "no XML file, taken as photos of nothing: 1 photo such as 'JPEGImages/d.png'",
         "left out, in no split's list: 1 photo such as 'JPEGImages/e.png'",
     ]
@@ -375,7 +376,7 @@ def test_boxes_on_photos_that_were_made_smaller(root: Path) -> None:
     assert manifest.box_lists[1] == [("cod", 0.5, 0.5, 0.25, 0.2)]
     assert manifest.table["width"].tolist() == [16] * 3
     assert notices == [
-        "boxes scaled to the photos' size: 3, first '1.png' (160 x 120, the photo 16 x 12)"
+        "boxes scaled to the photos' size: 3, first '1.png' (declared 160 x 120, the photo 16 x 12)"
     ]
 
 
@@ -384,12 +385,22 @@ def test_boxes_on_photos_that_are_shown_turned(tmp_path: Path) -> None:
     exif[0x0112] = 6
     Image.fromarray(np.zeros((12, 16, 3), np.uint8)).save(tmp_path / "1.jpg", exif=exif)
     image = {"id": 1, "file_name": "1.jpg", "width": 16, "height": 12}
-    put(tmp_path, coco(images=[image], annotations=[]))
-    assert refusal(tmp_path, "coco") == (
-        "1 photos are shown turned by a quarter (EXIF), but annotated as stored, first '1.jpg' "
-        "(16 x 12, the photo 12 x 16): where the boxes fit the photo as shown, correct width and "
-        "height; else save the photos upright and without the tag, as they were annotated"
-    )
+    box = {"id": 1, "image_id": 1, "category_id": 1}
+    for bbox in ([1, 1, 14, 3], [1, 1, 3, 3]):  # fits as stored alone, or both ways
+        put(tmp_path, coco(images=[image], annotations=[{**box, "bbox": bbox}]))
+        assert refusal(tmp_path, "coco") == (
+            "photos shown turned by a quarter (EXIF), but annotated as stored: 1, such as '1.jpg' "
+            "(declared 16 x 12, the photo 12 x 16): where the boxes fit the photo as shown, "
+            "correct width and height; else save the photos upright and without the tag, as they "
+            "were annotated"
+        )
+    put(tmp_path, coco(images=[image], annotations=[{**box, "bbox": [1, 1, 3, 14]}]))
+    manifest, notices = read(tmp_path, "coco")
+    assert manifest.box_lists == [[("cod", 1, 1, 3, 14)]]
+    assert notices == [
+        "boxes taken to fit photos as EXIF turns them: 1, first '1.jpg' (declared 16 x 12, the "
+        "photo 12 x 16)"
+    ]
     put(tmp_path, coco(images=[{**image, "width": 12, "height": 16}], annotations=[]))
     manifest, notices = read(tmp_path, "coco")
     assert manifest.table[["width", "height"]].to_numpy().tolist() == [[12, 16]]
@@ -403,7 +414,7 @@ def _coco_text(old: str, new: str) -> str:
 
 
 BAD_COCO = {
-    "'{file}' line 3: malformed JSON (Expecting value)": '{\n"images":\n}',
+    "'{file}' line 3, column 1: malformed JSON (Expecting value)": '{\n"images":\n}',
     "'{file}' line 1: expected a JSON object {{...}}": "[]",
     "'{file}' is no COCO file: it has no list 'images'": "{}",
     "'{file}' line 37: category_id 9 is not among the categories (1 cod, 2 eel)": _coco_text(
@@ -421,9 +432,8 @@ BAD_COCO = {
     "'{file}', annotation 3 of image 2: a box needs four numbers, not '[5, 5, None, 2]'": (
         _coco_text("2.5", "null")
     ),
-    "annotated at another shape than the photo has: '1.png' (17 x 12, the photo 16 x 12)": (
-        _coco_text('"width": 16', '"width": 17')
-    ),
+    "annotated at another shape than the photo has: '1.png' (declared 17 x 12, the photo 16 x "
+    "12)": (_coco_text('"width": 16', '"width": 17')),
 }
 
 
@@ -453,7 +463,12 @@ def test_bad_voc(voc_set: Path, message: str) -> None:
 
 def test_voc_names_what_is_missing(voc_set: Path) -> None:
     file = put(voc_set, voc(name="gone.png"), "Annotations/gone.xml")
-    assert refusal(voc_set, "voc") == (
+    _, notices = read(voc_set, "voc")
+    left_out = (
+        "left out, boxes without their photo: 1 file, 'gone.xml' (data.strict=true stops there)"
+    )
+    assert left_out in notices
+    assert refusal(voc_set, "voc", strict=True) == (
         f"'{file}' line 2: there is no photo 'gone.png' in '{voc_set / 'JPEGImages'}'"
     )
     file.unlink()
@@ -480,7 +495,8 @@ def test_bad_data_yaml(tmp_path: Path) -> None:
     write_photo(tmp_path / "images" / "a.png")
     orphan = put(tmp_path, "", "labels/b.txt")
     file = put(tmp_path, "names: [cod]\ntrain: images\n", "data.yaml")
-    assert refusal(tmp_path, "yolo") == f"'{orphan}' line 1: there is no photo for these boxes"
+    wrong = f"'{orphan}' line 1: there is no photo for these boxes"
+    assert refusal(tmp_path, "yolo", strict=True) == wrong
     put(tmp_path, "names: [cod]\ntrain: imagse\n", "data.yaml")
     assert refusal(tmp_path, "yolo") == f"'{file}' line 2: there is no 'imagse' under '{tmp_path}'"
     put(tmp_path, "a: 1\nnames: cod\n", "data.yaml")
@@ -601,7 +617,8 @@ def test_no_boxes_at_all(root: Path) -> None:
 def test_blood_cells() -> None:
     root = real_data("blood_cells", "BCCD")
     manifest, notices = read(root, "blood_cells")
-    assert (len(manifest.table), sum(map(len, manifest.box_lists)), notices) == (364, 4888, [])
+    assert (len(manifest.table), sum(map(len, manifest.box_lists))) == (364, 4888)
+    assert notices == ["VOC's pixels count from 1, as no box begins at 0 (data.origin=0 if not)"]
     assert {s: sum(n.values()) for s, n in manifest.counts().items()} == {
         "train": 205, "val": 87, "test": 72
     }  # fmt: skip

@@ -27,8 +27,8 @@ from osprey.data import caching, disk_cache
 from osprey.data.cache import PhotoCache, Source, fill, memory_file
 from osprey.data.datamodule import DataModule
 from osprey.data.disk_cache import DiskCache
+from osprey.data.folder_reader import read_folder
 from osprey.data.manifest import Manifest
-from osprey.data.readers import read_folder
 from osprey.data.stamps import file_stamps
 from osprey.errors import DataError, UnreadableImage
 from osprey.imaging import Preprocess

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from osprey.data.datamodule import DataModule
-from osprey.data.dataset import Batch, PathList
+from osprey.data.dataset import Batch
 from osprey.data.manifest import Manifest
 from osprey.data.readers import read_manifest
 from osprey.imaging import Preprocess
+from osprey.system.path_list import PathList
 
 names = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),

@@ -69,7 +69,7 @@ def test_an_answer_is_remembered_until_a_file_changes(
 ) -> None:
     looked: list[Path] = []
     look_at = check._look_at
-    monkeypatch.setattr(check, "_look_at", lambda path: looked.append(path) or look_at(path))
+    monkeypatch.setattr(check, "_look_at", lambda *read: looked.append(read[1]) or look_at(*read))
     paths = sorted(str(p.relative_to(root)) for p in root.rglob("*.*"))
     first = check_files(root, paths, tmp_path / "cache")
     assert set(first.unreadable) == BROKEN
@@ -117,7 +117,11 @@ def test_nothing_readable(tmp_path: Path) -> None:
         (tmp_path / "set" / name).write_bytes(b"nothing")
     with pytest.raises(DataError) as caught:
         prepare(data_config(tmp_path / "set"), tmp_path / "cache")
-    assert str(caught.value) == f"none of the 2 photos under '{tmp_path}/set' can be read"
+    assert str(caught.value) == (
+        f"none of the 2 photos under '{tmp_path}/set' can be read; the first, "
+        f"{tmp_path}/set/a/1.png: is not a picture Osprey can read (JPEG, PNG, WebP, BMP, TIFF, "
+        "GIF, PNM, AVIF, JPEG 2000 or HEIC)"
+    )
 
 
 def test_only_some_classes(root: Path, tmp_path: Path) -> None:
@@ -144,3 +148,15 @@ def test_groups_of_a_table_are_kept_together(root: Path, tmp_path: Path) -> None
     assert set(table["split"]) == {"train", "val", "test"}
     assert (table.groupby("group")["split"].nunique() == 1).all()
     assert table["group"].nunique() == 5
+
+
+def test_a_column_of_the_users_own_called_labels_removes_nothing(tmp_path: Path) -> None:
+    rows = []
+    for number in range(12):
+        write_photo(tmp_path / "set" / f"{number}.png", level=number)
+        rows.append(f'{number}.png,{"ab"[number % 2]},"[""day"", ""net""]"\n')
+    (tmp_path / "set" / "t.csv").write_text("path,label,labels\n" + "".join(rows))
+    config = data_config(tmp_path / "set", "table", file="t.csv", check_files=False)
+    done = prepare(config, tmp_path / "cache")
+    assert len(done.manifest.table) == 12
+    assert not [line for line in done.notices if "several labels" in line]

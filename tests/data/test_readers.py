@@ -94,7 +94,8 @@ def test_nothing_but_loose_photos(tmp_path: Path) -> None:
     make(tmp_path, "1.png", "2.png")
     assert refusal(tmp_path) == (
         f"photos lie directly in '{tmp_path}': put those of each class into a folder "
-        "named after it, or give a table with data.reader=table data.file=labels.csv"
+        "named after it, give a table with data.reader=table data.file=labels.csv, or, where "
+        r"names say the class, a pattern such as data.label='(?P<label>[a-z]+)_\d+'"
     )
 
 
@@ -156,5 +157,5 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 def test_unknown_reader(tmp_path: Path) -> None:
     assert refusal(tmp_path, reader="foldr") == (
-        f"unknown data.reader 'foldr'; did you mean 'folder'? (one of {', '.join(READERS)})"
+        f"unknown data.reader 'foldr'; did you mean 'folder'? (one of auto, {', '.join(READERS)})"
     )

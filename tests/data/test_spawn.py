@@ -12,7 +12,7 @@ from osprey.augmentation import Policy
 from osprey.config.compose import CONFIG_DIR
 from osprey.config.schema import DataConfig
 from osprey.data.datamodule import DataModule
-from osprey.data.readers import read_folder
+from osprey.data.folder_reader import read_folder
 from osprey.imaging import Preprocess
 
 

@@ -69,8 +69,11 @@ def test_groups_never_straddle(
     sizes: list[int], fraction: float, seed: int, data: st.DataObject
 ) -> None:
     groups = [f"boat {i}" for i, size in enumerate(sizes) for _ in range(size)]
-    letters = st.sampled_from("abcdef")
-    labels = data.draw(st.lists(letters, min_size=len(groups), max_size=len(groups)))
+    letters = "abcdef"
+    drawn = st.lists(st.sampled_from(letters), min_size=len(groups), max_size=len(groups))
+    # Four more with every class, so that no class is of one boat alone and stays in train.
+    labels = [*data.draw(drawn), *letters * 4]
+    groups += [f"large boat {i}" for i in range(4) for _ in letters]
     config = data_config(split_seed=seed, val_fraction=fraction, test_fraction=fraction)
     done = assign_splits(manifest_of(labels, groups), config)
     assert set(splits_of(done)) == {"train", "val", "test"}
@@ -113,6 +116,13 @@ def test_too_little_to_cut() -> None:
     assert refusal(manifest_of(["a", "b"] * 9, ["x", "y"] * 9)) == (
         "cannot cut a val split: only 1 groups are left for training"
     )
+
+
+def test_the_last_free_boat_validates_where_train_still_shows_every_class() -> None:
+    boats = ["1", "2", "2", "3", "3"]  # b is of boat 3 alone, which therefore stays in train
+    done = assign_splits(manifest_of(list("aaaab"), boats), data_config(split_seed=0))
+    assert [splits_of(done)[i] for i in (3, 4)] == ["train", "train"]
+    assert {splits_of(done)[0], splits_of(done)[1]} == {"val", "test"}
 
 
 # ---------------------------------------------------------------- given splits

@@ -100,7 +100,8 @@ def test_missing_columns(root: Path) -> None:
         ("path,label\n1.png,\n", "'ROOT/t.csv': 1 row without a label, first '1.png'"),
         (
             "path,label,split\n1.png,a,trian\n",
-            "'ROOT/t.csv': unknown split 'trian'; use train, val or test",
+            "'ROOT/t.csv': unknown split 'trian'; use train, val or test, or say what each means, "
+            "such as data.split_names='{trian: train}'",
         ),
         (
             "path,label\n1.png,a\n1.png,b\n",
@@ -172,6 +173,118 @@ def test_words_that_pandas_would_take_for_nothing_are_labels(root: Path) -> None
     manifest = read(root, file="t.csv")
     assert rows(manifest) == {("1.png", "", "NA"), ("2.png", "", "None")}
     assert manifest.table["weight"].tolist() == [1.0, 3.0]
+
+
+PEOPLE = [("1.png", "train", "Möwe"), ("2.png", "val", "cod"), ("sub/3.png", "test", "cod")]
+PLAIN = "path,label,split\n1.png,Möwe,train\n2.png,cod,val\nsub/3.png,cod,test\n"
+SAVED_AS: dict[str, tuple[bytes, str]] = {
+    "plain": (PLAIN.encode(), ""),
+    "utf-8 with its mark": (PLAIN.encode("utf-8-sig"), ""),
+    "Windows' ends of lines": (PLAIN.replace("\n", "\r\n").encode(), ""),
+    "a Mac's of old": (PLAIN.replace("\n", "\r").encode(), ""),
+    "semicolons": (PLAIN.replace(",", ";").encode(), "semicolons between its cells"),
+    "tabs": (PLAIN.replace(",", "\t").encode(), "tabs between its cells"),
+    "commas in a table of semicolons": (
+        PLAIN.replace(",", ";").replace("split", "split, as cut").encode(),
+        "semicolons between its cells",
+    ),
+    "UTF-16": (PLAIN.encode("utf-16"), "the encoding UTF-16"),
+    "UTF-16 without its mark": (PLAIN.encode("utf-16-be"), "the encoding UTF-16"),
+    "Excel's Unicode text": (
+        PLAIN.replace(",", "\t").encode("utf-16"),
+        "the encoding UTF-16, tabs between its cells",
+    ),
+    "Windows-1252": (
+        PLAIN.encode("cp1252"),
+        "the encoding Windows-1252, as it is no UTF-8 ('Möwe')",
+    ),
+    "commas at the ends": (
+        PLAIN.replace("\n", ",\n").replace("split,", "split").encode(),
+        "empty cells at the ends of lines left out",
+    ),
+    "commas at some ends": (
+        PLAIN.replace("val\n", "val,,\n").encode(),
+        "empty cells at the ends of lines left out",
+    ),
+    "capitals": (
+        PLAIN.replace("path,label", "Path,LABEL").encode(),
+        "its column 'Path' as 'path', its column 'LABEL' as 'label'",
+    ),
+    "blanks": (
+        'path, label , split\n1.png, "Möwe", train \n 2.png,cod ,val\nsub/3.png, cod,'.encode()
+        + b"test\n",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("saved", SAVED_AS)
+def test_tables_as_people_save_them(root: Path, saved: str) -> None:
+    content, told = SAVED_AS[saved]
+    (root / "t.csv").write_bytes(content)
+    changes = {"columns": columns(split="split, as cut")} if b"as cut" in content else {}
+    notices: list[str] = []
+    manifest = read_manifest(data_config(root, "table", file="t.csv", **changes), notices)
+    assert rows(manifest) == set(PEOPLE)
+    lines = [line for line in notices if " read with " in line]
+    assert lines == ([f"'{root / 't.csv'}' read with {told}"] if told else [])
+
+
+def test_tables_that_must_not_be_guessed(root: Path) -> None:
+    assert table_refusal(root, "path,label\n1.png,a,b\n") == (
+        "'ROOT/t.csv' cannot be read as CSV: line 2 has 3 cells, its first line 2: put a cell with "
+        "a separator in it in quotes, or add data.open_last=true if it is the last"
+    )
+    assert table_refusal(root, "path,label,label \n1.png,a,b\n") == (
+        "'ROOT/t.csv' has two columns 'label'"
+    )
+    assert table_refusal(root, b"a" * (2 << 20)) == (
+        "'ROOT/t.csv' cannot be read as CSV: no line ends in its first MiB"
+    )
+    assert table_refusal(root, "path,label,split\n1.png,a,0\n2.png,b,1\n") == (
+        "'ROOT/t.csv': unknown split '0'; use train, val or test, or say what each means, such as "
+        "data.split_names='{0: train, 1: test}'"
+    )
+    assert table_refusal(root, "path;Lable\n1.png;a\n") == (
+        "'ROOT/t.csv' has no column 'label'; did you mean 'Lable'? (it has: path, Lable); name "
+        "yours with data.columns.label=COLUMN"
+    )
+
+
+def test_paths_as_people_write_them(root: Path) -> None:
+    names = [f"{root}/1.png", ".\\2", "sub\\3.png"]
+    text = "".join(f"{name},cod\n" for name in [*names, "1.png", " sub/3.png"])
+    (root / "t.csv").write_text("path,label\n" + text)
+    notices: list[str] = []
+    manifest = read_manifest(data_config(root, "table", file="t.csv"), notices)
+    assert manifest.table["path"].tolist() == ["1.png", "2.png", "sub/3.png"]
+    assert notices == [
+        "left out, a photo in another spelling: 2 rows such as '1.png'",
+        f"found by the end of their path: 4 photos such as '{root}/1.png', taken for '1.png'",
+    ]
+
+
+def test_paths_that_are_not_clear(root: Path) -> None:
+    write_photo(root / "other" / "3.png")
+    assert table_refusal(root, "path,label\n1.png,a\n3.png,b\n") == (
+        "'ROOT/t.csv': '3.png' may be 'other/3.png' or 'sub/3.png': write paths from data.root on"
+    )
+    assert table_refusal(root, "path,label\n1.png,a\nnew/1.png,b\n") == (
+        "'ROOT/t.csv' lists 1 of 2 photos that are not under 'ROOT', first 'new/1.png'; is "
+        "data.root right?"
+    )
+    assert table_refusal(root, "path,label\n1.png,a\n.\\1.png,b\n") == (
+        "'ROOT/t.csv': '1.png' is listed twice (1 such rows)"
+    )
+
+
+def test_boxes_of_a_table_with_semicolons_and_capitals(root: Path) -> None:
+    text = "Path;Label;X;Y;W;H\n1.png;cod;1;2;3;4\n"
+    (root / "boxes.csv").write_text(text)
+    notices: list[str] = []
+    manifest = read_manifest(data_config(root, "boxes", file="boxes.csv"), notices)
+    assert manifest.box_lists[0] == [("cod", 1, 2, 3, 4)]
+    assert "semicolons between its cells, its column 'Path' as 'path'" in notices[0]
 
 
 def test_the_digest_is_of_the_data_not_of_its_place(tmp_path: Path) -> None:

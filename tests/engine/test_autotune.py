@@ -149,6 +149,7 @@ def outcome(folder: Path) -> tuple[Any, list[dict[str, str]], dict[str, Any]]:
     return state, rows, yaml.safe_load((run / "config.yaml").read_text())["trainer"]
 
 
+@pytest.mark.slow
 def test_training_is_what_the_same_explicit_choice_gives(
     tmp_path: Path, photos: Path, osprey: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,6 +278,7 @@ def test_not_one_photo_fits(monkeypatch: pytest.MonkeyPatch) -> None:
         fit_batch(make_task(), config.data, config.trainer, PLAIN, CPU, (32, 32))
 
 
+@pytest.mark.slow
 def test_the_whole_run_falls_back(
     here: Path, photos: Path, osprey: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

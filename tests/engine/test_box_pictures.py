@@ -17,8 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osprey.engine.loggers import wandb_media
+from osprey.imaging.cropping import window
+from osprey.imaging.drawing import outlined
 from osprey.runs.folder import RunFolder
-from osprey.tasks.detection.pictures import draw_pictures, outlined, window
+from osprey.tasks.detection.pictures import draw_pictures
 from osprey.tasks.reporting import build_report
 from osprey.tasks.settings import DataSettings
 
@@ -43,6 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return RunFolder(only_run(folder))
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn_the_same_twice(run: RunFolder, tmp_path: Path) -> None:
     copy = RunFolder(Path(shutil.copytree(run.path, tmp_path / "run")))
     plots = copy.path / "plots"
@@ -125,7 +128,7 @@ def test_the_part_shown_lies_inside_the_photo_and_holds_the_box(
 ) -> None:
     x, x2 = sorted((places[0] * width, places[1] * width))
     y, y2 = sorted((places[2] * height, places[3] * height))
-    left, top, wide, high = window(np.array([x, y, x2, y2], np.float32), width, height)
+    left, top, wide, high = window(np.array([x, y, x2, y2], np.float32), width, height, 4 / 3)
     near = 1e-3 * max(width, height)
     assert 0 <= left <= x + near and x2 <= left + wide + near and left + wide <= width + near
     assert 0 <= top <= y + near and y2 <= top + high + near and top + high <= height + near

@@ -197,6 +197,7 @@ def test_twins_of_the_best_epoch_make_the_same_network(averaged: Path, tmp_path:
     assert found["kept"] or len(found["epochs"]) == 1
 
 
+@pytest.mark.slow
 def test_interrupted_and_resumed_it_averages_the_same(  # type: ignore[no-untyped-def]
     here: Path, photos: Path, osprey
 ) -> None:
@@ -227,6 +228,7 @@ def test_interrupted_and_resumed_it_averages_the_same(  # type: ignore[no-untype
         torch.testing.assert_close(seen[1]["state_dict"][key], value, msg=key)
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_says_what_its_best_is(  # type: ignore[no-untyped-def]
     here: Path, photos: Path, osprey
 ) -> None:
@@ -257,7 +259,7 @@ def test_a_run_that_goes_on_says_what_its_best_is(  # type: ignore[no-untyped-de
         assert "of epochs 1, 2 of" in report and "best epoch</dt>" not in report
     out, found, report = resume(6, -1.0)  # epoch 5 takes the soup's place
     assert "best.ckpt stays as it is" in out and not found["kept"]
-    assert re.search(r"best    epoch \d of 6 by", out) and "best epoch</dt>" in report
+    assert re.search(r"best    epoch [56] of 6\b", out) and "best epoch</dt>" in report
 
 
 @pytest.mark.parametrize(

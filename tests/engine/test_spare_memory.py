@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osprey.errors import ConfigError
-from osprey.tuning import memory
+from osprey.tuning import memory, resolve
 
 WORDS = [
     *("train", "task=detection", "data=harbour_boxes", "data.render_count=200", "data.size=256"),
@@ -25,6 +25,7 @@ WORDS = [
 ]
 
 
+@pytest.mark.slow
 def test_it_is_halved_and_told(
     here: Path, osprey: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -42,6 +43,22 @@ def test_it_is_halved_and_told(
     assert f"  batch_size: {found[1]}\n" in config and f"  accumulate: {found[2]}\n" in config
 
 
+@pytest.mark.slow
+def test_several_processes_share_the_memory(
+    here: Path, osprey: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (memory, resolve):
+        monkeypatch.setattr(module, "free_machine_memory", lambda: 10**9)
+    result = osprey(*WORDS, "trainer=ddp_sim")
+    assert result.code == 0, result.err
+    found = re.search(
+        r"^batch   32 does not fit in the 1\.0 GB.* (\d+) x", result.out, re.MULTILINE
+    )
+    assert found, result.out
+    assert f"  batch_size: {found[1]}\n" in (only_run(here) / "config.yaml").read_text()
+
+
+@pytest.mark.slow
 def test_where_there_is_room_nothing_is_said(here: Path, osprey: Callable[..., Result]) -> None:
     result = osprey(*WORDS, "data.batch_size=4")
     assert result.code == 0 and "does not fit" not in result.out

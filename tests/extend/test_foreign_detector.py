@@ -17,6 +17,7 @@ WORDS = [
 ]
 
 
+@pytest.mark.slow
 def test_it_learns_and_answers(my_pkg: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     own = ["model._target_=my_pkg.detectors.ReefDetector", "+model.size=64", "optimizer.lr=1e-3"]
     result = osprey(*WORDS, *own)
@@ -35,6 +36,7 @@ def test_it_learns_and_answers(my_pkg: Path, osprey) -> None:  # type: ignore[no
     assert json.loads(result.out)["detections"], "boxes of any score"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "message"),
     [

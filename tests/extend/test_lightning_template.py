@@ -102,6 +102,7 @@ def test_eval_tests_its_checkpoint(project: Path, osprey) -> None:  # type: igno
     assert f"acc {summary(run)['test']['acc']:.3f}" in result.out
 
 
+@pytest.mark.slow
 def test_multirun(project: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     result = osprey(*TRAIN, "-m", "task.net.width=8,32", "trainer.max_epochs=1")
     assert result.code == 0, result.err

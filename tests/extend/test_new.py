@@ -12,6 +12,7 @@ from conftest import REPOSITORY, TINY, environment, only_run, run_process
 KINDS = ["model", "task"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_its_own_test_passes_and_it_trains(kind: str, here: Path, photos: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     result = osprey("new", kind, "reef_net")

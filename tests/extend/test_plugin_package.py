@@ -8,6 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 from conftest import PLUGIN, REPOSITORY, environment
 
 
@@ -18,6 +19,7 @@ def test_the_wheel_is_whole(site: Path) -> None:
     assert {name for name in names if not (site / name).is_file()} == set()
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass_from_the_wheel(site: Path, tmp_path: Path) -> None:
     """Those of the parts, and the README's commands, in a folder without its source."""
     shutil.copytree(PLUGIN / "tests", tmp_path / "tests")

@@ -214,7 +214,13 @@ CHECKS: dict[str, Callable[[Path], None]] = {
 }
 
 
-@pytest.mark.parametrize("line", [line for line in TRAIN if " -m " not in line])
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(line, marks=pytest.mark.slow if number % 4 else ())
+        for number, line in enumerate(line for line in TRAIN if " -m " not in line)
+    ],
+)
 def test_the_command_does_what_it_says(line: str, my_pkg: Path, photos: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     checks = [check for token, check in CHECKS.items() if token in line]
     assert checks, "say in CHECKS what this command has to do"

@@ -51,6 +51,7 @@ def test_predict(shared: Path, my_pkg: Path, photos: Path) -> None:
     assert (my_pkg / "imported").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "words"),
     [
@@ -91,6 +92,7 @@ def test_a_configuration_alone(shared: Path, my_pkg: Path, tmp_path: Path) -> No
         assert not (my_pkg / "imported").exists()
 
 
+@pytest.mark.slow
 def test_a_report_imports_nothing(shared: Path, my_pkg: Path) -> None:
     """It is made of the folder's files alone."""
     result = run_process(["report", shared], my_pkg)

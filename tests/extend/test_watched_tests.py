@@ -48,6 +48,7 @@ def words(here: Path) -> Iterator[list[str]]:
     yield [*words, "data.eval_batch_size=4", "+callbacks.seen._target_=seen.Seen"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_each_sample_is_tested_once(here: Path, words: list[str], processes: int) -> None:
     more = ["trainer=ddp_sim"] if processes == 2 else []

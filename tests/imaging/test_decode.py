@@ -133,7 +133,8 @@ def test_sixteen_bit_colour_and_pnm() -> None:
 def test_float_pixels_are_refused_because_their_range_is_unknown() -> None:
     data = saved(Image.fromarray(np.ones((4, 4), dtype=np.float32)), "TIFF")
     assert refusal(data, name="dem.tif") == (
-        "dem.tif: has 32-bit pixels, whose brightness range is unknown; save it as 8 or 16 bit"
+        "dem.tif: has float pixels, whose brightness range is unknown: train with "
+        "data.value_range=[LOW,HIGH], or save it as 8 or 16 bit"
     )
 
 
@@ -272,12 +273,13 @@ def test_random_bytes_are_refused(head: bytes, tail: bytes) -> None:
             "(run 'git lfs pull')",
         ),
         (
-            bytes(4) + b"ftypheic" + bytes(20),
-            "x.jpg: is of a kind Osprey does not read (HEIC photo); convert it to JPEG first",
+            bytes(4) + b"ftypisom" + bytes(20),
+            "x.jpg: is of a kind Osprey does not read (MP4 video); convert it to JPEG first",
         ),
         (
             b"hello world",
-            "x.jpg: is not a picture Osprey can read (JPEG, PNG, WebP, BMP, TIFF, GIF or PNM)",
+            "x.jpg: is not a picture Osprey can read (JPEG, PNG, WebP, BMP, TIFF, GIF, PNM, AVIF, "
+            "JPEG 2000 or HEIC)",
         ),
         (
             WHOLE["baseline"][:-100],

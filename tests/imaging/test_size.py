@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,10 +11,13 @@ from threading import Lock
 import numpy as np
 import pytest
 from conftest import real_data
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from osprey.errors import UnreadableImage
 from osprey.imaging import image_size, read_image, size
+from osprey.imaging.jpeg_header import HEAD, jpeg_size
 
 
 def agrees(path: Path) -> tuple[int, int]:
@@ -32,6 +36,29 @@ def test_as_shown(tmp_path: Path, kind: str, orientation: int | None) -> None:
     Image.fromarray(np.zeros((12, 20, 3), np.uint8)).save(path, exif=exif)
     turned = orientation in (5, 6, 7, 8)
     assert agrees(path) == ((12, 20) if turned else (20, 12))
+
+
+@given(
+    mode=st.sampled_from(["L", "RGB", "CMYK"]),
+    width=st.integers(1, 300),
+    height=st.integers(1, 300),
+    progressive=st.booleans(),
+    cut=st.integers(0, 800),
+)
+@settings(max_examples=40, deadline=None)
+def test_the_quick_look_at_a_jpeg_agrees_with_pillow(
+    mode: str, width: int, height: int, progressive: bool, cut: int
+) -> None:
+    picture, made = Image.new(mode, (width, height)), io.BytesIO()
+    picture.save(made, "JPEG", progressive=progressive)
+    data = made.getvalue()
+    assert jpeg_size(data[:HEAD]) == (width, height)
+    start = jpeg_size(data[:cut])  # of a header that is cut off nothing is said
+    assert start is None or (start == (width, height) and b"\xff\xda" in data[:cut])
+    turned, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    picture.save(turned, "JPEG", exif=exif)
+    assert jpeg_size(turned.getvalue()[:HEAD]) is None  # Pillow reads how it is turned
 
 
 @pytest.mark.parametrize("kind", ["bmp", "gif", "ppm"])

@@ -68,6 +68,35 @@ def test_weights_of_coco_but_for_its_classes(monkeypatch: pytest.MonkeyPatch) ->
         build_pretrained(spec, 90, True)
 
 
+@pytest.mark.parametrize("name", ["fcos", "fasterrcnn_mobilenet", "ssdlite"])
+def test_classes_that_coco_knows_keep_what_was_learnt(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    coco = whole.coco_network(name)
+    layers = [m for m in coco.modules() if isinstance(m, torch.nn.Linear | torch.nn.Conv2d)]
+    for layer in layers:  # biases start equal, and would agree by chance
+        if layer.bias is not None:
+            torch.nn.init.normal_(layer.bias)
+    monkeypatch.setattr(whole, "coco_weights", lambda name: coco.state_dict())
+    spec = ModelSpec("detector", name, {})
+    detector, line = build_pretrained(spec, 3, True, ["eel", "Dog", "cat"])
+    assert line.endswith("(COCO) (head kept for Dog, cat; begun anew for eel)")
+    assert isinstance(detector, Detector)
+    own, there = detector.state_dict(), whole.coco_classes(name)
+    assert there[-1] == "toothbrush"
+    for key in (k for k in own if k.startswith(detector.class_layers)):
+        theirs = coco.state_dict()[key.removeprefix("network.")]
+        mine, others = (
+            detector.by_class(key, own[key], 3),
+            detector.by_class(key, theirs, len(there)),
+        )
+        for place, label in ((-2, "dog"), (-1, "cat")):
+            number = there.index(label) - len(there)
+            assert torch.equal(mine[:, place], others[:, number]), key
+        assert not torch.equal(mine[:, -3], others[:, there.index("dog") - len(there)]), key
+
+
 def test_weights_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(name: str) -> None:
         raise OSError("no route to host")

@@ -38,6 +38,7 @@ class Twice(nn.Module):
         return self.norm(values).mean((2, 3)) + values.mean((2, 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "pairs"),
     [

@@ -71,6 +71,7 @@ torch.save(model.state_dict(), sys.argv[1])
 """
 
 
+@pytest.mark.slow
 def test_weights_arrive_from_a_hub(tmp_path: Path) -> None:
     torch.manual_seed(0)
     published = timm.create_model("test_resnet", pretrained=False).state_dict()

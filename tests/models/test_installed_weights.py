@@ -74,6 +74,7 @@ def test_which_network_is_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert at_hand("resnet18", "other", True) == "other"
 
 
+@pytest.mark.slow
 def test_a_probe_takes_them_unasked(
     here: Path, photos: Path, osprey: Callable[..., Result]
 ) -> None:

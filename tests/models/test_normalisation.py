@@ -102,6 +102,7 @@ def test_without_batchnorm_nothing_is_known() -> None:
     assert fits_better(model, torch.zeros(2, 8, 8, 3, dtype=torch.uint8), IMAGENET) == ""
 
 
+@pytest.mark.slow
 def test_on_the_command_line(here: Path, osprey: Callable[..., Result]) -> None:
     photos = make_photos(here / "photos")
     seen = torch.zeros(32, 8, 8, 3, dtype=torch.uint8)

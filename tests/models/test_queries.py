@@ -18,6 +18,7 @@ from osprey.models.registry import ModelSpec, build, check_size, first_stages, h
 from osprey.models.weights import build_pretrained
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUERIES)
 def test_it_learns_from_photos_with_and_without_boxes(name: str) -> None:
     pytest.importorskip("transformers", reason="the extra 'transformers' is not installed")
@@ -56,6 +57,7 @@ def test_without_the_extra(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.mark.slow
 def test_weights_from_a_folder_of_transformers(tmp_path: Path) -> None:
     library = pytest.importorskip(
         "transformers", reason="the extra 'transformers' is not installed"
@@ -71,6 +73,15 @@ def test_weights_from_a_folder_of_transformers(tmp_path: Path) -> None:
     for key, value in theirs.items():
         name = f"network.inner.{key}"
         assert name.startswith(detector.class_layers) or torch.equal(ours[name], value), key
+
+    named = library.RTDetrV2Config(id2label={0: "cat", 1: "Eel", 2: "fox"}, num_labels=3)
+    library.RTDetrV2ForObjectDetection(named).save_pretrained(tmp_path / "named")
+    detector, line = build_pretrained(spec, 2, str(tmp_path / "named"), ["eel", "yak"])
+    assert line.endswith("named (head kept for eel; begun anew for yak)")
+    published = library.RTDetrV2ForObjectDetection.from_pretrained(tmp_path / "named")
+    for key in ("class_embed.0.weight", "model.enc_score_head.weight"):
+        theirs = published.state_dict()[key]
+        assert torch.equal(detector.state_dict()[f"network.inner.{key}"][0], theirs[1])
 
     (tmp_path / "empty").mkdir()
     for place in ("empty", "someone/model"):  # a name is never looked for on the hub

@@ -21,7 +21,10 @@ from packaging.utils import canonicalize_name
 import osprey
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ["requirements.lock", "requirements-core.lock", "requirements-uv.lock"]
+LOCKS = [
+    *("requirements.lock", "requirements-core.lock", "requirements-uv.lock"),
+    *(f"deploy/requirements-{image}.lock" for image in ("serve", "serve-gpu", "train")),
+]
 MAX_SOURCE_LINES = 300
 MAX_README_LINES = 250
 
@@ -268,12 +271,12 @@ def test_wheel_is_whole(tmp_path: Path) -> None:
     assert {"osprey/__init__.py", "osprey/py.typed", "osprey/configs/train.yaml"} <= names
     sources = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")}
     configs = {f"osprey/{path.relative_to(ROOT)}" for path in (ROOT / "configs").rglob("*.yaml")}
-    data = [ROOT / "src" / "osprey" / "reports" / "page"]
+    data = [ROOT / "src" / "osprey" / room / "page" for room in ("reports", "sweeping")]
     data += [ROOT / "src" / "osprey" / "commands" / "new_package"]
     files = [path for folder in data for path in folder.rglob("*") if path.is_file()]
     others = {str(path.relative_to(ROOT / "src")) for path in files}
     assert others and sources | configs | others <= names
-    others = {name.split("/")[0] for name in names} - {"osprey"}
+    others = {name.split("/")[0] for name in names} - {"osprey", "hydra_plugins"}
     assert others == {f"osprey_vision-{osprey.__version__}.dist-info"}, (
         "the wheel holds tests or other strays"
     )

@@ -42,6 +42,9 @@ def test_training_commands_compose(line: str, here: Path, osprey) -> None:  # ty
         result = osprey(*words)
         assert "there is no finished run under 'runs'" in result.err
         return
+    if "model=registry" in words:
+        assert "there is no bundle 'fish' in the registry 'registry'" in osprey(*words).err
+        return
     if any(word.startswith("sweep.resume=") for word in words):
         assert "there is no sweep under 'runs/sweeps'" in osprey(*words).err
         return
@@ -63,11 +66,13 @@ def test_training_commands_compose(line: str, here: Path, osprey) -> None:  # ty
 
 
 @pytest.mark.parametrize("line", sorted(PREDICT))
-def test_predict_commands_parse(line: str) -> None:
+def test_predict_commands_parse(line: str, here: Path) -> None:
     from osprey.commands.predicting.options import parser
 
+    (here / "cameras.txt").write_text("rtsp://me:secret@boat-1/live\n")
     arguments = parser().parse_args(words_of(line)[1:])
-    assert arguments.image or arguments.folder or arguments.video
+    asked = arguments.image or arguments.folder or arguments.video
+    assert asked or arguments.camera is not None
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/configuration.md"])

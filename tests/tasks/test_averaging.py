@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import pytorch_lightning as pl
 import torch
 from tiny_task import (
@@ -72,6 +73,7 @@ def test_validation_sees_averaged_weights_that_really_moved(tmp_path: Path) -> N
         assert not torch.allclose(seen, untrained, atol=1e-4), "the weights of the start"
 
 
+@pytest.mark.slow
 def test_the_average_follows_optimiser_steps_not_batches(tmp_path: Path) -> None:
     ema = EMA(0.8)
     run(tmp_path, epochs=2, watchers=[ema], accumulate_grad_batches=3)

@@ -153,6 +153,7 @@ def some(number: int) -> list[tuple[str, int, int, int, int]]:
     return [("cod", 5 + number % 40, 8, 30, 20), ("eel", 40, 50 + number % 20, 24, 12)]
 
 
+@pytest.mark.slow
 def test_choices_are_told_kept_and_overridden(here: Path, osprey: Call) -> None:
     root = draw(here / "fish", {f"{n}.png": some(n) for n in range(40)})
     for name, text in {
@@ -177,6 +178,7 @@ def test_choices_are_told_kept_and_overridden(here: Path, osprey: Call) -> None:
         assert f"  {said}\n" in config, said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "kept"),
     [
@@ -209,6 +211,7 @@ def test_only_for_tasks_with_a_recipe(here: Path, photos: Path, osprey: Call) ->
     )
 
 
+@pytest.mark.slow
 def test_a_sweep_chooses_in_each_trial(here: Path, osprey: Call) -> None:
     root = draw(here / "fish", {f"{n}.png": some(n) for n in range(40)})
     line, *rest = words(root, "model=ssdlite,retinanet")
@@ -223,9 +226,9 @@ def test_a_sweep_chooses_in_each_trial(here: Path, osprey: Call) -> None:
     [
         ([], True),
         (["optimizer.lr=1e-3"], False),
-        (["optimizer.layer_decay=0.9"], False),
-        (["model.freeze_batchnorm=false"], False),
-        (["optimizer=sgd"], False),
+        pytest.param(["optimizer.layer_decay=0.9"], False, marks=pytest.mark.slow),
+        pytest.param(["model.freeze_batchnorm=false"], False, marks=pytest.mark.slow),
+        pytest.param(["optimizer=sgd"], False, marks=pytest.mark.slow),
     ],
 )
 def test_a_harmful_rate_is_warned_of(
@@ -255,7 +258,13 @@ BAD: dict[str, dict[str, list[tuple[str, int, int, int, int]]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=pytest.mark.slow if number else ())
+        for number, kind in enumerate(BAD)
+    ],
+)
 def test_odd_boxes_train_and_are_judged(here: Path, osprey: Call, kind: str) -> None:
     """A sound run, its figures beside those of fixed boxes."""
     root = draw(here / "odd", BAD[kind])

@@ -8,7 +8,7 @@ import numpy as np
 
 from osprey.augmentation.pipeline import Data, Pipeline
 from osprey.augmentation.steps import MIN_VISIBLE, Steps, plain
-from osprey.data.box_dataset import Labelled
+from osprey.data.labelled import Labelled
 from osprey.imaging import Preprocess
 from osprey.imaging.boxes import areas, clip
 

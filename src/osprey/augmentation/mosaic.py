@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from osprey.augmentation.box_policy import BoxPolicy
 from osprey.augmentation.steps import MIN_VISIBLE
-from osprey.data.box_dataset import Labelled, LabelledPhotos
+from osprey.data.box_dataset import LabelledPhotos
+from osprey.data.labelled import Labelled
 from osprey.imaging import Preprocess, resized
 from osprey.imaging.boxes import areas, clip
 
@@ -23,23 +24,27 @@ class BoxAugmentation:
         policy: The steps.
         mosaic: Fraction of photos that become one of four, 0 to 1 (Bochkovskiy et al. 2020,
             arXiv:2004.10934).
+        until: Fraction of the training from which on there are none, 0 to 1: the last epochs see
+            photos as validation does (Ge et al. 2021, arXiv:2107.08430).
     """
 
-    def __init__(self, policy: BoxPolicy, mosaic: float = 0.0) -> None:
+    def __init__(self, policy: BoxPolicy, mosaic: float = 0.0, until: float = 1.0) -> None:
         self.policy = policy
         self.mosaic = mosaic
+        self.until = until
 
     def __repr__(self) -> str:
         """Everything that determines the result, the same in every process."""
-        return f"BoxAugmentation({self.policy!r}, {self.mosaic!r})"
+        return f"BoxAugmentation({self.policy!r}, {self.mosaic!r}, {self.until!r})"
 
-    def __call__(self, photos: LabelledPhotos, row: int, seed: int) -> Labelled:
+    def __call__(self, photos: LabelledPhotos, row: int, seed: int, done: float = 0.0) -> Labelled:
         """Make one model input.
 
         Args:
             photos: All photos of the split.
             row: Row of the photo; a mosaic adds three others drawn by the seed.
             seed: 0 or more.
+            done: Fraction of the training before this epoch, 0 to 1.
 
         Returns:
             uint8 [size, size, 3] and its boxes.
@@ -48,7 +53,7 @@ class BoxAugmentation:
             ConfigError: A step fails on this photo.
             UnreadableImage: A photo cannot be decoded.
         """
-        if self.mosaic:
+        if self.mosaic and done < self.until:
             rng = np.random.default_rng((seed, 1))  # apart from the numbers the steps draw
             if rng.random() < self.mosaic:
                 rows = rng.permutation([row, *rng.integers(0, len(photos), 3)])

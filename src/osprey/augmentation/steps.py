@@ -8,6 +8,8 @@ from typing import Any
 from osprey.errors import ConfigError, nearest
 
 Steps = Sequence[Mapping[str, Mapping[str, Any]] | str]
+# Settings of a policy that take whole batches, on their device.
+OF_BATCHES = ("mixup", "cutmix", "erasing", "multi_scale")
 GROUPS = frozenset({"OneOf", "SomeOf", "Sequential", "RandomOrder"})
 
 # Written out, so that a misspelt name is refused at once and nothing that reads files, needs other

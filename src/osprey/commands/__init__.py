@@ -21,13 +21,27 @@ COMMANDS = {
     "check": "is this machine ready: Python, torch, GPU, codecs, disk, memory, W&B",
     "train": "train a model on your photos, test it, keep it",
     "eval": "test a run's checkpoint on a split or another data set",
+    "doctor": "what is wrong with a data set: files, copies, leaks, labels, boxes, outliers",
+    "split": "cut a data set into train, val and test, and write the manifest",
+    "labels": "which labels are probably wrong, and a table with what you decide of them",
+    "label-next": "which unlabelled photos to label next",
+    "learning-curve": "how much better would more photos make it, in all and by class",
     "find": "try out a learning rate (lr) or a batch size (batch_size) for what you would train",
+    "classify": "name what is on a photo, from a bundle: no PyTorch, a quarter of a second",
+    "serve": "answer about photos over HTTP, from bundles",
+    "camio": "tell Camio of a service that runs, so that its events are sent there",
     "predict": "name or find what is on a photo, or on every photo of a folder",
     "crop": "cut every subject that a detector finds out of its photo",
+    "augment": "write augmented copies of photos, balanced over classes, with a new label file",
+    "preview": "a sheet of training photos, each as it is and as augmentation makes it",
     "leaderboard": "the trials of a sweep, or all runs, best first",
     "compare": "two runs: settings, figures, answers that differ",
     "retrain": "train a run again, with changes",
     "reproduce": "what a run needs to come out again; --check tries it",
+    "export": "write a run as a bundle that answers without PyTorch, checked against it",
+    "registry": "named versions of bundles: add, list, show, promote",
+    "sync": "send what Weights & Biases kept offline",
+    "drift": "how a bundle's answers differ from those on validation",
     "report": "write a run's report.html again, from its folder alone",
     "convert": "write boxes on photos in another form: coco, voc, yolo, megadetector, csv",
     "explain": "show what may be set of a chosen option: type, value, help",
@@ -37,7 +51,7 @@ COMMANDS = {
 
 
 def _usage() -> str:
-    lines = [f"  osprey {name:<11} {what}" for name, what in COMMANDS.items()]
+    lines = [f"  osprey {name:<14} {what}" for name, what in COMMANDS.items()]
     first = "Osprey: from a folder of photos to a tested recogniser."
     return "\n".join([first, "", *lines, "", "'osprey COMMAND --help' says more."])
 
@@ -67,13 +81,15 @@ def run_command(name: str, argv: Sequence[str] | None = None) -> int:
     before = _stop_on_signals()
     try:
         command: Callable[[list[str]], int] = importlib.import_module(
-            f"osprey.commands.{name}"
+            f"osprey.commands.{name.replace('-', '_')}"
         ).main
         with command_scope():
             return command(words)
     except UserError as error:
         if is_first():  # of a launcher's processes one line is enough
             warn(f"osprey {name}: {_one_line(error)}")
+            for detail in error.details:
+                warn(f"  {_one_line(UserError(detail))}")
         return 2
     except (OSError, RuntimeError) as error:
         line = system_failure(error)

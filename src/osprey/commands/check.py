@@ -165,7 +165,7 @@ def _video() -> Iterator[Finding]:
 
 
 def _wandb() -> Iterator[Finding]:
-    from osprey.engine.loggers.wandb import why_offline
+    from osprey.engine.loggers.wandb_server import why_offline
 
     why = why_offline(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai"))
     text = f"offline with logger=wandb: {why}" if why else "ready: logger=wandb"

@@ -32,6 +32,10 @@ class Parser(argparse.ArgumentParser):
         """Add ``--runs``, where runs are found by name."""
         self.add_argument("--runs", default="runs", help="where runs are kept (default: runs)")
 
+    def add_registry(self) -> None:
+        """Add ``--registry``, where bundles are found by name."""
+        self.add_argument("--registry", default="registry", help="of bundles (default: registry)")
+
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> argparse.Namespace:

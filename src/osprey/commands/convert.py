@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from osprey.commands.command_line import Parser
 from osprey.data.formats import FORMS, Annotations, read_annotations, write_annotations
+from osprey.data.formats.fitting import fit_to_photos, with_val
 from osprey.data.formats.mend import mend_annotations, mended_line
-from osprey.data.formats.parsing import read_text
-from osprey.data.formats.registry import measured
+from osprey.data.formats.options import Options
+from osprey.data.formats.registry import measured, only_form
 from osprey.errors import DataError, UserError
 from osprey.system.console import counted, say, warn
 from osprey.system.files import atomic_path
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MENDED = "boxes_mended.csv"
-_TABLES = (".csv", ".parquet")
-_WITH_PHOTOS = ("voc", "yolo")  # forms that are a folder with the photos in it
+_FILES = (".csv", ".parquet", ".json", ".xml")  # endings of what may be replaced
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,6 +39,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", required=True, metavar="PATH", help="file or folder to write")
     parser.add_argument("--to", dest="target", required=True, choices=FORMS)
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    parser.add_argument("--strict", action="store_true", help="stop at boxes without their photo")
+    parser.add_argument("--pixels", action="store_true", help="YOLO's numbers are pixels")
+    parser.add_argument(
+        "--origin", type=int, choices=(0, 1), help="VOC's first pixel (default: by the set)"
+    )
+    parser.add_argument(
+        "--val-fraction",
+        type=float,
+        metavar="SHARE",
+        help="cut a val split of photos that have none, such as 0.2 (default: none)",
+    )
     return parser
 
 
@@ -48,18 +59,22 @@ def main(argv: list[str]) -> int:
     source, output, form = Path(arguments.input), Path(arguments.output), arguments.target
     if not source.exists():
         raise DataError(f"--input: there is no '{source}'")
-    read_as = arguments.source or _guessed(source)
+    read_as = arguments.source or only_form(source, "--from", "say which with --from NAME")
     here = source if source.is_dir() else source.parent
     root = Path(arguments.images) if arguments.images else here
     if not root.is_dir():
         raise DataError(f"--images: there is no folder '{root}'")
     protected = [root] if arguments.images else []
-    protected += [here] if source.is_dir() or read_as in _WITH_PHOTOS else []
+    protected += [here] if source.is_dir() or FORMS[read_as].places_photos else []
     _check_output(output, form, protected, force=arguments.force)
     if os.path.realpath(output) == os.path.realpath(source):
         raise UserError(f"--output: '{output}' is the input; name another")
-    annotations = measured(read_annotations(source, read_as, root), root)
+    options = Options(
+        arguments.strict, arguments.pixels, arguments.origin, whole=True, converting=True
+    )
+    annotations = measured(read_annotations(source, read_as, root, options), root)
     annotations = replace(annotations, info={"detector": source.resolve().name, **annotations.info})
+    annotations = with_val(fit_to_photos(annotations, root), arguments.val_fraction)
     annotations, mended = mend_annotations(annotations)
     lost, listed = _written(annotations, mended, output, form, root, force=arguments.force)
     for notice in annotations.notices:
@@ -70,40 +85,24 @@ def main(argv: list[str]) -> int:
     classes = counted(len(annotations.classes), "class")
     boxes = f"{counted(len(annotations.boxes), 'box')} of {classes}"
     say(f"{said}, {boxes}: {output}" + (f"; {mended_line(mended, str(listed))}" if listed else ""))
+    if form == "yolo" and not _has_val(annotations):
+        warn("no photo is in val, so data.yaml has none: --val-fraction 0.2 cuts one")
     if lost:
         say(f"lost, {form} cannot hold it: {', '.join(lost)}")
     return 0
 
 
-def _guessed(source: Path) -> str:
-    """The form of an input that can be only one.
-
-    Raises:
-        UserError: It could be several.
-    """
-    if source.suffix.lower() in _TABLES:
-        return "csv"
-    if source.suffix.lower() in (".yaml", ".yml") or (source / "data.yaml").is_file():
-        return "yolo"
-    if any(source.glob("Annotations/**/*.xml")):
-        return "voc"
-    if any(any(source.glob(name)) for name in ("*/_annotations.coco.json", "annotations/*.json")):
-        return "coco"
-    if source.is_file() and source.suffix.lower() == ".json":
-        text = read_text(source)
-        for key, form in (('"detection_categories"', "megadetector"), ('"annotations"', "coco")):
-            if key in text:
-                return form
-    raise UserError(f"--from: cannot tell what form '{source}' has (one of {', '.join(FORMS)})")
+def _has_val(annotations: Annotations) -> bool:
+    return "split" in annotations.images and bool((annotations.images["split"] == "val").any())
 
 
 def _check_output(output: Path, form: str, protected: list[Path], *, force: bool) -> None:
     """Refuse to write among the photos, or over anything."""
     suffix = output.suffix.lower()
-    wanted = {"csv": _TABLES, "megadetector": (".json",)}.get(form)
+    wanted = FORMS[form].ending
     if wanted and suffix not in wanted:
         raise UserError(f"--output: {form} is a file ending in {' or '.join(wanted)}")
-    if not wanted and (suffix in _TABLES or (suffix == ".json" and form != "coco")):
+    if not wanted and suffix in _FILES and not (suffix == ".json" and form == "coco"):
         raise UserError(f"--output: {form} is a folder, not a file '{output.name}'")
     for folder in protected:
         if output.resolve().is_relative_to(folder.resolve()):
@@ -113,7 +112,7 @@ def _check_output(output: Path, form: str, protected: list[Path], *, force: bool
     if output.is_dir() and not output.is_symlink():
         if wanted or suffix == ".json" or any(output.iterdir()):
             raise UserError(f"--output: '{output}' is there already; name a new one")
-    elif os.path.lexists(output) and not (force and suffix in (*_TABLES, ".json")):
+    elif os.path.lexists(output) and not (force and suffix in _FILES):
         raise UserError(f"--output: '{output}' is there already; --force replaces it")
     if not output.parent.is_dir():
         raise UserError(f"--output: there is no folder '{output.parent}' to write to")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from osprey.commands.command_line import Parser, fraction, number, use_plugins
 from osprey.commands.crop_messages import EMPTY_PHOTOS, say, say_next
-from osprey.commands.predicting.inputs import FolderPhotos, run_of_task
+from osprey.commands.predicting.inputs import run_of_task
+from osprey.commands.predicting.photos import FolderPhotos
 from osprey.data.crop_journal import CropJournal
 from osprey.data.crop_labels import Labels
 from osprey.data.folders import folder_to_write, outside

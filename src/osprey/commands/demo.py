@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from osprey.commands import predict, train
+from osprey.commands import classify, predict, train
 from osprey.errors import ConfigError
 from osprey.runs.folder import RunFolder, find_run
 from osprey.system.console import say
@@ -15,7 +15,8 @@ from osprey.system.console import say
 _HELP = """usage: osprey demo [SETTING=VALUE ...]
 
 Trains a small network on Osprey's embedded photos of fish on boats (half a minute on two
-cores), tests it, and names the fish on a photo of its test. Settings are osprey train's."""
+cores), tests it, exports it, and names the fish on a photo of its test. Settings are osprey
+train's."""
 
 
 def main(argv: list[str]) -> int:
@@ -33,6 +34,11 @@ def main(argv: list[str]) -> int:
     say()
     say(shlex.join(["osprey", "predict", "--image", photo, "--verbose"]))
     code = predict.main(["--image", photo, "--verbose", "--runs", str(_runs(argv))])
+    run = find_run("latest", _runs(argv))
+    if code == 0 and (run.path / "bundle").is_dir():
+        say()
+        say(shlex.join(["classify", "--image", photo, "--model", str(run.path)]))
+        code = classify.main(["--image", photo, "--model", str(run.path)])
     if code == 0:
         say()
         say("with your own photos, a folder for each class:")

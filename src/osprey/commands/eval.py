@@ -63,7 +63,7 @@ def _evaluate(config: EvalConfig) -> dict[str, Any]:
     settings.trainer.accelerator = config.accelerator
     tested = _samples(config, settings.data, run)
 
-    from osprey.engine.console import print_remarks
+    from osprey.engine.console import print_remarks, print_sources
     from osprey.system.console import say
     from osprey.system.devices import pick_device
     from osprey.tasks.quiet import quieten
@@ -89,6 +89,7 @@ def _evaluate(config: EvalConfig) -> dict[str, Any]:
     else:
         say(f"{split:<7} without tta:  {task.metrics_line(figures['without_tta'])}")
         say(f"{split:<7} {f'tta={config.tta}:':<13} {task.metrics_line(figures)}")
+    print_sources(figures, task.metrics_line)
     print_remarks(task.remarks(figures))
     _say_trained_on(tested, split)
     written = ".json and .csv" if task.writes_predictions else ".json"
@@ -153,8 +154,10 @@ def _told_apart(config: EvalConfig) -> str:
     shown.append("leaky" if data.allow_leakage else "")
     shown.append("" if data.conflicts == "refuse" else data.conflicts)
     of_two = (config.one_step, config.min_score, config.full_image_fallback, config.nothing)
-    hidden = (str(place or ""), data.reader, data.file, *of_two)
+    hidden: tuple[object, ...] = (str(place or ""), data.reader, data.file, *of_two)
     if hidden != ("", None, None, None, None, False, None):
+        if data.label or data.split_names:
+            hidden += (data.label, sorted((data.split_names or {}).items()))
         shown.append(hashlib.sha256(repr(hidden).encode()).hexdigest()[:6])
     return "".join(f"-{part}" for part in shown if part)
 

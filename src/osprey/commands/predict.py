@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from osprey.commands.command_line import use_plugins
 from osprey.commands.predicting import options
-from osprey.commands.predicting.inputs import (
-    FolderPhotos,
-    existing_photo,
-    photos_of,
-    run_of_task,
-    run_with_model,
-)
+from osprey.commands.predicting.inputs import run_of_task, run_with_model
+from osprey.commands.predicting.photos import FolderPhotos, photos_of
+from osprey.system.paths import existing_photo
 from osprey.tasks.registry import DEFAULT_TASK, get_task
 
 
@@ -21,6 +18,10 @@ def main(argv: list[str]) -> int:
     """Predict as ``argv`` says."""
     arguments = options.parser().parse_args(argv)
     use_plugins(arguments)
+    if arguments.model:
+        from osprey.commands.predicting.bundle import predict_bundle
+
+        return predict_bundle(arguments)
     if options.two_steps(arguments):
         return _two_steps(arguments)
     run = run_with_model(arguments.run or "latest", Path(arguments.runs))
@@ -32,7 +33,7 @@ def main(argv: list[str]) -> int:
     return _strictly(arguments, photos, task.predict(arguments, run, photos))
 
 
-def _strictly(arguments: argparse.Namespace, photos: list[Path], code: int) -> int:
+def _strictly(arguments: argparse.Namespace, photos: Sequence[Path], code: int) -> int:
     """Exit code 1 where ``--strict`` is asked for and something of the folder was left out."""
     left_out = isinstance(photos, FolderPhotos) and bool(photos.passed)
     return 1 if code == 0 and arguments.strict and left_out else code
@@ -50,7 +51,7 @@ def _two_steps(arguments: argparse.Namespace) -> int:
     return _strictly(arguments, photos, code)
 
 
-def _photos(arguments: argparse.Namespace) -> list[Path]:
+def _photos(arguments: argparse.Namespace) -> Sequence[Path]:
     """The photos asked about."""
     if arguments.image:
         return [existing_photo(arguments.image)]

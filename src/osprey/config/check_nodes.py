@@ -46,6 +46,11 @@ def check_nodes(config: TrainConfig) -> None:
         value = getattr(getattr(config, group), name, None)
         if isinstance(value, Mapping) and "_target_" in value:
             check_node(key, value, _AT_RUN_TIME.get(key, _LOGGED))
+    for source in config.data.sources:
+        reader = source.get("reader")
+        if isinstance(reader, Mapping):
+            key = f"data.sources.{source.get('name')}.reader"
+            check_node(key, reader, _AT_RUN_TIME["data.reader"])
     several = {
         "task.metrics": getattr(config.task, "metrics", None) or {},
         "callbacks": config.callbacks.args,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
 import sys
@@ -21,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from osprey.config import folders
 from osprey.config.arguments import refuse_moved_folders_of
-from osprey.config.call import Call, read_call
+from osprey.config.call import Call, plugins_in, read_call
 from osprey.config.errors import explain, first_line
 from osprey.config.folders import CONFIG_DIR as CONFIG_DIR
 from osprey.config.stamp import new_stamp
@@ -30,6 +31,7 @@ from osprey.system.console import say
 from osprey.system.disk import system_failure
 from osprey.system.installed import at_hand
 from osprey.system.launcher import is_first
+from osprey.system.plugins import load_installed, load_plugins
 
 OmegaConf.register_new_resolver("osprey.stamp", new_stamp, use_cache=True, replace=True)
 OmegaConf.register_new_resolver("osprey.at_hand", at_hand, replace=True)
@@ -85,7 +87,7 @@ def run_call(call: Call, task: Callable[[DictConfig], Any]) -> None:
     if not call.line.shows and is_first():  # of a launcher's processes one line is enough
         for notice in folders.notices(call.line.folder):
             say(notice)
-    job = _Job(task)
+    job = _Job(task, call)
     before = sys.argv
     _called.append(call)
     sys.argv = [call.program, *call.line.flags, *(() if call.line.about_hydra else call.words)]
@@ -217,15 +219,16 @@ class _Job:
     called it, it is raised at once.
     """
 
-    def __init__(self, task: Callable[[DictConfig], Any]) -> None:
+    def __init__(self, task: Callable[[DictConfig], Any], call: Call) -> None:
         self.task = task
+        self.call = call
         self.process = os.getpid()
         self.failure: BaseException | None = None
 
     def __call__(self, cfg: DictConfig) -> Any:
         """Run one job; after one that failed no other is begun."""
         if os.getpid() != self.process:
-            return self.task(cfg)
+            return self._elsewhere(cfg)
         if self.failure is not None:
             return None
         try:
@@ -234,3 +237,18 @@ class _Job:
         except BaseException as error:
             self.failure = error
             return None
+
+    def _elsewhere(self, cfg: DictConfig) -> Any:
+        """Run one job in a launcher's process, which may know nothing of the command yet."""
+        load_installed()
+        load_plugins(plugins_in(self.call.line.settings))
+        usual = multiprocessing.get_all_start_methods()
+        if multiprocessing.get_start_method() not in usual:
+            # Loader processes cannot be started in the way of joblib's.
+            multiprocessing.set_start_method(usual[0], force=True)
+        _called.append(self.call)
+        try:
+            with folders.laid_over(self.call.line.folder):
+                return self.task(cfg)
+        finally:
+            _called.pop()

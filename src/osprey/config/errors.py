@@ -66,12 +66,17 @@ def unknown_key(key: str, schema: type[Any] = TrainConfig) -> ConfigError:
     return ConfigError(f"unknown setting '{key}'{hint}")
 
 
+_LAUNCHERS = ("joblib", "submitit_local", "submitit_slurm")  # of the extra ``launchers``
+
+
 def _group_error(error: MissingConfigException) -> ConfigError:
     missing = error.missing_cfg_file or ""
     group, _, name = missing.rpartition("/")
     options = [o for o in (error.options or []) if not o.startswith("_")]
     if not group:
         return ConfigError(f"no such config: '{missing}'")
+    if group == "hydra/launcher" and name in _LAUNCHERS:
+        return ConfigError(f"{group}={name} needs pip install 'osprey-vision[launchers]'")
     listed = ", ".join(options) if len(options) < 30 else f"{len(options)} of them"
     hint = nearest(name, options) or f"; there are: {listed}"
     return ConfigError(f"no {group} called '{name}'{hint}")

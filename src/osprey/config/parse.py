@@ -20,12 +20,13 @@ from osprey.config.quoting import escaped
 from osprey.config.schema import (
     GROUPS,
     CostConfig,
+    DataConfig,
     EvalConfig,
     RunSettings,
     TaskConfig,
     TrainConfig,
 )
-from osprey.config.text_settings import refuse_changed_text
+from osprey.config.text_settings import refuse_changed_text, with_text_keys
 from osprey.errors import ConfigError
 from osprey.system.plugins import loaded_plugins
 
@@ -167,6 +168,19 @@ def base_sweep() -> dict[str, Any]:
     return {**own, **defaults(SweepConfig)}
 
 
+def typed_data(node: Mapping[str, Any], prefix: str) -> DataConfig:
+    """The data settings of a part of a configuration, such as of one source of ``data=join``.
+
+    Args:
+        node: The settings, resolved.
+        prefix: Where they stand, for messages.
+
+    Raises:
+        ConfigError: As `typed`.
+    """
+    return _merge(DataConfig, node, prefix)
+
+
 def _resolved(cfg: DictConfig) -> dict[str, Any]:
     try:
         found = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False)
@@ -183,8 +197,10 @@ def _refuse_unset(tree: Mapping[str, Any], prefix: str = "") -> None:
             _refuse_unset(value, f"{prefix}{key}.")
 
 
-def _group(group: str, node: dict[str, Any], settings: type[Any]) -> Any:
+def _group(group: str, node: Any, settings: type[Any]) -> Any:
     """One group's settings; what its dataclass does not know are arguments of its target."""
+    if not isinstance(node, dict):
+        raise ConfigError(f"{group}: {node!r} stands where its settings should")
     node = _as_written_before(group, dict(node))
     if group == "task":
         settings = task_settings(node)
@@ -223,7 +239,7 @@ def _merge(
     settings: type[T], known: Mapping[str, Any], prefix: str, schema: type[Any] = TrainConfig
 ) -> T:
     try:
-        known = {key: escaped(value) for key, value in known.items()}
+        known = {key: escaped(value) for key, value in with_text_keys(settings, known).items()}
         refuse_changed_text(settings, known, prefix)
         structured = OmegaConf.structured(settings)
         merged = OmegaConf.merge(structured, known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from osprey.config.bundle_formats import BUNDLE_FORMATS
 from osprey.config.fields import setting
 from osprey.config.groups.data import AugmentationConfig as AugmentationConfig
 from osprey.config.groups.data import DataConfig as DataConfig
@@ -68,6 +69,9 @@ class RunSettings:
     mode: str | None = setting(None, "whether more of it is better", choices=("max", "min"))
     resume: str | None = setting(None, "a run folder, or latest: go on with it")
     from_run: str | None = setting(None, "from=RUN: start from its weights, take over its data")
+    export: str | None = setting(
+        "onnx", "the bundle written after the test; null: none", choices=BUNDLE_FORMATS
+    )
 
 
 @dataclass(kw_only=True)
@@ -98,6 +102,10 @@ class EvalDataConfig:
     root: str | None = setting(None, "another data set instead of the run's own split")
     reader: str | None = setting(None, "of that data set; null: folder, or a detector's own")
     file: str | None = setting(None, "its table or annotations, where the reader wants one")
+    label: str | None = setting(None, "of that data set: a pattern on the path, as in training")
+    split_names: dict[str, str] | None = setting(
+        None, "of that data set: what names of splits mean, as in training"
+    )
     conflicts: str = setting(
         "refuse",
         "of that data set: one photo (byte for byte) under two labels is an error, left out, kept",

@@ -81,6 +81,19 @@ def kind_of_key(key: str, schema: Any) -> Kind | None:
     return known.get(key)
 
 
+def with_text_keys(settings: type[Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Names in a table of texts as text, also ``0`` and ``yes``, which to YAML are none."""
+    hints = get_type_hints(settings)
+    found = dict(known)
+    for key, value in known.items():
+        hint = hints.get(key)
+        if isinstance(value, dict) and is_dataclass(hint) and isinstance(hint, type):
+            found[key] = with_text_keys(hint, value)
+        elif isinstance(value, dict) and hint is not None and kind_of(hint) is Kind.NAMED:
+            found[key] = {str(name): text for name, text in value.items()}
+    return found
+
+
 def refuse_changed_text(settings: type[Any], known: Mapping[str, Any], prefix: str) -> None:
     """A YAML file's ``yes`` or ``1e3`` is no text any more; which one it was, nobody can tell.
 

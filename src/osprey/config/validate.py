@@ -15,6 +15,7 @@ from osprey.config.schema import (
     TrainConfig,
     TrainerConfig,
 )
+from osprey.config.sources import sources_of
 from osprey.errors import ConfigError, nearest
 from osprey.system.paths import home_path
 
@@ -32,7 +33,7 @@ def validate(config: TrainConfig) -> None:
     _check_early_stopping(config.callbacks.early_stopping)
     _check_model(config.model, resumes=config.resume is not None)
     _check_start(config.model, from_run=config.from_run is not None)
-    _check_data(config.data)
+    check_data(config.data)
     _check_trainer(config.trainer, config.model)
     if config.trainer.strategy == "fsdp":
         _check_fsdp(config.trainer, config.callbacks, config.optimizer)
@@ -110,7 +111,14 @@ def _check_start(model: ModelConfig, *, from_run: bool) -> None:
         )
 
 
-def _check_data(data: DataConfig) -> None:
+def check_data(data: DataConfig) -> None:
+    """Check what of the data settings types alone cannot, as `validate`."""
+    sources_of(data)
+    if data.balance_by and data.sampler not in ("sqrt", "balanced"):
+        raise ConfigError(
+            "data.balance_by goes with data.sampler=balanced or sqrt, which say how far its "
+            "columns are evened out"
+        )
     if data.folds is not None and data.fold >= data.folds:
         raise ConfigError(f"data.fold: {data.fold} of {data.folds} folds; it counts from 0")
     if data.folds is None and data.fold:
@@ -121,6 +129,12 @@ def _check_data(data: DataConfig) -> None:
         values = getattr(data, key)
         if values is not None and len(values) != 3:
             raise ConfigError(f"data.{key}: three numbers are needed, for red, green and blue")
+    ends = data.value_range
+    if ends is not None and (len(ends) != 2 or not ends[0] < ends[1]):
+        raise ConfigError(
+            "data.value_range: two numbers are needed, the samples that are black and white, such "
+            "as data.value_range=[0,4095]"
+        )
 
 
 def _check_trainer(trainer: TrainerConfig, model: ModelConfig) -> None:
@@ -178,7 +192,7 @@ def validate_eval(config: EvalConfig) -> None:
         ConfigError: One line that names the setting and what it may be.
     """
     check_fields(config)
-    for key in ("reader", "file"):
+    for key in ("reader", "file", "label", "split_names"):
         if getattr(config.data, key) is not None and config.data.root is None:
             raise ConfigError(f"data.{key} is of another data set: name its folder with data.root")
     two_steps = {

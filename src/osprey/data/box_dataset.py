@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol, Unpack
+from typing import Protocol, Unpack
 
 import numpy as np
 import pandas as pd
@@ -14,24 +14,11 @@ from torch.utils.data import Dataset
 
 from osprey.data.box_batch import BoxSample, collate_boxes
 from osprey.data.dataset import Decoding, Photos, in_pieces, own_tensor
+from osprey.data.labelled import Labelled
 from osprey.data.manifest import Manifest
 from osprey.data.sampler import Key
 from osprey.imaging import Preprocess
 from osprey.imaging.boxes import Boxes
-
-
-class Labelled(NamedTuple):
-    """A photo and its boxes.
-
-    Attributes:
-        image: uint8 [H, W, 3].
-        boxes: float32 [N, 4], corners in pixels of ``image``.
-        labels: int64 [N], class ids.
-    """
-
-    image: NDArray[np.uint8]
-    boxes: Boxes
-    labels: NDArray[np.int64]
 
 
 class LabelledPhotos(Protocol):
@@ -50,8 +37,8 @@ class LabelledPhotos(Protocol):
         """
 
 
-# From all photos of the split, a row and a seed to a model's input.
-BoxTransform = Callable[[LabelledPhotos, int, int], Labelled]
+# From all photos of the split, a row, a seed and the fraction of training done to a model's input.
+BoxTransform = Callable[[LabelledPhotos, int, int, float], Labelled]
 
 
 class BoxLists:
@@ -87,7 +74,7 @@ class BoxDataset(Photos, Dataset[BoxSample]):
     """One split of a manifest with boxes.
 
     Args:
-        augment: Makes model inputs for training from the photos, a row and a seed, or None.
+        augment: Makes model inputs for training, or None.
         ready: The cache holds photos that ``preprocess`` has already resized.
         decoding: Keyword arguments of `Photos`.
         manifest: The split's samples, with `BoxTarget`'s columns.
@@ -123,7 +110,8 @@ class BoxDataset(Photos, Dataset[BoxSample]):
         if self.augment is None:
             image, boxes, labels = self._as_in_production(row)
         else:
-            image, boxes, labels = self.augment(self, row, self.seed_of(epoch, row))
+            done = epoch / self.epochs if self.epochs else 0.0
+            image, boxes, labels = self.augment(self, row, self.seed_of(epoch, row), done)
         return {
             "image": own_tensor(image),
             "boxes": boxes,

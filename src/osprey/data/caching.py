@@ -20,7 +20,12 @@ _LEAST = 256 << 20  # bytes that must stay free while building
 
 
 def cache_photos(
-    sources: Sequence[Source], kind: str, root: Path, folder: Path, say: Callable[[str], None]
+    sources: Sequence[Source],
+    kind: str,
+    root: Path,
+    folder: Path,
+    say: Callable[[str], None],
+    read: Sequence[Path] = (),
 ) -> list[PhotoCache]:
     """Decode the photos of every source once, or reuse those an earlier run kept on disk.
 
@@ -30,6 +35,7 @@ def cache_photos(
         root: Folder of the photos; nothing is written there.
         folder: ``paths.cache``.
         say: Takes lines for the user.
+        read: Where nothing is written, if that is not all of ``root``.
 
     Returns:
         One cache per source.
@@ -38,7 +44,8 @@ def cache_photos(
         DataError: There is not enough memory or disk space, or nothing can be written.
         UnreadableImage: A file cannot be decoded.
     """
-    places = [DiskCache(usable_folder(folder, root), root, s) for s in sources if kind == "disk"]
+    read = read or [root]
+    places = [DiskCache(usable_folder(folder, read), root, s) for s in sources if kind == "disk"]
     found = [place.open() for place in places] or [""] * len(sources)
     missing = [s for s, cache in zip(sources, found, strict=True) if isinstance(cache, str)]
     for why in dict.fromkeys(x for x in found if isinstance(x, str) and x):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from osprey.data.manifest import Manifest
+from osprey.data.notices import Guess
 from osprey.errors import DataError
 
 ASK, MERGE, KEEP = "ask", "merge", "keep"
@@ -25,14 +26,11 @@ def tidy_class_names(manifest: Manifest, case: str, notices: list[str]) -> Manif
         DataError: Names differ in capitals alone, and ``case`` is ``ask``.
     """
     target = manifest.target
-    same = _groups(Counter(target.names(manifest)), _tidied)
+    same = _groups(Counter(target.names(manifest)), tidy_name)
     changed = {name: tidy for tidy, names in same.items() for name in names if name != tidy}
     for tidy, names in same.items():
         if len(names) > 1:
-            shown = ", ".join(f"'{name}'" for name in sorted(names))
-            notices.append(
-                f"one class '{tidy}': {shown} differ in blanks or in how letters are written"
-            )
+            notices.append(merged_line(tidy, names))
     manifest = target.rename_classes(manifest, changed) if changed else manifest
     alike = _groups(Counter(target.names(manifest)), str.casefold)
     alike = {key: names for key, names in alike.items() if len(names) > 1}
@@ -54,8 +52,15 @@ def tidy_class_names(manifest: Manifest, case: str, notices: list[str]) -> Manif
     return target.rename_classes(manifest, chosen)
 
 
-def _tidied(name: str) -> str:
-    return unicodedata.normalize("NFC", name).strip()
+def merged_line(tidy: str, names: Iterable[str]) -> str:
+    """A line that says which spellings became one class."""
+    shown = ", ".join(f"'{name}'" for name in sorted(names))
+    return Guess(f"one class '{tidy}': {shown} differ in blanks or in how letters are written")
+
+
+def tidy_name(name: str) -> str:
+    """A class name in composed letters, with one blank between words and none at its ends."""
+    return " ".join(unicodedata.normalize("NFC", name).split())
 
 
 def _groups(counts: Mapping[str, int], key: Callable[[str], str]) -> dict[str, Counter[str]]:

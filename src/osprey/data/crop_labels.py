@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from osprey.data.manifest import SPLIT_NAMES
-from osprey.data.readers import load_table
+from osprey.data.tables import load_table
 from osprey.errors import DataError, nearest
 
 # Folders that say nothing of what is on their photos.
@@ -40,7 +40,7 @@ class Labels:
         if not file.is_file():
             beside = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
             raise DataError(f"--label_file: there is no '{file}'{nearest(file.name, beside)}")
-        table = load_table(file)
+        table = load_table(file, ("path", "label", "split"))
         self.columns = [str(column) for column in table]
         for column in ("path", "label"):
             if column not in self.columns:

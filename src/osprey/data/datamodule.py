@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from osprey.config.schema import DataConfig
+from osprey.config.sources import roots_of
+from osprey.data.balance import columns_of
 from osprey.data.cache import PhotoCache, Source
 from osprey.data.caching import cache_photos
 from osprey.data.dataset import Batch, Decoding, Photos
@@ -118,9 +120,10 @@ class DataModule(pl.LightningDataModule):
         root = self.manifest.root
         train, val = self.dataset("train", augmented=True), self.dataset("val")
         form = self.preprocess
+        deep = f" {form.value_range}" if form.value_range else ""
         recipes = {
-            "train": f"{train.min_side} {train.max_side} {list_digest(train.paths)}",
-            "val": f"{form.size} {form.resize} {form.crop_pct} {list_digest(val.paths)}",
+            "train": f"{train.min_side} {train.max_side} {list_digest(train.paths)}{deep}",
+            "val": f"{form.size} {form.resize} {form.crop_pct} {list_digest(val.paths)}{deep}",
         }
         sources = [
             Source(name, len(data), read, file_stamps(root, data.paths), recipes[name])
@@ -129,7 +132,8 @@ class DataModule(pl.LightningDataModule):
                 ("val", val, lambda row: form(val.photo(row))),
             )
         ]
-        made = cache_photos(sources, self.config.cache, root, self.cache, self.say)
+        read = roots_of(self.config) if self.config.sources else [root]
+        made = cache_photos(sources, self.config.cache, root, self.cache, self.say, read)
         return dict(zip(recipes, made, strict=True))
 
     def dataset(self, split: str, *, augmented: bool = False) -> Photos:
@@ -152,7 +156,13 @@ class DataModule(pl.LightningDataModule):
         # Only what it needs: the other columns of a million rows are a lot to copy.
         columns = ["path", "label", "weight", *target.columns]
         part = Manifest(self.manifest.root, table.loc[table["split"] == split, columns])
-        decoding = Decoding(min_side=side, seed=self.seed, max_side=most, cache=cache)
+        decoding = Decoding(
+            min_side=side,
+            seed=self.seed,
+            max_side=most,
+            cache=cache,
+            value_range=self.preprocess.value_range,
+        )
         return target.dataset(
             part, self.classes, self.preprocess, transform, ready=ready, decoding=decoding
         )
@@ -164,9 +174,9 @@ class DataModule(pl.LightningDataModule):
             ConfigError: ``data.sampler`` or ``data.collate`` of the user's own fails.
         """
         dataset = self.dataset("train", augmented=True)
-        probabilities = sampling_probabilities(dataset.targets, self.config.sampler)
-        sampler = self._train_sampler(len(dataset), probabilities)
+        sampler = self._train_sampler(len(dataset), self.probabilities(dataset.targets))
         if self.trainer is not None:
+            dataset.epochs = self.trainer.max_epochs or 0
             loop = self.trainer.fit_loop
             done = cast(Any, loop.epoch_loop.batch_progress.current).processed
             sampler.epoch = cast(Any, loop.epoch_progress.current).processed
@@ -174,6 +184,19 @@ class DataModule(pl.LightningDataModule):
             epoch = min(len(sampler), limit) if isinstance(limit, int) else len(sampler)
             sampler.start = done if done < epoch else 0
         return self.loader(dataset, sampler, self._collate())
+
+    def probabilities(self, targets: NDArray[np.int64]) -> NDArray[np.float64] | None:
+        """Probability of each training photo to be drawn; None where each is drawn once an epoch.
+
+        Args:
+            targets: int64 [N], of the training split.
+
+        Raises:
+            ConfigError: ``data.sampler`` of the user's own fails.
+        """
+        table, by = self.manifest.table, self.config.balance_by
+        part = Manifest(self.manifest.root, table.loc[table["split"] == "train", by])
+        return sampling_probabilities(targets, self.config.sampler, columns_of(part, by))
 
     def train_batches(self) -> int:
         """Number of batches per training epoch and process, without starting a loader."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Required, TypedDict, Unpack
@@ -19,6 +18,8 @@ from osprey.data.cache import PhotoCache
 from osprey.data.manifest import Manifest
 from osprey.data.sampler import Key
 from osprey.imaging import Preprocess, read_image, resized
+from osprey.imaging.deep import Range
+from osprey.system.path_list import PathList
 
 Transform = Callable[[NDArray[np.uint8], int], NDArray[np.uint8]]
 
@@ -52,29 +53,7 @@ class Decoding(TypedDict, total=False):
     seed: Required[int]
     max_side: int | None
     cache: PhotoCache | None
-
-
-class PathList:
-    """Paths in one buffer: forked workers share it, where a list of strings would be copied."""
-
-    def __init__(self, paths: Iterable[str]) -> None:
-        buffer, ends = bytearray(), array("q")
-        for path in paths:  # one by one: a million strings at once would leave holes in memory
-            buffer += path.encode("utf-8", "surrogateescape")
-            ends.append(len(buffer))
-        self._ends = np.array(ends, dtype=np.int64)
-        self._buffer = np.frombuffer(bytes(buffer), dtype=np.uint8)
-
-    def __len__(self) -> int:
-        return len(self._ends)
-
-    def __iter__(self) -> Iterator[str]:
-        return (self[i] for i in range(len(self)))
-
-    def __getitem__(self, index: int) -> str:
-        start = self._ends[index - 1] if index else 0
-        raw = self._buffer[start : self._ends[index]].tobytes()
-        return raw.decode("utf-8", "surrogateescape")
+    value_range: Range | None
 
 
 @dataclass(frozen=True)
@@ -108,10 +87,12 @@ class Photos:
         seed: With epoch and row it seeds the transform, whichever worker runs it.
         max_side: Short side in pixels that larger photos are shrunk to once decoded, or None.
         cache: What `photo` returns, decoded beforehand, or None.
+        value_range: Of samples of more than 8 bits, see `osprey.imaging.decode`.
     """
 
     targets: NDArray[np.int64]  # one a photo, for samplers that draw some classes more often
     collate: Callable[[Any], Any] | None = None  # samples to a batch; None: PyTorch's own way
+    epochs = 0  # of the training that asks for the samples; 0 where that is not known
 
     def __init__(
         self,
@@ -121,6 +102,7 @@ class Photos:
         seed: int,
         max_side: int | None = None,
         cache: PhotoCache | None = None,
+        value_range: Range | None = None,
     ) -> None:
         self.root = manifest.root
         self.paths = PathList(in_pieces(manifest.table["path"]))
@@ -129,6 +111,7 @@ class Photos:
         self.seed = seed
         self.max_side = max_side
         self.cache = cache
+        self.value_range = value_range
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -145,7 +128,8 @@ class Photos:
         """
         if self.cache is not None:
             return self.cache[row]
-        photo = read_image(Path(self.root, self.paths[row]), min_side=self.min_side)
+        file = Path(self.root, self.paths[row])
+        photo = read_image(file, min_side=self.min_side, value_range=self.value_range)
         return photo if self.max_side is None else _at_most(photo, self.max_side)
 
 

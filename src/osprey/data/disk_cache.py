@@ -12,6 +12,7 @@ import hashlib
 import os
 import secrets
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,12 @@ _SETS = 12  # kept of one data set: training and validation photos of five folds
 _ABANDONED = 24 * 3600  # seconds after which a pixel file that no index names is deleted
 
 
-def usable_folder(cache: Path, root: Path) -> Path:
+def usable_folder(cache: Path, roots: Sequence[Path]) -> Path:
     """The folder for photos below ``cache``, created if needed.
 
     Args:
         cache: ``paths.cache``.
-        root: Folder of the user's data.
+        roots: Folders of the user's data.
 
     Returns:
         ``cache / "photos"``.
@@ -41,10 +42,11 @@ def usable_folder(cache: Path, root: Path) -> Path:
         DataError: It lies in the user's data, or cannot be written to.
     """
     folder = home_path(cache) / "photos"
-    if folder.resolve().is_relative_to(root.resolve()):
+    inside = [root for root in roots if folder.resolve().is_relative_to(root.resolve())]
+    if inside:
         raise DataError(
-            f"paths.cache: '{cache}' lies inside data.root '{root}', where nothing is written: "
-            "name another folder, or use data.cache=ram or none"
+            f"paths.cache: '{cache}' lies inside data.root '{inside[0]}', where nothing is "
+            "written: name another folder, or use data.cache=ram or none"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from osprey.config.groups.data import JOIN
 from osprey.config.schema import DataConfig, EvalDataConfig
 from osprey.data.check import check_files
 from osprey.data.copies import resolve_conflicts, with_content
+from osprey.data.keep_classes import only_classes
 from osprey.data.manifest import Manifest
-from osprey.data.prepare import only_classes
 from osprey.data.readers import read_manifest
+from osprey.data.value_range import outside_range
 from osprey.errors import DataError
 from osprey.system.console import counted
 
@@ -36,8 +38,22 @@ def read_external_dataset(
     """
     assert asked.root is not None
     reader = asked.reader or known.target.reader_of_another(trained.reader)
+    if reader == JOIN:
+        raise DataError(
+            f"data.reader: the run was trained on several sets joined: say how '{asked.root}' is "
+            "read, such as data.reader=coco"
+        )
     config = replace(
-        trained, root=asked.root, reader=reader, file=asked.file, filter=None, given_split=True
+        trained,
+        root=asked.root,
+        reader=reader,
+        file=asked.file,
+        filter=None,
+        sources=[],
+        given_split=True,
+        label=asked.label or (trained.label if asked.reader is None else None),
+        split_names={**(trained.split_names or {}), **(asked.split_names or {})},
+        weights="use" if trained.weights == "ask" else trained.weights,  # no loss is made of them
     )
     other = read_manifest(config, notices)
     if other.target.name != known.target.name:
@@ -55,7 +71,11 @@ def read_external_dataset(
             f"'{asked.root}' has classes the model does not know: {', '.join(strange)} "
             f"(it knows: {', '.join(known.classes)})"
         )
-    checked = check_files(other.root, other.table["path"].tolist(), cache)
+    ends = trained.value_range
+    value_range = None if ends is None else (ends[0], ends[1])
+    checked = check_files(other.root, other.table["path"].tolist(), cache, value_range)
+    if dark := outside_range(checked.levels, value_range):
+        notices.append(dark)
     other, bad = with_content(other, checked.digests), checked.unreadable
     if bad:
         count, first = counted(len(bad), "file"), next(iter(bad.values()))

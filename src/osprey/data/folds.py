@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from osprey.data.copies import joined_groups, originals
 from osprey.data.manifest import Manifest
+from osprey.data.stratify import deal, names_of
 from osprey.errors import DataError
 
 
@@ -20,12 +22,22 @@ def pieces_of(manifest: Manifest) -> int:
     return len(manifest.table) if first is None else len(np.unique(first))
 
 
-def make_folds(manifest: Manifest, count: int, seed: int) -> NDArray[np.int64]:
+def make_folds(
+    manifest: Manifest, count: int, seed: int, columns: Sequence[str] = ()
+) -> NDArray[np.int64]:
     """Number the samples 0..count-1: stratified by label, no group and no photo in two folds.
 
+    Args:
+        manifest: The samples.
+        count: Folds.
+        seed: Breaks ties.
+        columns: Further columns to stratify by, see `names_of`.
+
     Raises:
-        DataError: There are fewer samples or groups than folds.
+        DataError: There are fewer samples or groups than folds, or a column is none.
     """
+    if columns:
+        return _by_columns(manifest, count, seed, columns)
     labels = manifest.table["label"].to_numpy(dtype=str)
     if manifest.has_groups:
         return _by_group(labels, joined_groups(manifest), count, seed)
@@ -34,6 +46,21 @@ def make_folds(manifest: Manifest, count: int, seed: int) -> NDArray[np.int64]:
         return _one_by_one(labels, count, seed)
     rows, places = np.unique(first, return_inverse=True)
     return _one_by_one(labels[rows], count, seed)[places]  # copies follow the first of them
+
+
+def _by_columns(
+    manifest: Manifest, count: int, seed: int, columns: Sequence[str]
+) -> NDArray[np.int64]:
+    """Whole groups, and copies together, shared out by the label and further columns."""
+    pieces = joined_groups(manifest) if manifest.has_groups else originals(manifest)
+    if pieces is None:
+        pieces = np.arange(len(manifest.table))
+    known, places = np.unique(pieces, return_inverse=True)
+    if len(known) < count:
+        what = "groups" if manifest.has_groups else "samples"
+        raise DataError(f"{len(known)} {what} cannot be cut into {count} parts")
+    every = dict.fromkeys(("label", *columns))
+    return deal(places, [names_of(manifest, column) for column in every], count, seed)
 
 
 def _one_by_one(labels: NDArray[np.str_], count: int, seed: int) -> NDArray[np.int64]:

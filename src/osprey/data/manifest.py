@@ -12,25 +12,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from osprey.data.box_column import Box, boxes_text, check_boxes, label_photos, parse_boxes
+from osprey.data.box_column import Box, boxes_text, check_boxes, parse_boxes, with_labels
+from osprey.data.split_names import SPLIT_NAMES as SPLIT_NAMES
+from osprey.data.split_names import SPLITS as SPLITS
 from osprey.data.targets import BoxTarget, LabelTarget, target_of
 from osprey.errors import DataError, nearest
 from osprey.imaging.boxes import Boxes
 from osprey.system.console import counted
 from osprey.system.files import atomic_path
 
-SPLITS = ("train", "val", "test")
-# What people call the three splits, in folder names and in split columns.
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}
+SOURCE = "source"  # of several sets joined, the column with the name of a sample's
 
 
 @dataclass(frozen=True)
@@ -42,9 +33,10 @@ class Manifest:
         table: Columns ``path`` (POSIX), ``split`` (train, val, test or empty), ``label``,
             ``weight`` (>= 0), ``group`` (must not be in two splits; empty where unknown),
             ``sha256`` (of the file's bytes, hexadecimal; absent where no file was read) and any
-            others the source had. A detection set also has ``width`` and ``height`` (pixels, EXIF
-            orientation applied) and ``boxes`` (JSON, ``[[label, x, y, w, h], ...]``, pixels); its
-            ``label`` is the rarest class on the photo, or ``nothing``.
+            others the source had; of several sets joined ``source`` names each sample's. A
+            detection set also has ``width`` and ``height`` (pixels, EXIF orientation applied) and
+            ``boxes`` (JSON, ``[[label, x, y, w, h], ...]``, pixels); its ``label`` is the rarest
+            class on the photo, or ``nothing``.
     """
 
     root: Path
@@ -87,9 +79,9 @@ class Manifest:
         Returns:
             The manifest, its labels derived from the boxes.
         """
-        return replace(
-            self, table=label_photos(self.table.assign(boxes=list(map(boxes_text, boxes))))
-        )
+        names = [[box[0] for box in of_photo] for of_photo in boxes]
+        table = self.table.assign(boxes=list(map(boxes_text, boxes)))
+        return replace(self, table=with_labels(table, names))
 
     @property
     def has_groups(self) -> bool:
@@ -146,13 +138,14 @@ class Manifest:
             self.table.to_csv(partial, index=False, lineterminator="\n")
 
 
-def complete(table: pd.DataFrame, root: Path, source: str) -> Manifest:
+def complete(table: pd.DataFrame, root: Path, source: str, *, checked: bool = False) -> Manifest:
     """Make a manifest of a table that has at least ``path`` and ``label``.
 
     Args:
         table: Any columns; missing ``split``, ``group`` and ``weight`` are filled in.
         root: Folder the paths are relative to.
         source: Name of the table in errors.
+        checked: Its boxes were written by `Manifest.with_boxes` just now, and need no check.
 
     Returns:
         A manifest with boxes where there are columns ``boxes``, ``width`` and ``height``; their
@@ -161,7 +154,7 @@ def complete(table: pd.DataFrame, root: Path, source: str) -> Manifest:
     Raises:
         DataError: A needed column is missing, or holds invalid values.
     """
-    if {"path", *BoxTarget.columns} <= set(table.columns):
+    if {"path", *BoxTarget.columns} <= set(table.columns) and not checked:
         table = check_boxes(table, source)
     for column in ("path", "label"):
         if column not in table.columns:

@@ -10,7 +10,7 @@ from osprey.system.console import counted
 
 # Photos that no decoder here reads. Left out in silence they would pass for photos of nothing.
 _OTHER_PHOTOS = {
-    *(".heic", ".heif", ".avif", ".jxl", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2"),
+    *(".jxl", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2"),
     *(".raf", ".psd", ".gif", ".svg"),
 }
 
@@ -20,7 +20,7 @@ class PassedOver:
     """What a walk met and did not use, each as a path.
 
     Attributes:
-        photos: Photos of a form that cannot be read, such as HEIC.
+        photos: Photos of a form that cannot be read, such as JPEG XL.
         others: Files that are no photos.
         drawn: Photos with boxes that Osprey drew beside them.
         closed: Folders that cannot be opened, with the reason.

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from osprey.config.groups.data import JOIN
 from osprey.config.schema import DataConfig
+from osprey.config.sources import roots_of
+from osprey.data.augmented import held_copies, without
+from osprey.data.balance import check_columns
 from osprey.data.check import check_files
 from osprey.data.copies import report_copies, resolve_conflicts, with_content
 from osprey.data.disk_cache import usable_folder
+from osprey.data.formats.camera_traps import single_labels
+from osprey.data.join_copies import learnt_elsewhere, tell_copies, without_learnt
+from osprey.data.keep_classes import only_classes
 from osprey.data.leakage import check_splits
-from osprey.data.manifest import Manifest
+from osprey.data.manifest import SOURCE, Manifest
+from osprey.data.notices import guesses
 from osprey.data.readers import read_manifest
 from osprey.data.splits import assign_groups, assign_splits
-from osprey.errors import DataError, nearest
+from osprey.data.value_range import resolve_range
+from osprey.errors import DataError
+from osprey.imaging.deep import Range
+from osprey.imaging.formats import NEEDS_HEIC
+from osprey.system.console import counted
+
+DATA = "data.json"  # in the run folder
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,7 @@ class Prepared:
         notices: Lines for the user.
         mended: In a detection set, the boxes that were repaired or dropped, see `mend_boxes`.
         given: The split that the data gave each sample and that was kept; empty where none was.
+        value_range: Samples of photos of more than 8 bits that become black and white, or None.
     """
 
     manifest: Manifest
@@ -37,6 +53,23 @@ class Prepared:
     notices: list[str]
     mended: pd.DataFrame
     given: NDArray[np.str_]
+    value_range: Range | None = None
+
+
+def read_as(config: DataConfig, prepared: Prepared) -> dict[str, Any]:
+    """How the data were read, for the run folder.
+
+    Returns:
+        ``reader``, ``file``; ``guesses``: what could have been read otherwise; ``notices``: the
+        other lines that were printed.
+    """
+    guessed = guesses(prepared.notices)
+    return {
+        "reader": config.reader,
+        "file": config.file,
+        "guesses": guessed,
+        "notices": [str(line) for line in prepared.notices if line not in guessed],
+    }
 
 
 def prepare(config: DataConfig, cache: Path, notices: list[str] | None = None) -> Prepared:
@@ -56,39 +89,52 @@ def prepare(config: DataConfig, cache: Path, notices: list[str] | None = None) -
     """
     notices = [] if notices is None else notices
     manifest = read_manifest(config, notices)
+    if config.reader == "camera_traps":  # elsewhere a column of that name is the user's own
+        manifest = single_labels(manifest, notices)
     if config.classes is not None:
         manifest = only_classes(manifest, list(config.classes))
     if config.single_class is not None:
         manifest = manifest.target.merge_classes(manifest, config.single_class)
     if config.cache == "disk":
-        usable_folder(cache, manifest.root)  # before files are checked, which may take minutes
-    manifest, unreadable = _readable(manifest, config, cache, notices)
+        usable_folder(cache, roots_of(config))  # before files are checked, which may take minutes
+    manifest, unreadable, value_range = _readable(manifest, config, cache, notices)
     manifest, mended = manifest.target.mend(manifest, notices)
     manifest = resolve_conflicts(manifest, config.conflicts, notices)
-    manifest = assign_groups(manifest, config.group)
+    joined = config.reader == JOIN
+    manifest = assign_groups(manifest, config.group, within=SOURCE if joined else None)
+    check_columns(manifest, config)
     given = manifest.table["split"].to_numpy(dtype=str)
-    if not config.given_split:
+    if not config.given_split and not joined:
         given = np.full_like(given, "")
     manifest = assign_splits(manifest, config, notices)
+    held = held_copies(manifest, given)
+    manifest, given = without(manifest, held, notices), given[~held]
+    if joined:
+        tell_copies(manifest, config.check_files, notices)
+        learnt = learnt_elsewhere(manifest)
+        manifest, given = without_learnt(manifest, learnt, notices), given[~learnt]
     report_copies(manifest, notices)
     check_splits(manifest, config, notices)
     if config.overfit is not None:
         manifest = _overfit(manifest, config.overfit, config.split_seed)
         given = manifest.table["split"].to_numpy(dtype=str)  # the same photos in each, as asked
-    return Prepared(manifest, unreadable, notices, mended, given)
+    return Prepared(manifest, unreadable, notices, mended, given, value_range)
 
 
 def _readable(
     manifest: Manifest, config: DataConfig, cache: Path, notices: list[str]
-) -> tuple[Manifest, dict[str, str]]:
+) -> tuple[Manifest, dict[str, str], Range | None]:
     """The samples whose files can be decoded, with the digests of their bytes; the others' reasons.
 
-    With ``data.check_files=false`` no file is read: all are taken for readable, and for different.
+    And the range of deep ones. With ``data.check_files=false`` no file is read: all are taken for
+    readable, and for different.
     """
+    given = None if config.value_range is None else (config.value_range[0], config.value_range[1])
     if not config.check_files:
-        return with_content(manifest, None), {}
+        return with_content(manifest, None), {}, given
     paths = manifest.table["path"].tolist()
-    checked = check_files(manifest.root, paths, cache)
+    checked = check_files(manifest.root, paths, cache, given)
+    value_range = resolve_range(config, checked.levels, notices)
     manifest = with_content(manifest, checked.digests)
     if checked.unreadable:
         before = set(manifest.classes)
@@ -96,29 +142,19 @@ def _readable(
         lost = sorted(before - set(manifest.classes))
         if lost:
             notices.append(f"classes lost, none of their photos can be read: {', '.join(lost)}")
+        if any(why.endswith(NEEDS_HEIC) for why in checked.unreadable.values()):
+            count = sum(why.endswith(NEEDS_HEIC) for why in checked.unreadable.values())
+            notices.append(
+                f"left out, HEIC: {counted(count, 'photo')}; the extra that reads them: "
+                "pip install 'osprey-vision[heic]'"
+            )
     if manifest.table.empty:
-        raise DataError(f"none of the {len(paths)} photos under '{manifest.root}' can be read")
-    return manifest, checked.unreadable
-
-
-def only_classes(manifest: Manifest, wanted: list[str]) -> Manifest:
-    """Keep the samples of these classes; in a detection set, their boxes.
-
-    Args:
-        manifest: The samples.
-        wanted: Class names.
-
-    Returns:
-        The remaining samples.
-
-    Raises:
-        DataError: One of them has no sample.
-    """
-    for name in wanted:
-        if name not in manifest.classes:
-            hint = nearest(name, manifest.classes)
-            raise DataError(f"data.classes: no photo is labelled '{name}'{hint}")
-    return manifest.target.keep_classes(manifest, wanted)
+        first = next(iter(checked.unreadable.values()))
+        raise DataError(
+            f"none of the {len(paths)} photos under '{manifest.root}' can be read; the first, "
+            f"{first}"
+        )
+    return manifest, checked.unreadable, value_range
 
 
 def _overfit(manifest: Manifest, count: int, seed: int) -> Manifest:

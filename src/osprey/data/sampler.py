@@ -6,13 +6,14 @@ see together just what one process would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
+from osprey.data.balance import POWERS, balancing_weights
 from osprey.errors import ConfigError
 from osprey.system.instantiate import instantiate
 
@@ -20,7 +21,9 @@ Key = tuple[int, int]  # (epoch, sample index); a negative index marks padding
 
 
 def sampling_probabilities(
-    targets: NDArray[np.integer[Any]], kind: str | Mapping[str, Any]
+    targets: NDArray[np.integer[Any]],
+    kind: str | Mapping[str, Any],
+    columns: Sequence[Sequence[str]] = (),
 ) -> NDArray[np.float64] | None:
     """Probability of each sample to be drawn, or None where all are drawn once per epoch.
 
@@ -28,6 +31,8 @@ def sampling_probabilities(
         targets: Integer [N], class index of every sample.
         kind: ``uniform``; ``balanced``, every class equally often; ``sqrt``, between the two; or a
             node whose ``_target_`` is called with ``targets`` and returns a weight for each sample.
+        columns: Of the samples; with some, their values are evened out in place of classes, each
+            column's within those of the one before.
 
     Returns:
         float64 [N] that sum to 1, or None for ``uniform``.
@@ -39,8 +44,7 @@ def sampling_probabilities(
         return _foreign_probabilities(targets, kind)
     if kind == "uniform":
         return None
-    counts = np.bincount(targets).astype(float)
-    weights = counts[targets] ** (-1.0 if kind == "balanced" else -0.5)
+    weights = balancing_weights(columns or [targets], POWERS[kind])
     probabilities: NDArray[np.float64] = weights / weights.sum()
     return probabilities
 

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from osprey.config.groups.data import JOIN
 from osprey.config.schema import DataConfig
 from osprey.data.copies import follow_given
-from osprey.data.folds import make_folds, pieces_of
+from osprey.data.cuts import cut
+from osprey.data.folds import make_folds
+from osprey.data.join_splits import cut_sources
 from osprey.data.manifest import Manifest
+from osprey.data.path_patterns import named_in_paths
+from osprey.data.scarce import kept_among, tell_kept
 from osprey.errors import DataError, nearest
 
 DEFAULT_FRACTION = 0.15
 
 
-def assign_groups(manifest: Manifest, group: str | None) -> Manifest:
+def assign_groups(manifest: Manifest, group: str | None, within: str | None = None) -> Manifest:
     """Fill the ``group`` column from another column, or from a pattern on the path.
 
     Args:
         manifest: The samples.
         group: A column's name, a regular expression with ``(?P<group>...)``, or None for no group.
             The name ``group`` is ignored where that column is empty throughout.
+        within: A column, such as a join's ``source``, in whose values groups are told apart; where
+            one of its values has no groups beside others that have, each photo is its own.
 
     Returns:
         A copy with the column filled.
@@ -39,13 +44,15 @@ def assign_groups(manifest: Manifest, group: str | None) -> Manifest:
     elif group in table.columns:
         table["group"] = table[group].fillna("").astype(str)
     elif "(?P<group>" in group:
-        table["group"] = _groups_from_path(table["path"], group)
+        table["group"] = named_in_paths(table["path"], group, "group")
     else:
         hint = nearest(group, map(str, table.columns)) or (
             f" (columns: {', '.join(map(str, table.columns))}; a pattern on the path is written "
             r"data.group='(?P<group>boat\d+)_')"
         )
         raise DataError(f"data.group: there is no column '{group}'{hint}")
+    if within is not None and group not in (None, within):
+        _tell_apart(table, within)
     unset = table["group"] == ""
     if group is not None and unset.any() and not (group == "group" and unset.all()):
         example = table["path"][unset].iloc[0]
@@ -53,19 +60,13 @@ def assign_groups(manifest: Manifest, group: str | None) -> Manifest:
     return replace(manifest, table=table)
 
 
-def _groups_from_path(paths: pd.Series[str], pattern: str) -> list[str]:
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise DataError(f"data.group: '{pattern}' is not a regular expression ({error})") from None
-    matches = [compiled.search(path) for path in paths]
-    missed = [path for path, match in zip(paths, matches, strict=True) if not match]
-    if missed:
-        raise DataError(
-            f"data.group: '{pattern}' does not match {len(missed)} of {len(paths)} paths, "
-            f"first '{missed[0]}'"
-        )
-    return [match["group"] or "" for match in matches if match]
+def _tell_apart(table: pd.DataFrame, within: str) -> None:
+    """Name groups after what they are of, in place, where there are any."""
+    known = table["group"] != ""
+    if known.any():
+        alone = ~known.groupby(table[within]).transform("any")
+        group = table["group"].mask(alone, table["path"])
+        table["group"] = (table[within] + "/" + group).where(known | alone, "")
 
 
 def assign_splits(
@@ -87,9 +88,12 @@ def assign_splits(
     """
     notices = [] if notices is None else notices
     split = manifest.table["split"].to_numpy(dtype=object, copy=True)
-    if not config.given_split:
+    joined = config.reader == JOIN
+    if not config.given_split and not joined:
         split[:] = ""
     given = bool((split != "").any())
+    if joined and config.folds is None:
+        split = cut_sources(manifest, split, config, DEFAULT_FRACTION, notices)
     split = follow_given(manifest, split)
     unset = int((split == "").sum())
     if unset and given:
@@ -100,17 +104,20 @@ def assign_splits(
     split[split == ""] = "train"
     has_test, has_val = (split == "test").any(), (split == "val").any()
     if config.folds is not None:
+        tell_kept(manifest, kept_among(manifest, split != "test"), notices)
         return _assign_folds(manifest, split, config)
     if given and not (split == "train").any():
         raise DataError(f"no 'train' samples in '{manifest.root}'")
     default = 0.0 if given else DEFAULT_FRACTION
     test_fraction = default if config.test_fraction is None else config.test_fraction
     val_fraction = DEFAULT_FRACTION if config.val_fraction is None else config.val_fraction
+    if not has_val or (not has_test and test_fraction):
+        tell_kept(manifest, kept_among(manifest, split == "train"), notices)
     how = "whole groups of " if manifest.has_groups else ""
     if not has_test and test_fraction:
         if given:
             notices.append(f"no test split: {test_fraction:.0%} cut from {how}train")
-        _cut(manifest, split, "test", test_fraction, config.split_seed)
+        cut(manifest, split, "test", test_fraction, config.split_seed, columns=config.stratify)
     if given and not has_test and config.test_fraction is None:
         notices.append(
             "no test split is given, and none is cut: "
@@ -124,7 +131,7 @@ def assign_splits(
     if not has_val and given:
         notices.append(f"no validation split: {val_fraction:.0%} cut from {how}train")
     if not has_val:
-        _cut(manifest, split, "val", val_fraction, config.split_seed + 1)
+        cut(manifest, split, "val", val_fraction, config.split_seed + 1, columns=config.stratify)
     return _with_split(manifest, split)
 
 
@@ -137,7 +144,12 @@ def _assign_folds(manifest: Manifest, split: NDArray[np.object_], config: DataCo
     assert config.folds is not None
     free = split != "test"
     has_test = not free.all()
-    folds = make_folds(manifest.where(pd.Series(free)), config.folds, config.split_seed)
+    kept = kept_among(manifest, free)
+    free &= ~kept
+    split[kept] = "train"
+    folds = make_folds(
+        manifest.where(pd.Series(free)), config.folds, config.split_seed, config.stratify
+    )
     split[free] = "train"
     numbers = np.full(len(split), -1)
     numbers[free] = folds
@@ -149,35 +161,3 @@ def _assign_folds(manifest: Manifest, split: NDArray[np.object_], config: DataCo
         split[numbers == config.fold] = "test"
         split[numbers == (config.fold + 1) % config.folds] = "val"
     return _with_split(manifest, split)
-
-
-def _cut(
-    manifest: Manifest, split: NDArray[np.object_], name: str, fraction: float, seed: int
-) -> None:
-    """Move about ``fraction`` of all samples from train to ``name``, in place."""
-    free = np.flatnonzero(split == "train")
-    part = manifest.where(pd.Series(split == "train"))
-    wanted = fraction * len(split) / len(free)
-    pieces = pieces_of(part)
-    if pieces < 2:
-        what = "groups" if part.has_groups else "samples"
-        raise DataError(f"cannot cut a {name} split: only {pieces} {what} are left for training")
-    # So many of so many folds: 2/5 for 0.4, as near as a few folds, or the groups, can come.
-    limit = min(max(10, round(1 / wanted)), pieces)
-    share = Fraction(wanted).limit_denominator(limit)
-    share = min(max(share, Fraction(1, limit)), Fraction(limit - 1, limit))
-    take, count = share.numerator, share.denominator
-    folds = make_folds(part, count, seed)
-    labels = part.table["label"].to_numpy(dtype=str)
-
-    def held_from(start: int) -> NDArray[np.bool_]:
-        held: NDArray[np.bool_] = (folds + start) * take % count < take  # spread over the folds
-        return held
-
-    def cost(start: int) -> tuple[int, int, float]:
-        held = held_from(start)
-        lost_train = len(set(labels)) - len(set(labels[~held]))
-        lost_held = len(set(labels)) - len(set(labels[held]))
-        return lost_train, lost_held, abs(held.mean() - wanted)
-
-    split[free[held_from(min(range(count), key=cost))]] = name

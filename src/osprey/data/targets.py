@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -28,6 +29,7 @@ class LabelTarget:
         columns: Columns of the manifest besides the common ones.
         identity: Those of them that belong to the data set's digest.
         remedy: What to do where a task cannot use it.
+        words: Settings with which a training can, from none others.
         one_label: A photo has one label only: copies of one photo cannot have several.
     """
 
@@ -37,6 +39,7 @@ class LabelTarget:
     columns: tuple[str, ...] = ()
     identity: tuple[str, ...] = ()
     remedy = "add task=classification"
+    words: tuple[str, ...] = ()
     one_label = True
 
     def classes(self, manifest: Manifest) -> list[str]:
@@ -83,6 +86,12 @@ class LabelTarget:
             DataError: There is only one class.
         """
         classes = manifest.classes
+        if len(classes) < 2 and (inner := _classes_below(manifest, classes[0])):
+            raise DataError(
+                f"only one class, '{classes[0]}', in '{manifest.root}', with folders "
+                f"{' and '.join(map(repr, inner[:2]))} in it: is data.root one folder too high? "
+                f"data.root={shlex.quote(str(manifest.root / classes[0]))}"
+            )
         if len(classes) < 2:
             raise DataError(
                 f"only one class, '{classes[0]}', in '{manifest.root}': a classifier needs two; "
@@ -132,6 +141,7 @@ class BoxTarget(LabelTarget):
     columns = ("width", "height", "boxes")
     identity = ("boxes",)
     remedy = "add task=detection and a detector"
+    words = ("experiment=detect",)
     one_label = False  # the rarest of its boxes, which two people may draw differently
 
     def classes(self, manifest: Manifest) -> list[str]:
@@ -201,6 +211,14 @@ class BoxTarget(LabelTarget):
         from osprey.data.box_dataset import BoxDataset
 
         return BoxDataset(part, classes, preprocess, augment=augment, ready=ready, **decoding)
+
+
+def _classes_below(manifest: Manifest, label: str) -> list[str]:
+    """The folders in the one class folder, if all photos are in them and they are several."""
+    parts = [path.split("/") for path in manifest.table["path"]]
+    below = {part[1] for part in parts if len(part) > 2 and part[0] == label}
+    inside = all(len(part) > 2 and part[0] == label for part in parts)
+    return sorted(below) if inside and len(below) > 1 else []
 
 
 # The first whose columns a table has is used; every table has labels.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from osprey.system.console import counted, say
+from osprey.tasks.by_source import BY_SOURCE
 
 if TYPE_CHECKING:
     from osprey.data.manifest import Manifest
@@ -74,6 +75,19 @@ def print_rewrites(done: Sequence[str]) -> None:
     """Print the applied rewrites of ``trainer.rewrites`` in one line, if any."""
     if done:
         say(f"rewrites {', '.join(done)}")
+
+
+def print_sources(figures: Mapping[str, Any], line: Callable[[Mapping[str, Any]], str]) -> None:
+    """Print the figures of each source of a join; nothing where there is one data set.
+
+    Args:
+        figures: Of a split.
+        line: The task's words for figures.
+    """
+    found = figures.get(BY_SOURCE, {})
+    width = max((len(name) for name in found), default=0)
+    for name, own in found.items():
+        say(f"  {name:<{width}}  {line(own)}")
 
 
 def print_remarks(remarks: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from osprey.config.chosen import overrides_of_job
 from osprey.config.compose import current_config_dir
 from osprey.config.schema import TrainConfig
-from osprey.data.prepare import Prepared
+from osprey.data.prepare import DATA, Prepared, read_as
 from osprey.engine.fitting import DECISIONS
 from osprey.engine.prepare import check_and_prepare
 from osprey.errors import Interrupted, UserError, exit_code_of
@@ -105,11 +105,11 @@ def _begin(
     run.write_text("overrides.txt", "".join(f"{line}\n" for line in overrides))
     if decisions:
         run.write_json(DECISIONS, [asdict(decision) for decision in decisions])
-    _describe_data(run, prepared)
+    _describe_data(run, config, prepared)
     return run, config  # training reads the folder; a table of a million rows is not held twice
 
 
-def _describe_data(run: RunFolder, prepared: Prepared | None) -> None:
+def _describe_data(run: RunFolder, config: TrainConfig, prepared: Prepared | None) -> None:
     """Write down what the run is made of: machine, code, photos and what was left out."""
     from osprey.runs.environment import describe_environment
 
@@ -118,6 +118,7 @@ def _describe_data(run: RunFolder, prepared: Prepared | None) -> None:
     if prepared is None:
         return
     run.save_manifest(prepared.manifest)
+    run.write_json(DATA, read_as(config.data, prepared))
     if prepared.unreadable:
         import pandas as pd
 

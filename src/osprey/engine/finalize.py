@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +11,14 @@ from typing import Any
 from osprey.config.schema import CostConfig, TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.engine.callbacks.progress import raise_best
-from osprey.engine.console import epochs_table, print_remarks
+from osprey.engine.console import epochs_table, print_remarks, print_sources
 from osprey.ensembling.averaging import clear
 from osprey.ensembling.ensemble import Combined
+from osprey.models.checkpoint import read_checkpoint
 from osprey.runs.comparable import comparable_key, other_split
 from osprey.runs.folder import RunFolder
 from osprey.runs.learnt import learnt_counts
+from osprey.runs.trial_mark import sharers
 from osprey.system.console import in_minutes, say
 from osprey.system.launcher import is_first
 from osprey.system.memory import peak_memory
@@ -96,12 +98,8 @@ def evaluate_run(
 
 def _money(minutes: float, cost: CostConfig) -> dict[str, float]:
     """What the training cost, where somebody says what an hour costs."""
-    return {} if cost.usd_per_hour is None else {"usd": round(minutes / 60 * cost.usd_per_hour, 4)}
-
-
-def minutes_so_far(run: RunFolder) -> float:
-    """Minutes of the epochs that a run has trained, by metrics.csv; 0 of a new one."""
-    return sum(float(row.get("seconds") or 0) for row in _metrics(run)) / 60
+    usd = cost.usd_of(minutes, sharers())
+    return {} if usd is None else {"usd": round(usd, 4)}
 
 
 def publish(run: RunFolder, runs: Path) -> None:
@@ -131,21 +129,31 @@ def _other_split(run: RunFolder, runs: Path, summary: dict[str, Any]) -> dict[st
     return other_split(run, runs, summary, keys)
 
 
-def _metrics(run: RunFolder) -> list[dict[str, str]]:
-    """The rows of metrics.csv; none of a run that trained no epochs."""
-    if not (run.path / "metrics.csv").is_file():
-        return []
-    with (run.path / "metrics.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def _epochs(run: RunFolder, metric: MetricSpec) -> dict[str, Any]:
-    """How many epochs were trained and which was best."""
-    rows = _metrics(run)
+    """How many epochs were trained, which one best.ckpt is of, and which had the highest figure."""
+    rows = run.read_metrics()
     if not rows:
         return {"trained": 0, "best": 0}
-    best = max(rows, key=lambda row: metric.rank(float(row[metric.logged])))
-    return {"trained": len(rows), "best": int(best["epoch"])}
+    highest = max(rows, key=lambda row: metric.rank(float(row[metric.logged])))
+    chosen = read_checkpoint(run.last)["callbacks"]["BestAndLast"]
+    best = int(chosen.get("epoch") or highest["epoch"])
+    found: dict[str, Any] = {"trained": len(rows), "best": best}
+    if int(highest["epoch"]) != best:
+        found["highest"] = int(highest["epoch"])
+    return found if chosen.get("error") is None else {**found, "error": chosen["error"]}
+
+
+def _chosen_line(epochs: dict[str, Any], rows: Sequence[dict[str, str]], metric: MetricSpec) -> str:
+    """Which epoch was chosen, and how far it is from the one with the highest figure."""
+    best, highest = epochs["best"], epochs.get("highest", epochs["best"])
+    if best == highest:
+        return f"epoch {best} of {epochs['trained']} by validation {metric.name}"
+    one, other = (f"{float(rows[n - 1][metric.logged]):{metric.format}}" for n in (best, highest))
+    error = f", standard error {epochs['error']:.3f}" if "error" in epochs else ""
+    return (
+        f"epoch {best} of {epochs['trained']}: validation {metric.name} {one}, best was {other} in "
+        f"epoch {highest}{error}"
+    )
 
 
 def report(
@@ -160,18 +168,20 @@ def report(
         say()
     epochs = summary["epochs"]
     if epochs["trained"]:
-        epochs_table(_metrics(run), epochs["best"], metrics)
+        epochs_table(run.read_metrics(), epochs["best"], metrics)
         say()
     say(f"val     {task.metrics_line(summary['val'])}")
     if "test" in summary:
         say(f"test    {task.metrics_line(summary['test'])}")
+    print_sources(summary[shown], task.metrics_line)
     print_remarks(task.remarks(summary[shown]))
     for name, count in summary.get("trained_on", {}).items():
         say(f"{name:<7} trained on {count} of these photos: the figures flatter")
     averaging = summary.get("averaging", {})
     mean = f"{averaging.get('kind')} of epochs {', '.join(map(str, averaging.get('epochs', [])))}"
-    chosen = mean if averaging.get("kept") else f"epoch {epochs['best']}"
-    best = f"best    {chosen} of {epochs['trained']} by validation {metrics[0].name}; "
+    best = f"best    {mean} of {epochs['trained']} by validation {metrics[0].name}; "
+    if epochs["trained"] and not averaging.get("kept"):
+        best = f"best    {_chosen_line(epochs, run.read_metrics(), metrics[0])}; "
     settings = task.settings_line(summary)
     say(
         (best if epochs["trained"] else "ready   ")
@@ -182,9 +192,18 @@ def report(
     say(f"run     {run.path}")
     if (run.path / "report.html").is_file():
         say(f"report  {run.path / 'report.html'}")
+    for card in sorted(run.path.glob("bundle*/card.json")):
+        say(f"bundle  {card.parent} ({agreement(json.loads(card.read_text(encoding='utf-8')))})")
     say()
     for line in _next_lines(run, target, summary, shown):
         say(line)
+
+
+def agreement(card: dict[str, Any]) -> str:
+    """How a bundle compares with PyTorch, by its card, in a few words."""
+    check = card["check"]
+    same = f"{check['agreement']:.1%} of {check['photos']} answers as by PyTorch"
+    return same if card["precision"] == "float32" else f"{card['precision']}, {same}"
 
 
 def _next_lines(run: RunFolder, target: str, summary: dict[str, Any], split: str) -> list[str]:

@@ -13,7 +13,7 @@ from osprey.config.schema import ModelConfig, TrainConfig
 from osprey.engine.console import print_rewrites
 from osprey.engine.fit_own import fit_own
 from osprey.engine.trainer import make_trainer, watchers_of
-from osprey.errors import ConfigError, LimitReached
+from osprey.errors import ConfigError, LimitReached, OutOfMemory
 from osprey.models.checkpoint import METADATA_KEY, write_checkpoint
 from osprey.runs.folder import RunFolder
 from osprey.system.console import counted, say
@@ -87,8 +87,8 @@ def fit(run: RunFolder, config: TrainConfig, *, resolved: bool = False) -> Watch
     return watchers_of(trainer)
 
 
-def _out_of_memory(batch_size: int) -> ConfigError:
-    return ConfigError(
+def _out_of_memory(batch_size: int) -> OutOfMemory:
+    return OutOfMemory(
         f"out of memory: lower data.batch_size (it is {batch_size}) and raise "
         "trainer.accumulate by as much, or lower data.eval_batch_size or data.size"
     )
@@ -135,7 +135,7 @@ def resolve_for_processes(run: RunFolder, config: TrainConfig, processes: int) -
     Raises:
         ConfigError: Not even one photo fits in memory.
     """
-    if config.task.name == LIGHTNING or not may_try(config.trainer):
+    if config.task.name == LIGHTNING or not may_try(config.trainer, config.data):
         resolve_auto(config.trainer)
         run.save_config(config)
         return

@@ -34,12 +34,12 @@ def train_run(run: RunFolder, config: TrainConfig) -> dict[str, Any]:
         UserError: The model, its weights or the data cannot be used as configured.
         RuntimeError: A training process failed.
     """
-    from osprey.engine.finalize import evaluate_run, minutes_so_far, publish
+    from osprey.engine.finalize import evaluate_run, publish
     from osprey.engine.loggers.build import closing_loggers
     from osprey.engine.present import present
 
-    started, before = time.monotonic(), minutes_so_far(run)
-    with closing_loggers():
+    started, before = time.monotonic(), run.minutes_trained()
+    with closing_loggers(run):
         processes = process_count(config.trainer, config.data)
         if config.model.factory == "ensemble":
             from osprey.ensembling.ensemble import combine_runs, describe

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from osprey.config.adopt import adopt_targets, names_foreign
+from osprey.config.bundle_formats import refuse_uninstalled
 from osprey.config.check_nodes import check_nodes
 from osprey.config.chosen import open_settings, option_node, recipe_settings
+from osprey.config.expand_sources import expand_sources
+from osprey.config.groups.data import JOIN
 from osprey.config.groups.model import FACTORIES
 from osprey.config.parse import LIGHTNING, complete, typed
 from osprey.config.schema import DataConfig, ModelConfig, PathsConfig, TrainConfig
+from osprey.config.sources import place_at, sources_of
+from osprey.data.auto import AUTO, resolve_auto
 from osprey.data.folders import existing_folder
+from osprey.data.join import check_roots
 from osprey.data.leakage import check_splits
 from osprey.data.prepare import Prepared, prepare
 from osprey.engine.console import describe_data
@@ -56,6 +63,8 @@ def check_and_prepare(
     Raises:
         UserError: A setting or the data cannot be used.
     """
+    for line in expand_sources(cfg):
+        say(line)
     config, donor, members, said, unset = _checked(cfg, overrides, place)
     if config.data.is_foreign:
         process_count(config.trainer, config.data)
@@ -71,7 +80,8 @@ def check_and_prepare(
     if warning := harmful_rate(config):
         say(warning)
     process_count(config.trainer, config.data)  # a missing GPU is reported before a run starts
-    config.data.root = str(prepared.manifest.root.resolve())
+    place_at(config.data, prepared.manifest.root)
+    config.data.value_range = list(prepared.value_range) if prepared.value_range else None
     if config.from_run is None:
         _take_statistics(config.model, config.data)
     return config, prepared, decisions
@@ -101,6 +111,7 @@ def check_settings(cfg: DictConfig, overrides: Sequence[str]) -> None:
     Raises:
         UserError: A setting cannot be used.
     """
+    expand_sources(cfg)
     _checked(cfg, overrides)
 
 
@@ -113,9 +124,11 @@ def _checked(cfg: DictConfig, overrides: Sequence[str], place: Place | None = No
         adapt_to_launcher(config.trainer, place)
     if config.extras.enforce_tags and not config.tags:
         raise ConfigError("tags: extras.enforce_tags=true wants some: add tags=[WORD,...]")
+    if config.export is not None:
+        refuse_uninstalled(config.export, "export")
     if config.data.is_foreign:
         check_foreign_data(config.task.name)
-    elif not str(config.data.reader).startswith("harbour"):
+    elif not str(config.data.reader).startswith("harbour") and not is_fetched(config.data):
         _check_places(config.data, config.paths)  # before checks that take a second or two
     return found
 
@@ -128,6 +141,9 @@ def _prepare(
     task.check_augmentation(config.augmentation)
     notices: list[str] = []
     try:
+        if config.data.reader == AUTO:
+            found = resolve_auto(config.data, notices)
+            task.check_found(found.target, found.command(config.data.root))
         prepared = prepare(config.data, Path(config.paths.cache), notices)
         task.check_data(config, prepared.manifest)
         if donor is not None or members:
@@ -154,6 +170,11 @@ def _fit_to_earlier(
     for run in earlier:
         notices += check_earlier(run, manifest, allowed=config.allow_leakage, what=what)
     return replace(prepared, manifest=manifest)
+
+
+def is_fetched(data: DataConfig) -> bool:
+    """Whether the photos come from elsewhere, into a folder of Osprey's own."""
+    return data.unpacked is not None and not data.root
 
 
 def check_foreign_data(task: str) -> None:
@@ -184,6 +205,8 @@ def _read(cfg: DictConfig, overrides: Sequence[str]) -> _Read:
     if builds_on and OmegaConf.is_missing(cfg.data, "root"):
         cfg.data.root = ""  # taken from the earlier run
     config = typed(cfg)
+    if "/" in config.data.name:  # of a set of the hub
+        config.name = config.name.replace(config.data.name, config.data.name.replace("/", "-"))
     said = {word.lstrip("+~").partition("=")[0] for word in overrides}
     if builds_on:
         said |= recipe_settings(cfg)
@@ -238,12 +261,16 @@ def _validate(config: TrainConfig, said: set[str]) -> None:
 
 def _check_places(data: DataConfig, paths: PathsConfig) -> None:
     """Refuse a folder of photos that is not there, or that runs would be written into."""
-    root = _existing_root(data).resolve()
-    for key in ("runs", "cache"):
+    if data.reader == JOIN:
+        check_roots(sources_of(data), data.root)
+        read = {f"source '{source.name}'": source.root(data.root) for source in sources_of(data)}
+    else:
+        read = {f"data.root '{data.root}'": _existing_root(data)}
+    for key, (where, root) in product(("runs", "cache"), read.items()):
         place = home_path(getattr(paths, key))
-        if place.resolve().is_relative_to(root):
+        if place.resolve().is_relative_to(root.resolve()):
             raise DataError(
-                f"paths.{key}: '{place}' lies inside data.root '{data.root}', where nothing "
+                f"paths.{key}: '{place}' lies inside {where}, where nothing "
                 f"is written: run the command elsewhere, or name a folder with paths.{key}=FOLDER"
             )
 

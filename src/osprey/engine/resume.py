@@ -18,7 +18,7 @@ from osprey.tasks.checks import validate_run
 CHANGEABLE = (
     *("trainer.max_epochs", "trainer.accelerator", "trainer.devices", "trainer.strategy"),
     *("data.num_workers", "data.eval_batch_size", "data.cache", "data.root", "plugins"),
-    *("callbacks.early_stopping", "callbacks.progress", "logger.", "paths.", "cost."),
+    *("callbacks.early_stopping", "callbacks.progress", "export", "logger.", "paths.", "cost."),
 )
 
 

@@ -58,7 +58,7 @@ def _callbacks(
         *gatherers(settings.averaging, run.last.parent),
         *budget_callbacks(cost, run),
         SaveOnSignal(run.last),
-        BestAndLast(run.best, run.last, metrics[0].logged, metrics[0].mode, looks),
+        BestAndLast(run.best, run.last, metrics[0], settings.checkpoint_rule, looks),
         *make_callbacks(settings, values, run, metrics[0]),
         *trial_reports(metrics[0].logged),
     ]

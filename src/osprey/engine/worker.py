@@ -23,7 +23,7 @@ def main() -> int:
         The exit code.
     """
     run = RunFolder(Path(sys.argv[1]))
-    from osprey.engine.finalize import evaluate_run, minutes_so_far
+    from osprey.engine.finalize import evaluate_run
     from osprey.engine.fit import fit
     from osprey.engine.loggers.build import closing_loggers
 
@@ -33,11 +33,12 @@ def main() -> int:
         load_installed()
         config = run.load_config()
         load_plugins(config.plugins)
-        with closing_loggers():
-            started, before = time.monotonic(), minutes_so_far(run)
+        with closing_loggers(run):
+            started, before = time.monotonic(), run.minutes_trained()
             watchers = fit(run, config, resolved=True)
             minutes = before + (time.monotonic() - started) / 60
             evaluate_run(run, config, minutes, watchers)
+        _part()
     except Interrupted as stop:
         return stop.code
     except UserError as error:
@@ -50,6 +51,14 @@ def main() -> int:
         run.write_text("failure.txt", f"{line}\n")
         return 2
     return 0
+
+
+def _part() -> None:
+    """Leave the other processes: gloo's threads, still there at the exit, abort it."""
+    import torch.distributed as dist
+
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from osprey.imaging.decode import IMAGE_SUFFIXES, JPEG_SUFFIXES, MAX_PIXELS, decode, read_image
 from osprey.imaging.preprocess import Preprocess
-from osprey.imaging.resize import resized
+from osprey.imaging.resize import fitted, resized
 from osprey.imaging.size import image_size
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "MAX_PIXELS",
     "Preprocess",
     "decode",
+    "fitted",
     "image_size",
     "read_image",
     "resized",

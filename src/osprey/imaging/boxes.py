@@ -6,12 +6,15 @@ first pixel: a box round the whole photo is ``0, 0, width, height``.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Boxes = NDArray[np.float32]
+NOTHING = "nothing"  # the label of a photo without boxes
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,40 @@ def clip(boxes: Boxes, width: float, height: float) -> Boxes:
     return np.clip(boxes, 0, limits).astype(np.float32)
 
 
+def polygon_box(points: Sequence[tuple[float, float]]) -> tuple[float, float, float, float]:
+    """The upright box round the corners of a polygon, of a turned box or of several polygons.
+
+    Args:
+        points: x, y of each corner, at least one, in any unit.
+
+    Returns:
+        x, y of the top-left corner, width and height, in that unit.
+    """
+    across, down = [x for x, _ in points], [y for _, y in points]
+    left, top = min(across), min(down)
+    return left, top, max(across) - left, max(down) - top
+
+
+def turned_corners(
+    box: tuple[float, float, float, float], degrees: float, pivot: tuple[float, float]
+) -> list[tuple[float, float]]:
+    """The four corners of a box that was turned.
+
+    Args:
+        box: x, y, width, height in pixels, before it was turned.
+        degrees: Clockwise, as y points down.
+        pivot: x, y of the point that stays where it is.
+
+    Returns:
+        x, y of each corner in pixels.
+    """
+    x, y, w, h = box
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    corners = ((x, y), (x + w, y), (x + w, y + h), (x, y + h))
+    across = [(a - pivot[0], b - pivot[1]) for a, b in corners]
+    return [(pivot[0] + a * cos - b * sin, pivot[1] + a * sin + b * cos) for a, b in across]
+
+
 def areas(boxes: Boxes) -> NDArray[np.float32]:
     """Area of each box.
 
@@ -138,13 +175,26 @@ def match(found: Boxes, truth: Boxes, overlap: float = 0.5) -> NDArray[np.int64]
     Returns:
         int64 [N]: index of the true box of each detection, -1 where there is none.
     """
-    result = np.full(len(found), -1, dtype=np.int64)
     if not len(found) or not len(truth):
-        return result
-    shared = iou(found, truth)
-    for row in range(len(found)):
-        best = int(shared[row].argmax())
-        if shared[row, best] >= overlap:
+        return np.full(len(found), -1, dtype=np.int64)
+    return assign(iou(found, truth), overlap)
+
+
+def assign(shared: NDArray[np.float32], overlap: float) -> NDArray[np.int64]:
+    """`match` by overlaps that are known.
+
+    Args:
+        shared: float32 [N, M], from `iou`, of detections and true boxes.
+        overlap: Least of it, 0 to 1.
+
+    Returns:
+        int64 [N], as `match` does.
+    """
+    result = np.full(len(shared), -1, dtype=np.int64)
+    left = shared.copy()
+    for row in np.flatnonzero(shared.max(axis=1, initial=0) >= overlap):
+        best = int(left[row].argmax())
+        if left[row, best] >= overlap:
             result[row] = best
-            shared[:, best] = -1
+            left[:, best] = -1
     return result

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
+
+from osprey.imaging.formats import HEAD, container_kind
 
 _LOOKS_LIKE = (
     (b"%PDF", "a PDF"),
@@ -16,9 +18,9 @@ _LOOKS_LIKE = (
     (b"\x1aE\xdf\xa3", "a Matroska video"),
     (b"8BPS", "a Photoshop file"),
 )
-_BRANDS = {b"heic": "HEIC photo", b"heix": "HEIC photo", b"mif1": "HEIF photo"} | {
-    b"avif": "AVIF photo", b"isom": "MP4 video", b"mp42": "MP4 video", b"qt  ": "QuickTime video"
-}  # fmt: skip
+_BRANDS = {b"isom": "MP4 video", b"mp42": "MP4 video", b"qt  ": "QuickTime video"}
+_JPEG2000 = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
+_PARTS = {"AVIF": "avif", "JPEG 2000": "jpg_2000"}  # of Pillow, which a build of it may lack
 
 
 def one_line(text: str) -> str:
@@ -50,9 +52,14 @@ def reason(data: bytes, error: Exception) -> str:
             if head.startswith(magic.lower()):
                 return f"is not a picture but {what}"
         if data[4:8] == b"ftyp":
-            what = _BRANDS.get(data[8:12], "video or HEIF photo")
+            what = _BRANDS.get(data[8:12], "video or photo of another kind")
             return f"is of a kind Osprey does not read ({what}); convert it to JPEG first"
-        return "is not a picture Osprey can read (JPEG, PNG, WebP, BMP, TIFF, GIF or PNM)"
+        return (
+            "is not a picture Osprey can read (JPEG, PNG, WebP, BMP, TIFF, GIF, PNM, AVIF, "
+            "JPEG 2000 or HEIC)"
+        )
+    if kind in _PARTS and not features.check(_PARTS[kind]):
+        return f"is {kind}, which this build of Pillow does not read; convert it to JPEG first"
     if isinstance(error, Image.DecompressionBombError):
         return "has more pixels than Osprey decodes; shrink it first"
     detail = " ".join(str(error).split()) or type(error).__name__
@@ -75,6 +82,10 @@ def _kind(data: bytes) -> str | None:
         return "TIFF"
     if data[:4] == b"GIF8":
         return "GIF"
+    if data.startswith(_JPEG2000):
+        return "JPEG 2000"
+    if container := container_kind(data[:HEAD]):
+        return container
     if data[:2] == b"BM" and len(data) > 26:
         return "BMP"
     return "PNM" if data[:1] == b"P" and data[1:2] in b"123456" and data[2:3].isspace() else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from osprey.errors import UserError, nearest
 from osprey.imaging.boxes import Placement
+from osprey.imaging.decode import read_image
 from osprey.imaging.resize import resized
 
 RESIZE_MODES = ("squash", "crop", "letterbox")
@@ -30,6 +32,7 @@ class Preprocess:
         mean: Per RGB channel, of pixels scaled to 0..1.
         std: Per RGB channel, of pixels scaled to 0..1, 0.001 to 10.
         crop_pct: Fraction of the short side that ``crop`` keeps, 0.1 to 1.
+        value_range: Samples of more than 8 bits that `decode` makes black and white, or None.
 
     Raises:
         UserError: On construction, when a value is of the wrong type or out of range.
@@ -40,6 +43,7 @@ class Preprocess:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     crop_pct: float = 0.875
+    value_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         """Check every field; lists, as YAML and JSON give them, become tuples."""
@@ -52,11 +56,17 @@ class Preprocess:
         object.__setattr__(self, "mean", _three("mean", self.mean, 0.0, 1.0))
         object.__setattr__(self, "std", _three("std", self.std, 0.001, 10.0))
         object.__setattr__(self, "crop_pct", _number("crop_pct", self.crop_pct, 0.1, 1.0))
+        if self.value_range is not None:
+            object.__setattr__(self, "value_range", _range(self.value_range))
 
     @property
     def decode_side(self) -> int:
         """The ``min_side`` for `decode`: the smallest short side that loses no detail in use."""
         return self._crop_side if self.resize == "crop" else self.size
+
+    def open(self, path: Path) -> NDArray[np.uint8]:
+        """Read one photo at the smallest scale that loses no detail; see `read_image`."""
+        return read_image(path, min_side=self.decode_side, value_range=self.value_range)
 
     @property
     def _crop_side(self) -> int:
@@ -111,15 +121,19 @@ class Preprocess:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, strings and lists, for JSON, YAML and checkpoints."""
-        plain = asdict(self)
-        return {**plain, "mean": list(self.mean), "std": list(self.std)}
+        plain = {**asdict(self), "mean": list(self.mean), "std": list(self.std)}
+        if self.value_range is None:  # read by any Osprey
+            del plain["value_range"]
+            return plain
+        return {**plain, "value_range": list(self.value_range)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Preprocess:
         """Rebuild from `to_dict`'s output, which may come from an untrusted file.
 
         Raises:
-            UserError: Unless exactly the known keys are there, each of the right type and range.
+            UserError: Unless exactly the known keys are there, each of the right type and range;
+                ``value_range`` may be missing.
         """
         if not isinstance(data, Mapping):
             raise UserError(f"preprocess: expected a mapping, not {type(data).__name__}")
@@ -127,7 +141,7 @@ class Preprocess:
         for key in data:
             if key not in names:
                 raise UserError(f"preprocess: unknown key {key!r}{nearest(str(key), names)}")
-        missing = [name for name in names if name not in data]
+        missing = [name for name in names if name not in data and name != "value_range"]
         if missing:
             raise UserError(f"preprocess: {', '.join(missing)} missing")
         return cls(**data)
@@ -194,3 +208,12 @@ def _three(name: str, values: object, low: float, high: float) -> tuple[float, f
         raise UserError(f"preprocess: {name} must be three numbers (R, G, B), not {values!r:.60}")
     red, green, blue = (_number(name, value, low, high) for value in values)
     return red, green, blue
+
+
+def _range(values: object) -> tuple[float, float]:
+    if isinstance(values, str) or not isinstance(values, Sequence) or len(values) != 2:
+        raise UserError(f"preprocess: value_range must be two numbers, not {values!r:.60}")
+    low, high = (_number("value_range", value, -1e30, 1e30) for value in values)
+    if not low < high:
+        raise UserError(f"preprocess: value_range must rise, not {values!r:.60}")
+    return low, high

@@ -30,6 +30,21 @@ def resized(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uin
     return np.ascontiguousarray(image)
 
 
+def fitted(image: NDArray[np.uint8], long_side: int) -> NDArray[np.uint8]:
+    """The whole image with its long side of so many pixels, its aspect kept.
+
+    Args:
+        image: uint8 [H, W, 3].
+        long_side: In pixels, 1 or more.
+
+    Returns:
+        uint8 [h, w, 3].
+    """
+    height, width = image.shape[:2]
+    scale = long_side / max(height, width)
+    return resized(image, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
 def _shrunk(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     across, down = image.shape[1] / width, image.shape[0] / height
     if max(across, down) <= 4 and not (across.is_integer() and down.is_integer()):

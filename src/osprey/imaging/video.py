@@ -118,7 +118,7 @@ def open_video(path: Path) -> Video:
     try:
         return Video(label, av.open(os.fspath(path), metadata_errors="ignore"))
     except (av.error.FFmpegError, ValueError) as error:
-        raise UnreadableImage(f"{label}: cannot be read as a video ({_reason(error)})") from None
+        raise UnreadableImage(f"{label}: cannot be read as a video ({reason_of(error)})") from None
 
 
 def open_camera(number: int) -> Video:
@@ -134,10 +134,11 @@ def open_camera(number: int) -> Video:
     try:
         return Video(name, av.open(pattern.format(number), format=form))
     except (av.error.FFmpegError, ValueError) as error:
-        raise UnreadableImage(f"{name}: cannot be opened ({_reason(error)})") from None
+        raise UnreadableImage(f"{name}: cannot be opened ({reason_of(error)})") from None
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """FFmpeg's reason in one line."""
     return one_line(str(getattr(error, "strerror", None) or error))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from osprey.errors import CheckpointError, UserError
+from osprey.errors import CheckpointError, UserError, reason_of
 from osprey.models.foreign import is_foreign
 from osprey.models.registry import ModelSpec, build
 from osprey.models.rewrites import NETWORK_REWRITES, rewrite
@@ -80,7 +80,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             "it was not loaded, because such a file could run code"
         ) from None
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        reason = reason_of(error)
         raise CheckpointError(
             f"checkpoint '{path}' is damaged ({reason}): copy it again, or use another of the run"
         ) from None

@@ -6,9 +6,11 @@ something else, such as a detector, subclasses `CustomNetwork` and brings traits
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
 from osprey.models.spec import ModelSpec
@@ -29,6 +31,18 @@ class SharedClasses:
     there: Tensor
     num_here: int
     num_there: int
+
+    @classmethod
+    def between(cls, here: Sequence[str], there: Sequence[str]) -> SharedClasses:
+        """The classes of the same name.
+
+        Args:
+            here: Class names of this network, in the order of its outputs.
+            there: Those of the other.
+        """
+        known = [(i, there.index(name)) for i, name in enumerate(here) if name in there]
+        pairs = torch.tensor(known, dtype=torch.long).reshape(-1, 2)
+        return cls(pairs[:, 0], pairs[:, 1], len(here), len(there))
 
 
 class NetworkTraits:
@@ -98,12 +112,15 @@ class NetworkTraits:
         if len(shared.here) and own.shape[1:] == theirs.shape[1:]:
             own[shared.here] = theirs[shared.there]
 
-    def load_own_weights(self, spec: ModelSpec, pretrained: bool | str) -> str | None:
+    def load_own_weights(
+        self, spec: ModelSpec, pretrained: bool | str, classes: Sequence[str] = ()
+    ) -> str | None:
         """Load pretrained weights in a way particular to this network.
 
         Args:
             spec: Description it was built from.
             pretrained: True to download them, or a file's path.
+            classes: Names of its classes, where those of the weights are known too.
 
         Returns:
             One line that says what was loaded; None to load them as timm's.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from osprey.errors import CheckpointError
@@ -42,13 +41,7 @@ def build_from_run(
         )
     model = build(spec, len(classes))
     own, theirs = model.state_dict(), donor.state_dict()
-    known = [name for name in classes if name in metadata.classes]
-    shared = SharedClasses(
-        here=torch.tensor([classes.index(name) for name in known], dtype=torch.long),
-        there=torch.tensor([metadata.classes.index(name) for name in known], dtype=torch.long),
-        num_here=len(classes),
-        num_there=len(metadata.classes),
-    )
+    shared = SharedClasses.between(classes, metadata.classes)
     traits = traits_of(model)
     heads = traits.class_layers()
     for key, value in theirs.items():
@@ -72,14 +65,28 @@ def _describe_head(classes: Sequence[str], before: Sequence[str]) -> str:
     """What became of the head, where it does not fit one to one."""
     if list(classes) == list(before):
         return ", head included"
+    dropped = [name for name in before if name not in classes]
+    return f"; {describe_head(classes, before, dropped)}"
+
+
+def describe_head(
+    classes: Sequence[str], known: Collection[str], dropped: Sequence[str] = ()
+) -> str:
+    """What became of the layers that name classes, each kind with its first 10 names.
+
+    Args:
+        classes: Class names of the network.
+        known: Those whose weights were copied, and any others.
+        dropped: Names that the network has not.
+    """
     groups = {
-        "head kept for": [name for name in classes if name in before],
-        "begun anew for": [name for name in classes if name not in before],
-        "dropped for": [name for name in before if name not in classes],
+        "head kept for": [name for name in classes if name in known],
+        "begun anew for": [name for name in classes if name not in known],
+        "dropped for": dropped,
     }
     parts = []
     for what, names in groups.items():
         if names:
             more = f" and {len(names) - _SHOWN} more" if names[_SHOWN:] else ""
             parts.append(f"{what} {', '.join(names[:_SHOWN])}{more}")
-    return "; " + "; ".join(parts)
+    return "; ".join(parts)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from osprey.errors import CheckpointError
+from osprey.errors import CheckpointError, reason_of
 from osprey.models.efficientnet_lite import in_timms_names
 from osprey.models.foreign import is_foreign
 from osprey.models.hub import check_hub, is_kept
@@ -22,13 +22,17 @@ from osprey.system.paths import home_path
 _NAMED = 3  # layers left out are named up to this many
 
 
-def load_pretrained(model: nn.Module, spec: ModelSpec, pretrained: bool | str) -> str:
+def load_pretrained(
+    model: nn.Module, spec: ModelSpec, pretrained: bool | str, classes: Sequence[str] = ()
+) -> str:
     """Fill ``model`` with pretrained weights, the head left as it is.
 
     Args:
         spec: Description ``model`` was built from.
         pretrained: True to download timm's, False for none, or a file's path.
         model: Network to fill, in place.
+        classes: Names of its classes; of a detector's weights whose classes are known, those of
+            the same name keep what was learnt of them.
 
     Returns:
         One line that says what was loaded.
@@ -38,7 +42,7 @@ def load_pretrained(model: nn.Module, spec: ModelSpec, pretrained: bool | str) -
     """
     if pretrained is False:
         return "weights: random"
-    loaded = traits_of(model).load_own_weights(spec, pretrained)
+    loaded = traits_of(model).load_own_weights(spec, pretrained, classes)
     if loaded is not None:
         return loaded
     if pretrained is True:
@@ -102,7 +106,7 @@ def download(spec: ModelSpec) -> tuple[Mapping[str, Tensor], str]:
             check_hub()
         model = timm.create_model(spec.name, pretrained=True, **spec.options)
     except Exception as error:  # the hub's client, its network stack and timm raise many kinds
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        reason = reason_of(error)
         raise CheckpointError(
             f"the pretrained weights of '{spec.name}' could not be downloaded ({reason}): "
             "give a file with model.pretrained=PATH, start from nothing with "
@@ -138,7 +142,7 @@ def read_weights(path: Path) -> Mapping[str, Tensor]:
             "because such a file could run code: save its state_dict alone"
         ) from None
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        reason = reason_of(error)
         raise CheckpointError(f"model.pretrained: '{path}' cannot be read ({reason})") from None
     for key in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
@@ -202,7 +206,7 @@ def load_strictly(
 
 
 def build_pretrained(
-    spec: ModelSpec, num_classes: int, pretrained: bool | str
+    spec: ModelSpec, num_classes: int, pretrained: bool | str, classes: Sequence[str] = ()
 ) -> tuple[nn.Module, str]:
     """Build a network and load its weights; see `build` and `load_pretrained`.
 
@@ -210,4 +214,4 @@ def build_pretrained(
         The network, and one line that says which weights were loaded.
     """
     model = build(spec, num_classes)
-    return model, load_pretrained(model, spec, pretrained)
+    return model, load_pretrained(model, spec, pretrained, classes)

@@ -15,18 +15,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from osprey.data.crop_journal import CropJournal, Row
+from osprey.data.crop_journal import CropJournal
 from osprey.data.crop_labels import Labels
+from osprey.data.folder_journal import Row
 from osprey.data.naming import unique_stems
 from osprey.errors import UnreadableImage
 from osprey.imaging import read_image
 from osprey.imaging.cropping import cut
+from osprey.imaging.deep import Range
 from osprey.imaging.encode import write_jpeg
 from osprey.imaging.size import turn
 from osprey.system.files import atomic_path
 
 if TYPE_CHECKING:  # a folder that is finished is told so without torch
-    from osprey.tasks.detection.predictor import BoxPrediction, BoxPredictor
+    from osprey.tasks.detection.prediction import BoxPrediction
+    from osprey.tasks.detection.predictor import BoxPredictor
 
 _IN_HAND = 32  # photos whose crops are being written
 
@@ -69,6 +72,7 @@ class Cropper:
         self.root, self.labels, self.journal, self.options = root, labels, journal, options
         self.stems = {photo: self.source(name) for photo, name in unique_stems(photos).items()}
         self.taken = {stem.casefold() for stem in self.stems.values()}
+        self.value_range: Range | None = None  # of the detector
         self.todo = [p for p in photos if self.source(p) not in journal.done and self._to_ask(p)]
 
     def source(self, photo: Path) -> str:
@@ -87,6 +91,7 @@ class Cropper:
 
     def run(self, predictor: BoxPredictor) -> None:
         """Crop every photo that is not in the journal."""
+        self.value_range = predictor.preprocess.value_range
         coming: deque[Future[None]] = deque()
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             answers = predictor.predict_opened(self.todo)
@@ -132,12 +137,13 @@ class Cropper:
             return [common | self._empty(photo)]
         rows = []
         with turn(**size):
-            full = read_image(photo) if pixels is None else pixels
+            if pixels is None:
+                pixels = read_image(photo, value_range=self.value_range)
             for number, (box, found) in enumerate(
                 zip(prediction.detections.boxes, boxes, strict=False)
             ):
                 name = f"{self.stems[photo]}_{number}.jpg"
-                write_jpeg(self.journal.folder / name, cut(full, box, self.options.margin))
+                write_jpeg(self.journal.folder / name, cut(pixels, box, self.options.margin))
                 where = dict(zip("xywh", found["box"], strict=True))
                 told = {"detected": found["label"], "score": found["score"], **where}
                 rows.append({**common, "path": name, "status": "crop", **told})

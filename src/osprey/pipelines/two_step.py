@@ -3,62 +3,45 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from osprey.data.box_column import NOTHING
 from osprey.errors import UnreadableImage
-from osprey.imaging import read_image
+from osprey.imaging import Preprocess, read_image
 from osprey.imaging.cropping import cut
 from osprey.imaging.size import turn
+from osprey.inference.recognised import Recognised
+from osprey.inference.two_step import MARGIN
 from osprey.tasks.classification.predictor import Predictor
-from osprey.tasks.detection.predictor import BoxPrediction, BoxPredictor
+from osprey.tasks.detection.prediction import BoxPrediction
 
-_TOP = 5  # classes told of each box
 _AT_ONCE = 32  # crops, or photos whose crops are in memory
-Ranked = list[tuple[str, float]]
 
 
-@dataclass(frozen=True)
-class Recognised:
-    """What two steps say of one file.
+class BoxFinder(Protocol):
+    """What finds the boxes: a detector's checkpoint, or its bundle."""
 
-    Attributes:
-        prediction: The detector's.
-        probabilities: The classifier's, float32 [N, C], a row a box; of a photo without any, one
-            row of the whole photo where that was asked for.
-    """
+    @property
+    def classes(self) -> list[str]:
+        """Names of what it finds."""
+        ...
 
-    prediction: BoxPrediction
-    probabilities: NDArray[np.float32]
+    @property
+    def preprocess(self) -> Preprocess:
+        """How a photo becomes its input."""
+        ...
 
-    def species(self, classes: Sequence[str]) -> list[Ranked]:
-        """Of each box the classifier's classes, most likely first."""
-        boxes = len(self.prediction.detections or ())
-        return [_ranked(row, classes) for row in self.probabilities[:boxes]]
-
-    def summary(self, classes: Sequence[str]) -> tuple[str, float]:
-        """The photo's label and score: the boxes' probabilities, weighted by the boxes' scores.
-
-        Where nothing was found, `NOTHING` with a score of 0.
-        """
-        if not len(self.probabilities):
-            return NOTHING, 0.0
-        found = self.prediction.detections
-        weights = found.scores if found is not None and len(found) else None
-        mean = np.average(self.probabilities, axis=0, weights=weights)
-        return _ranked(mean, classes)[0]
-
-
-def _ranked(probabilities: NDArray[np.float32], classes: Sequence[str]) -> Ranked:
-    order = np.argsort(-probabilities, kind="stable")[:_TOP]
-    return [(classes[i], round(float(probabilities[i]), 6)) for i in order]
+    def predict_opened(
+        self, files: Iterable[Path], /
+    ) -> Iterator[tuple[BoxPrediction, NDArray[np.uint8] | None]]:
+        """The boxes of each file, with its pixels at full size where they are at hand."""
+        ...
 
 
 class TwoStep:
@@ -73,9 +56,9 @@ class TwoStep:
 
     def __init__(
         self,
-        detector: BoxPredictor,
+        detector: BoxFinder,
         classifier: Predictor,
-        margin: float = 0.1,
+        margin: float = MARGIN,
         fallback: bool = False,
     ) -> None:
         self.detector, self.classifier = detector, classifier
@@ -107,7 +90,7 @@ class TwoStep:
                 for (prediction, pixels), item, part in zip(chunk, opened, parts, strict=True):
                     if isinstance(item, str):
                         prediction, pixels = BoxPrediction(prediction.file, 0, 0, None, item), None
-                    yield Recognised(prediction, part), pixels
+                    yield Recognised(prediction, part, self.detector.classes), pixels
 
     def _pieces(
         self, found: tuple[BoxPrediction, NDArray[np.uint8] | None]
@@ -127,11 +110,13 @@ class TwoStep:
         if not len(prediction.detections):
             if not self.fallback:
                 return []
-            side = self.classifier.preprocess.decode_side
-            return [self.classifier.preprocess(read_image(Path(prediction.file), min_side=side))]
+            form = self.classifier.preprocess
+            return [form(form.open(Path(prediction.file)))]
         with turn(prediction.width, prediction.height):
-            full = read_image(Path(prediction.file)) if pixels is None else pixels
+            ends = self.classifier.preprocess.value_range
+            if pixels is None or ends != self.detector.preprocess.value_range:
+                pixels = read_image(Path(prediction.file), value_range=ends)
             return [
-                self.classifier.preprocess(cut(full, box, self.margin))
+                self.classifier.preprocess(cut(pixels, box, self.margin))
                 for box in prediction.detections.boxes
             ]

@@ -8,9 +8,9 @@ from typing import Any
 
 from sklearn.metrics import precision_recall_fscore_support
 
-from osprey.data.box_column import NOTHING
 from osprey.data.manifest import Manifest
 from osprey.errors import DataError
+from osprey.imaging.boxes import NOTHING
 from osprey.pipelines.two_step import TwoStep
 from osprey.system.console import say
 from osprey.system.files import write_csv
@@ -43,10 +43,27 @@ def compare(
     if part.table.empty:
         raise DataError("the split is empty: nothing to test on")
     truth = [str(label) for label in part.table["label"]]
+    rows = _rows(steps, one_step, part, nothing)
+    write_csv(table, list(rows[0]), (list(row.values()) for row in rows))
+    classes = sorted(set(truth))
+    return {
+        "n": len(rows),
+        "empty": sum(row["boxes"] == 0 for row in rows),
+        "nothing": nothing if nothing in part.classes else None,
+        "full_image_fallback": steps.fallback,
+        **{way: _metrics(truth, [str(row[way]) for row in rows], classes) for way in WAYS},
+    }
+
+
+def _rows(
+    steps: TwoStep, one_step: Predictor, part: Manifest, nothing: str
+) -> list[dict[str, Any]]:
+    """Each photo's label, and the label and score of each way."""
     files = [part.root / str(path) for path in part.table["path"]]
+    names, truth = part.table["path"], map(str, part.table["label"])
     rows: list[dict[str, Any]] = []
     for name, label, whole, boxed in zip(
-        part.table["path"], truth, one_step.predict(files), steps.predict(files), strict=True
+        names, truth, one_step.predict(files), steps.predict(files), strict=True
     ):
         if whole.failure or boxed.prediction.failure:
             raise DataError(str(whole.failure or boxed.prediction.failure))
@@ -57,15 +74,7 @@ def compare(
             label_2 = nothing
         row = {"path": name, "label": label, "one_step": best, "one_step_score": f"{score:.6g}"}
         rows.append(row | {"two_step": label_2, "two_step_score": score_2, "boxes": found})
-    write_csv(table, list(rows[0]), (list(row.values()) for row in rows))
-    classes = sorted(set(truth))
-    return {
-        "n": len(rows),
-        "empty": sum(row["boxes"] == 0 for row in rows),
-        "nothing": nothing if nothing in part.classes else None,
-        "full_image_fallback": steps.fallback,
-        **{way: _metrics(truth, [str(row[way]) for row in rows], classes) for way in WAYS},
-    }
+    return rows
 
 
 def _metrics(

@@ -40,6 +40,7 @@ class RunRecord:
         manifest: Every sample with its split, all columns as text.
         metrics: One row per epoch; empty if no epoch was trained.
         unreadable: ``path, reason`` of the files left out.
+        guesses: How the data were read where they could have been read otherwise, a line each.
         extras: Other entries of the summary and autotune.json, by name.
     """
 
@@ -52,6 +53,7 @@ class RunRecord:
     manifest: pd.DataFrame
     metrics: pd.DataFrame
     unreadable: pd.DataFrame
+    guesses: list[str]
     extras: dict[str, Any]
 
     @property
@@ -130,6 +132,7 @@ def read_run(folder: Path, *, predictions: bool = True) -> RunRecord:
         manifest=table(folder / "manifest.csv"),
         metrics=table(folder / "metrics.csv").apply(pd.to_numeric, errors="coerce"),
         unreadable=table(folder / "unreadable.csv"),
+        guesses=list((_json(folder / "data.json") or {}).get("guesses", [])),
         extras={
             **{key: value for key, value in summary.items() if key not in _SHOWN},
             **({"autotune": tuned} if (tuned := _json(folder / "autotune.json")) else {}),
@@ -170,8 +173,21 @@ def _split(folder: Path, summary: dict[str, Any], predictions: bool) -> str:
     for split in ("test", "val"):
         if split in summary and (not predictions or (folder / TABLES[split]).is_file()):
             return split
-    name = TABLES["test" if "test" in summary else "val"]
-    raise UserError(f"run '{folder}' has no {name}: osprey train resume={folder} tests it again")
+    predictions_of(folder, split := "test" if "test" in summary else "val")
+    return split
+
+
+def predictions_of(folder: Path, split: str) -> Path:
+    """The table of a split's predictions.
+
+    Raises:
+        UserError: There is none.
+    """
+    file = folder / TABLES[split]
+    if not file.is_file():
+        remedy = f"osprey train resume={folder} tests it again"
+        raise UserError(f"run '{folder}' has no {file.name}: {remedy}")
+    return file
 
 
 def _json(path: Path) -> Any:

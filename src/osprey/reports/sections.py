@@ -158,6 +158,7 @@ def _data(run: RunRecord) -> dict[str, Any]:
         "groups": groups,
         "unreadable": run.unreadable.head(20).to_dict("records"),
         "unreadable_n": len(run.unreadable),
+        "guesses": run.guesses,
         "data": run.config["data"],
     }
 

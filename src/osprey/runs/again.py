@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
+from osprey.config.groups.data import JOIN
+from osprey.config.no_figure import NOT_AGAIN
 from osprey.config.overrides import value_of
 from osprey.config.quoting import in_quotes
 from osprey.errors import UserError
 from osprey.runs.folder import RunFolder
 
-# What belongs to the place and the moment of the first training alone.
-_NOT_AGAIN = ("extras.", "paths.", "resume=", "sweep")
 _FOLDERS = ("data.root", "from_run")  # settings that are folders
 
 
@@ -33,12 +35,26 @@ def command_of(run: RunFolder) -> list[str]:
         words = file.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         raise UserError(f"run '{run.path}' has no readable overrides.txt") from None
-    words = [word for word in words if word and not word.startswith(_NOT_AGAIN)]
+    words = [word for word in words if word and not word.startswith(NOT_AGAIN)]
     about = environment_of(run)
     base = Path(str(about.get("folder") or os.getcwd()))
     config_dir = about.get("config_dir")
     flags = [] if config_dir is None else ["--config-dir", str(config_dir)]
-    return [*flags, *(_absolute(word, base) for word in words)]
+    words = [_absolute(word, base) for word in words]
+    said = {_key(word) for word in words}
+    inherits = "from_run" in said and "data" not in said  # its folders are named from there
+    if _joins(run) and "data.root" not in said and not inherits:
+        words.append(f"data.root={in_quotes(str(base))}")  # from where its sources' folders go
+    return [*flags, *words]
+
+
+def _joins(run: RunFolder) -> bool:
+    """Whether a run's data are several sets joined."""
+    try:
+        stored = OmegaConf.load(run.path / "config.yaml")
+        return bool(OmegaConf.select(stored, "data.reader") == JOIN)
+    except Exception:  # a damaged file is told of where it is read as a whole
+        return False
 
 
 def environment_of(run: RunFolder) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from osprey.runs.folder import RunFolder, find_run
 from osprey.runs.learnt import earlier_manifest
 
 _NETWORK = ("target", "name", "backbone", "options", "args")
-_INPUT = ("size", "mean", "std")  # what its weights were trained with
+_INPUT = ("size", "mean", "std", "value_range")  # what its weights were trained with
 
 
 def with_runs_named(argv: Sequence[str]) -> list[str]:
@@ -30,15 +30,58 @@ def with_runs_named(argv: Sequence[str]) -> list[str]:
     Raises:
         UserError: There is no finished run yet.
     """
-    words = [re.sub("^from=", "from_run=", word) for word in argv]  # no field is called `from`
-    named = [w.partition("=")[2] for w in words if w.startswith("paths.runs=")]
-    runs = named[-1] if named else "runs"  # as Hydra, which takes the last
+    words = [re.sub("^from=", "from_run=", word) for word in _without_registry(argv)]  # no `from`
+    words = [_registered(word, _path(words, "registry")) for word in words]
+    runs = _path(words, "runs")
     return [
         re.sub(r"(?<![\w/.-])latest(?![\w/.-])", lambda _: _newest(runs), word)
         if word.startswith(("from_run=", "model.runs="))
         else word
         for word in words
     ]
+
+
+def _without_registry(argv: Sequence[str]) -> list[str]:
+    """``model=registry model.name=NAME`` as the ``from=NAME`` that it means.
+
+    Raises:
+        ConfigError: No name is given.
+    """
+    if "model=registry" not in argv:
+        return list(argv)
+    names = [word for word in argv if word.startswith("model.name=")]
+    if not names:
+        raise ConfigError(
+            "model=registry: say which bundle's network with model.name=NAME, such as "
+            "model.name=fish@champion"
+        )
+    rest = [word for word in argv if word != "model=registry" and word not in names]
+    name = names[-1].partition("=")[2]
+    return [f"from={name if '@' in name else f'{name}@'}", *rest]
+
+
+def _path(words: Sequence[str], name: str) -> str:
+    """A folder of ``paths``, as Hydra reads it: the last that is said."""
+    named = [word.partition("=")[2] for word in words if word.startswith(f"paths.{name}=")]
+    return named[-1] if named else name
+
+
+def _registered(word: str, root: str) -> str:
+    """``from_run=NAME@VERSION`` as the folder of the run that it was registered with."""
+    key, _, value = word.partition("=")
+    if key != "from_run" or "@" not in value or Path(value).exists():
+        return word
+    from osprey.inference.registry import REGISTERED_RUN, Registry
+
+    registry = Registry(Path(root))
+    name, version = registry.find(value.removesuffix("@"))
+    folder = registry.folder(name, version) / REGISTERED_RUN
+    if not folder.is_dir():
+        raise UserError(
+            f"{name}@{version} was registered without its run, which training starts from: "
+            "register the run (osprey registry add RUN)"
+        )
+    return f"from_run={folder}"
 
 
 def _newest(runs: str) -> str:

@@ -16,7 +16,8 @@ from osprey.runs.learnt import earlier_manifest, known_splits, lineage
 # Data settings that decide how photos are split, or which there are.
 _OF_THE_SPLIT = (
     *("classes", "single_class", "filter", "group", "given_split", "val_fraction"),
-    *("test_fraction", "folds", "fold", "split_seed", "overfit", "render_count", "render_seed"),
+    *("test_fraction", "folds", "fold", "split_seed", "stratify", "overfit"),
+    *("render_count", "render_seed"),
 )
 
 

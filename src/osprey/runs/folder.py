@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -103,6 +104,17 @@ class RunFolder:
         """Read one of this run's JSON files."""
         return json.loads((self.path / name).read_text(encoding="utf-8"))
 
+    def read_metrics(self) -> list[dict[str, str]]:
+        """The rows of metrics.csv, one an epoch; none of a run that has trained none."""
+        if not (self.path / "metrics.csv").is_file():
+            return []
+        with (self.path / "metrics.csv").open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def minutes_trained(self) -> float:
+        """Minutes of the epochs that it has trained; 0 of a new one."""
+        return sum(float(row.get("seconds") or 0) for row in self.read_metrics()) / 60
+
     def save_config(self, config: TrainConfig) -> None:
         """Write the configuration with every default filled in."""
         tree = escaped(tree_of(config))  # a folder may be called ${x}
@@ -118,11 +130,12 @@ class RunFolder:
         """
         try:
             stored = OmegaConf.load(self.path / "config.yaml")
+            if not isinstance(stored, DictConfig):
+                raise ValueError("a list")
         except Exception:  # YAML's and OmegaConf's many errors mean one thing here
             raise UserError(
                 f"'{self.path}' has no readable config.yaml: not a run folder"
             ) from None
-        assert isinstance(stored, DictConfig)
         OmegaConf.set_struct(stored, True)
         try:
             for key, value in changes or []:
@@ -173,11 +186,15 @@ class RunFolder:
                 f"run '{self.path}' has no whole manifest.csv{why}: copy it again, or train anew"
             ) from None
 
-    def samples(self) -> pd.DataFrame:
-        """``group`` and ``sha256`` of each sample, by its path; empty columns where not known."""
+    def samples(self, *more: str) -> pd.DataFrame:
+        """``group`` and ``sha256`` of each sample, by its path; empty columns where not known.
+
+        Args:
+            *more: Further columns of the manifest.
+        """
         import pandas as pd
 
-        columns = ("path", "group", "sha256")
+        columns = ("path", "group", "sha256", *more)
         try:
             table = pd.read_csv(
                 self.path / "manifest.csv",

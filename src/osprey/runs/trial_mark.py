@@ -35,10 +35,14 @@ class Begun:
 
     Attributes:
         mark: What it is.
+        sharers: Trainings that the machine has at the same time.
+        bare: It gets no bundle, since only the best trial does.
         run: Its folder, once it is there.
     """
 
     mark: TrialMark
+    sharers: int = 1
+    bare: bool = False
     run: RunFolder | None = None
 
 
@@ -46,14 +50,20 @@ _current: ContextVar[Begun | None] = ContextVar("trial", default=None)
 
 
 @contextmanager
-def as_trial(mark: TrialMark) -> Iterator[Begun]:
-    """A run that begins within the block is this trial."""
-    begun = Begun(mark)
+def as_trial(mark: TrialMark, sharers: int = 1, *, bare: bool = False) -> Iterator[Begun]:
+    """A run that begins within the block is this trial, one of so many at the same time."""
+    begun = Begun(mark, sharers, bare)
     token = _current.set(begun)
     try:
         yield begun
     finally:
         _current.reset(token)
+
+
+def sharers() -> int:
+    """How many trainings of the same sweep share the machine, and so what an hour of it costs."""
+    begun = _current.get()
+    return 1 if begun is None else begun.sharers
 
 
 def mark_trial(run: RunFolder) -> None:
@@ -80,3 +90,9 @@ def runs_of_sweep(sweep: str, runs: Path) -> dict[tuple[int, int], RunFolder]:
         if mark.sweep == sweep:
             found[mark.number, mark.repeat] = RunFolder(file.parent)
     return found
+
+
+def is_bare() -> bool:
+    """Whether what is trained here is a trial that gets no bundle."""
+    begun = _current.get()
+    return begun is not None and begun.bare

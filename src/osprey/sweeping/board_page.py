@@ -12,7 +12,7 @@ from osprey.reports.build import render
 from osprey.sweeping.charts import Scale, bars, front, history, parallel
 from osprey.sweeping.leaderboard import OTHERS, again, half_width, own_words
 from osprey.sweeping.records import shown_words
-from osprey.sweeping.rows import Board, Row
+from osprey.sweeping.rows import Board, Row, spent_on
 
 PAGE = "leaderboard.html"
 _PAGE = Path(__file__).with_name("page")
@@ -39,12 +39,14 @@ def board_page(
         "name": name,
         "stamp": "",
         "finished": sum(len(board.rows) for board in boards),
+        "spent": spent_on(rows),
         "others": [(what, count) for what, count in counts if count],
         "boards": [_board(board, rows, importances) for board in boards],
         "unfinished": [
             {
                 "what": OTHERS[row.state],
                 "why": row.why,
+                "minutes": "" if row.minutes is None else f"{row.minutes:.1f}",
                 "words": shown_words(own_words(row, rows)),
                 "run": " ".join(map(str, row.runs)),
             }
@@ -61,6 +63,7 @@ def _board(board: Board, rows: Sequence[Row], importances: Mapping[str, float]) 
         "data": board.data,
         "lower": not board.metric.higher_is_better,
         "alike": any(alike),
+        "priced": board.priced,
         "again": again(board),
         "rows": [
             {
@@ -81,6 +84,7 @@ def _cells(row: Row, board: Board) -> list[dict[str, Any]]:
         (row.value, form),
         (row.test, form),
         (row.minutes, ".1f"),
+        *([(row.usd, ".2f")] if board.priced else []),
         (row.parameters, ",d"),
         (row.speed, ".1f"),
     ]

@@ -13,8 +13,8 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from osprey.sweeping.devices import environment_of
-from osprey.sweeping.jobs import Done, Epoch, Job
-from osprey.sweeping.worker import main
+from osprey.sweeping.jobs import Done, Job, News
+from osprey.sweeping.worker import ASKED, main
 
 _TO_END = 5.0  # seconds that an unhealthy worker has
 _TO_SAVE = 90.0  # seconds that workers have to save a checkpoint after a signal
@@ -103,7 +103,7 @@ class Crew:
                 with suppress(OSError):  # one that has just died is noticed with its next news
                     worker.pipe.send(ends)
 
-    def events(self, seconds: float | None = None) -> Iterator[tuple[Job, Epoch | Done]]:
+    def events(self, seconds: float | None = None) -> Iterator[tuple[Job, News]]:
         """Wait for news of the workers; a job whose worker died has failed.
 
         Args:
@@ -117,7 +117,7 @@ class Crew:
                 news = worker.pipe.recv()
             except (EOFError, OSError):
                 why = self._bury(worker)
-                news = Done({"failure": why}, stopped=not why)
+                news = Done({"failure": why, "retry": True}, stopped=not why)
             if job is None:
                 continue
             if isinstance(news, Done):
@@ -135,7 +135,7 @@ class Crew:
             name = signal.Signals(-code).name
             why = ", as when memory is gone" if name == "SIGKILL" else ""
             return f"its process was killed ({name}{why})"
-        return f"its process ended with exit code {code}" if code else ""
+        return "" if code == ASKED else f"its process ended with exit code {code}"
 
     def _dismiss(self, worker: Worker) -> None:
         worker.process.join(_TO_END)

@@ -23,20 +23,26 @@ class Job:
         argv: The command line of ``osprey train``.
         log: File for what it prints.
         before: Run of this training that another process began; None begins one.
+        sharers: Trainings that the machine has at the same time.
         plugins: Packages that the run may name.
         keep_pruned: Keep the best checkpoint of one that ends early.
         speed: Measure how many photos a second it answers.
-        report_only: Only draw the pictures and write the report of the finished run ``before``.
+        bare: Without a bundle, which only the best trial gets.
+        present_only: Only make the bundle of the finished run ``before``, and its report.
+        report: Whether ``present_only`` makes a report.
     """
 
     mark: TrialMark
     argv: tuple[str, ...]
     log: Path
     before: Path | None = None
+    sharers: int = 1
     plugins: tuple[str, ...] = ()
     keep_pruned: bool = False
     speed: bool = False
-    report_only: bool = False
+    bare: bool = False
+    present_only: bool = False
+    report: bool = True
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,19 @@ class Epoch:
 
     number: int
     value: float
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What a worker reports once it has timed some steps.
+
+    Attributes:
+        minutes: The whole training, validation left out.
+        size: Bytes of its checkpoints.
+    """
+
+    minutes: float
+    size: int
 
 
 @dataclass(frozen=True)
@@ -64,3 +83,6 @@ class Done:
     system: bool = False
     stopped: bool = False
     run: Path | None = None
+
+
+News = Epoch | Timed | Done

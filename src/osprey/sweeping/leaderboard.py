@@ -13,7 +13,7 @@ from osprey.errors import UserError
 from osprey.runs.again import command_of
 from osprey.runs.folder import RunFolder
 from osprey.sweeping.records import shown_words
-from osprey.sweeping.rows import Board, Row
+from osprey.sweeping.rows import Board, Row, spent_on
 from osprey.system.console import counted, say
 from osprey.tasks.registry import DEFAULT_TASK, get_task
 
@@ -51,8 +51,11 @@ def _alike(best: Row, row: Row, place: int, board: Board) -> bool:
         return False
     first, second = RunFolder(best.runs[0]), RunFolder(row.runs[0])
     task = get_task(first.task or DEFAULT_TASK)
-    found = task.paired_difference(first, second, "val", board.metric.key)
-    return found is not None and not found.told_apart
+    key = board.metric.key
+    with suppress(UserError):  # runs whose answers are not those to the same photos
+        found = task.paired_differences(first, second, "val", [key])
+        return key in found and not found[key].told_apart
+    return False
 
 
 def _welch(one: Sequence[float], other: Sequence[float]) -> bool:
@@ -84,11 +87,19 @@ def print_boards(boards: Sequence[Board], rows: Sequence[Row], *, limit: int = S
         found = [row for row in rows if row.state == state]
         if found:
             say()
-            say(f"{what} ({len(found)}):")
+            say(f"{_with_cost(f'{what} ({len(found)})', found)}:")
         for row in found[:limit]:
             place = f"  {row.runs[0]}" if row.runs else ""
             why = f"  {row.why}" if row.why else ""
             say(f"  {shown_words(own_words(row, rows))}{why}{place}")
+    if len(boards) + len({row.state for row in rows} & set(OTHERS)) > 1 and spent_on(rows):
+        say()
+        say(f"in all  {_with_cost(counted(len(rows), 'run'), rows)}")
+
+
+def _with_cost(what: str, rows: Sequence[Row]) -> str:
+    spent = spent_on(rows)
+    return f"{what}, {spent}" if spent else what
 
 
 def again(board: Board) -> str:
@@ -110,19 +121,21 @@ def _print_board(board: Board, limit: int) -> None:
     metric, alike = board.metric, board.alike
     where = f" on {board.data}" if board.data else ""
     order = "" if metric.higher_is_better else ", lower is better"
-    runs = counted(len(board.rows), "run")
-    say(f"{runs}{where}, best first by validation {metric.name}{order}:")
+    runs = _with_cost(f"{counted(len(board.rows), 'run')}{where}", board.rows)
+    say(f"{runs}, best first by validation {metric.name}{order}:")
     seeds = any(len(row.values) > 1 for row in board.rows)
     spread = "  ± 95%" if seeds else ""
-    head = f"  {'#':>3} {'val':>7}{spread} {'test':>7} {'minutes':>8} {'params':>8}"
+    money = f" {'USD':>7}" if board.priced else ""
+    head = f"  {'#':>3} {'val':>7}{spread} {'test':>7} {'minutes':>8}{money} {'params':>8}"
     say(f"{head} {'photos/s':>9}  settings, run")
     for place, row in enumerate(board.rows[:limit], 1):
         mark = "=" if alike[place - 1] else " "
         half = half_width(row.values)
+        usd = f" {_number(row.usd, '.2f'):>7}" if board.priced else ""
         width = f"  {half:{metric.format}}" if half is not None else "       "
         say(
             f"  {place:>3}{mark}{_number(row.value, metric.format):>7}{width if seeds else ''} "
-            f"{_number(row.test, metric.format):>7} {_number(row.minutes, '.1f'):>8} "
+            f"{_number(row.test, metric.format):>7} {_number(row.minutes, '.1f'):>8}{usd} "
             f"{_millions(row.parameters):>8} {_number(row.speed, '.1f'):>9}  "
             f"{shown_words(board.differing(row))}  {' '.join(map(str, row.runs[:1]))}".rstrip()
         )

@@ -17,7 +17,7 @@ def is_good(record: Mapping[str, Any]) -> bool:
 
 
 def merged(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What several seeds add to the first one's record: means, sums, and every run."""
+    """What several seeds add to the first one's record: means, and every run."""
     if len(records) == 1:
         return {}
     figures = {s: _mean([r["figures"][s] for r in records]) for s in records[0]["figures"]}
@@ -25,9 +25,14 @@ def merged(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "value": _mean([r["value"] for r in records]),
         "values": [r["value"] for r in records],
         "figures": figures,
-        "minutes": sum(r["minutes"] for r in records),
         "runs": [r["run"] for r in records],
     }
+
+
+def spent(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """``minutes`` and ``usd`` of a trial: of all its trainings together, as far as known."""
+    known = {key: [r[key] for r in records if key in r] for key in ("minutes", "usd")}
+    return {key: round(sum(values), 4) for key, values in known.items() if values}
 
 
 def objective_values(record: Mapping[str, Any], objectives: Sequence[str]) -> list[float]:

@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from osprey.config.groups.sweep import SweepConfig
+from osprey.config.no_figure import NO_MATTER
 from osprey.config.parse import LIGHTNING, typed_sweep
 from osprey.errors import ConfigError
 from osprey.sweeping.space import Space, read_space
@@ -20,11 +21,6 @@ from osprey.tasks.specs import MetricSpec
 
 OSPREYS = "hydra_plugins.osprey_sweeper.OspreySweeper"
 _DRAWN = 5  # trials of a user's function that are checked before the first one
-# Settings that change no figure: a sweep goes on, and is shared, whatever they are.
-_NO_MATTER = (
-    *("paths.", "logger", "tags", "name", "plugins", "callbacks.progress", "extras", "cost."),
-    *("data.num_workers", "data.cache", "data.eval_batch_size", "trainer.devices"),
-)
 _OF_THE_SWEEP = ("sweep", "hydra/sweeper", "hydra.sweeper", "hydra.sweep")
 
 
@@ -65,7 +61,7 @@ class Plan:
     def signature(self) -> dict[str, Any]:
         """What must stay as it is when the sweep goes on."""
         words = (word.partition("=") for word in self.space.fixed)
-        fixed = {key: value for key, _, value in words if not key.startswith(_NO_MATTER)}
+        fixed = {key: value for key, _, value in words if not key.startswith(NO_MATTER)}
         return {
             "space": self.space.described(),
             "fixed": fixed,

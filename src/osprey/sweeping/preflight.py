@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -92,6 +93,7 @@ def trials_to_check(call: Call) -> Iterator[tuple[list[str], list[str]]]:
             raise ConfigError(
                 f"hydra/sweeper: sweep=... brings a sweeper of its own, not {target}: leave one out"
             )
+        _refuse_without_slurm(str(sweep.hydra.launcher._target_))
         if target.endswith(".BasicSweeper"):
             parsed = parser.parse_overrides([*params, *call.words])
     if target == OSPREYS:
@@ -105,3 +107,11 @@ def trials_to_check(call: Call) -> Iterator[tuple[list[str], list[str]]]:
             (trials,) = BasicSweeper.split_arguments(parsed, None)
         for words in trials:
             yield words, [word for word in words if word.partition("=")[0] in swept] or words
+
+
+def _refuse_without_slurm(launcher: str) -> None:
+    if launcher.endswith(".SlurmLauncher") and shutil.which("srun") is None:
+        raise ConfigError(
+            "hydra/launcher=submitit_slurm: there is no srun here: start the sweep on a machine of "
+            "the cluster, or use hydra/launcher=submitit_local"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import re
@@ -11,13 +12,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from osprey.config.no_figure import NO_CHOICE
 from osprey.errors import UserError
+from osprey.runs.folder import RunFolder
 from osprey.sweeping.about import ABOUT, read_about
 from osprey.sweeping.records import TRIALS, read_records
+from osprey.system.console import in_minutes
 from osprey.tasks.registry import shown_metrics
 from osprey.tasks.specs import MetricSpec
-
-_NO_CHOICE = ("extras.", "paths.", "callbacks.progress", "sweep")  # settings that change no figure
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Row:
         metric: The monitored one; None where nothing says.
         values: Its validation value, one a seed.
         test: On the test split; of several seeds the mean.
-        minutes: Of training.
+        minutes: Of training; of several seeds their sum.
+        usd: What that cost, where it was said what an hour does.
         parameters: Of the network.
         speed: Photos a second, one by one.
         why: It failed, or after which epoch it ended.
@@ -45,6 +48,7 @@ class Row:
     values: tuple[float, ...] = ()
     test: float | None = None
     minutes: float | None = None
+    usd: float | None = None
     parameters: int | None = None
     speed: float | None = None
     why: str = ""
@@ -82,10 +86,15 @@ class Board:
 
         return not_told_apart(self)
 
+    @property
+    def priced(self) -> bool:
+        """Whether it is known of any row what it cost."""
+        return any(row.usd is not None for row in self.rows)
+
     def differing(self, row: Row) -> list[str]:
         """The settings of a row that not all of the board have."""
         common = set.intersection(*(set(other.words) for other in self.rows))
-        return [w for w in row.words if w not in common and not w.startswith(_NO_CHOICE)]
+        return [w for w in row.words if w not in common and not w.startswith(NO_CHOICE)]
 
 
 def read_rows(place: Path) -> list[Row]:
@@ -119,6 +128,14 @@ def boards_of(rows: Sequence[Row]) -> list[Board]:
     return sorted(found.values(), key=lambda board: -len(board.rows))
 
 
+def spent_on(rows: Sequence[Row]) -> str:
+    """Minutes and money of all the rows, as ``12.5 minutes, 0.42 USD``; empty where not known."""
+    minutes = [row.minutes for row in rows if row.minutes is not None]
+    usd = [row.usd for row in rows if row.usd is not None]
+    parts = [in_minutes(sum(minutes))] if minutes else []
+    return ", ".join([*parts, *([f"{sum(usd):.2f} USD"] if usd else [])])
+
+
 def _begun_in(sweep: Path) -> Path:
     """The folder that a sweep's run folders are named from."""
     try:
@@ -145,6 +162,7 @@ def _of_trial(record: dict[str, Any], base: Path) -> Row:
         tuple(record.get("values") or ([] if value is None else [value])),
         figures.get("test"),
         record.get("minutes", summary.get("minutes")),
+        record.get("usd", summary.get("usd")),
         record.get("parameters"),
         record.get("images_per_second", {}).get("one"),
         str(why),
@@ -171,6 +189,7 @@ def _of_run(folder: Path) -> Row:
             () if value is None else (float(value),),
             summary.get("test", {}).get(metric.key),
             summary.get("minutes"),
+            summary.get("usd"),
             data=str(summary.get("kin", {}).get("data", "")),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -180,9 +199,14 @@ def _of_run(folder: Path) -> Row:
 def _unfinished(folder: Path, words: tuple[str, ...]) -> Row:
     try:
         pruned = json.loads((folder / "pruned.json").read_text(encoding="utf-8"))["epochs"]
-        return Row("pruned", words, (folder,), why=f"after epoch {pruned}")
+        state, why = "pruned", f"after epoch {pruned}"
     except (OSError, ValueError, KeyError, TypeError):
-        return Row("unfinished", words, (folder,))
+        state, why = "unfinished", ""
+    try:
+        minutes = RunFolder(folder).minutes_trained() or None
+    except (OSError, ValueError, csv.Error):
+        minutes = None
+    return Row(state, words, (folder,), minutes=minutes, why=why)
 
 
 def _lines(file: Path) -> tuple[str, ...]:

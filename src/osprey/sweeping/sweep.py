@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,6 +14,7 @@ from omegaconf import DictConfig
 
 from osprey.config.compose import current_call
 from osprey.config.parse import typed_cost
+from osprey.engine.loggers.wandb_sync import GROUP
 from osprey.errors import ConfigError, Interrupted, UserError, exit_code_of
 from osprey.reports.build import write_page
 from osprey.runs.trial_mark import runs_of_sweep
@@ -24,7 +26,7 @@ from osprey.sweeping.devices import check_devices, described
 from osprey.sweeping.importances import importances
 from osprey.sweeping.plan import Plan, make_plan
 from osprey.sweeping.records import print_ranking, read_records
-from osprey.sweeping.rows import boards_of, read_rows
+from osprey.sweeping.rows import boards_of, read_rows, spent_on
 from osprey.sweeping.study import (
     JOURNAL,
     changes_of,
@@ -107,15 +109,17 @@ def _run(cfg: DictConfig, words: Sequence[str], plan: Plan, folder: Path) -> flo
     budget = Budget(typed_cost(cfg))
     at_the_end(budget.cost.on_end)
     _announce(plan, trials, folder, described(devices))
-    crew = Crew(devices, {"WANDB_RUN_GROUP": folder.name})
+    crew = Crew(devices, {GROUP: os.environ.get(GROUP) or folder.name})
     work = Work(plan, trials, crew, folder, budget)
     go_on = shlex.join(["osprey", "train", "-m", f"sweep.resume={folder}", *plugin_setting()])
     try:
         why = work.run()
         crew.end()  # with a limit, or a first failure, some may still train: they save
-        _conclude(plan, trials, folder, work)
+        to_retry = _conclude(plan, trials, folder, work)
         if why:
             warn(f"sweep ended: {why}; to go on: {go_on}")
+        elif to_retry:
+            warn(f"{counted(to_retry, 'trial')} failed by what may have passed; again: {go_on}")
     except KeyboardInterrupt as stop:
         warn("stopping: trials save their last.ckpt ...")
         crew.end()
@@ -161,8 +165,8 @@ def _announce(plan: Plan, trials: Trials, folder: Path, workers: str) -> None:
         say(f"there   {counted(trials.finished, 'trial')} finished before{more}")
 
 
-def _conclude(plan: Plan, trials: Trials, folder: Path, work: Work) -> None:
-    """The ranking, the winner's report, and the page."""
+def _conclude(plan: Plan, trials: Trials, folder: Path, work: Work) -> int:
+    """The ranking, the winner's report, and the page; how many trials a resume will retry."""
     records = read_records(folder)
     note_failures(any("failure" in record for record in records))
     config_dir = current_call().line.folder
@@ -181,6 +185,9 @@ def _conclude(plan: Plan, trials: Trials, folder: Path, work: Work) -> None:
     same = sum(boards[0].alike) if boards else 0
     if same:
         say(f"note    {counted(same, 'other trial')} cannot be told from the best (95%)")
+    if spent := spent_on(rows):
+        say(f"spent   {spent} of training")
     page = board_page(folder.resolve().name, boards, rows, importances(folder))
     write_page(page, folder / PAGE)
     say(f"board   {folder / PAGE}")
+    return sum(bool(record.get("retry")) for record in records)

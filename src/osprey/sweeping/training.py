@@ -10,20 +10,24 @@ from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import Any
 
-from osprey.errors import Interrupted, Pruned, UserError
+from osprey.errors import Interrupted, OutOfMemory, Pruned, UserError
 from osprey.runs.folder import RunFolder
 from osprey.runs.trial_mark import Begun, as_trial
-from osprey.sweeping.jobs import PRUNED, Done, Epoch, Job, asked_to_end
+from osprey.sweeping.jobs import PRUNED, Done, Epoch, Job, Timed, asked_to_end
 from osprey.system.disk import system_failure
 
 _TO_SAVE = 90.0  # seconds that a worker without its sweep may need
 
 
 class _Reporter:
-    """Passes each epoch's value to the sweep."""
+    """Passes what a training says of itself to the sweep."""
 
     def __init__(self, pipe: Connection) -> None:
         self.pipe = pipe
+
+    def timed(self, minutes: float, size: int) -> None:
+        """What the whole training will take."""
+        self.pipe.send(Timed(minutes, size))
 
     def epoch(self, number: int, value: float) -> bool:
         """Whether the trial is to end here."""
@@ -41,12 +45,13 @@ def train(job: Job, pipe: Connection) -> Done:
     from osprey.engine.callbacks.trial_reports import reporting_to
     from osprey.system.plugins import command_scope
 
-    with command_scope(), as_trial(job.mark) as begun, reporting_to(_Reporter(pipe)):
+    mark = as_trial(job.mark, job.sharers, bare=job.bare)
+    with command_scope(), mark as begun, reporting_to(_Reporter(pipe)):
         if job.before is not None:
             begun.run = RunFolder(job.before)
         try:
-            if job.report_only:
-                _report(job)
+            if job.present_only:
+                _present(job)
                 return Done()
             return Done(_trained(job, begun))
         except Pruned as end:
@@ -57,15 +62,29 @@ def train(job: Job, pipe: Connection) -> Done:
             if asked_to_end.is_set():
                 return _stopped(begun)
             print(f"osprey train: {error}", file=sys.stderr)
-            return Done({"failure": str(error), **_place(begun)})
-        except Exception as error:
+            return Done(_failed(str(error), error, begun))
+        except (Exception, SystemExit) as error:
             if asked_to_end.is_set():
                 return _stopped(begun)
             known = system_failure(error) if isinstance(error, OSError | RuntimeError) else None
             traceback.print_exc()
             line = known or f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-            record = {"failure": line, **_place(begun)}
+            record = _failed(line, error, begun)
             return Done(record, healthy=False, system=known is not None)
+
+
+def _failed(why: str, error: BaseException, begun: Begun) -> dict[str, Any]:
+    retry = {"retry": True} if _may_pass(error) else {}
+    return {"failure": why, **retry, **_place(begun)}
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether another time it may not come: no memory, or a loader process that was killed."""
+    from osprey.tuning.memory import is_out_of_memory
+
+    if isinstance(error, OutOfMemory | MemoryError) or is_out_of_memory(error):
+        return True
+    return isinstance(error, RuntimeError) and "DataLoader worker (pid" in str(error)
 
 
 def _stopped(begun: Begun) -> Done:
@@ -73,7 +92,8 @@ def _stopped(begun: Begun) -> Done:
     return Done(healthy=False, stopped=True, run=None if run is None else run.path)
 
 
-def _report(job: Job) -> None:
+def _present(job: Job) -> None:
+    from osprey.engine.loggers.build import closing_loggers
     from osprey.engine.present import present
     from osprey.system.plugins import load_installed, load_plugins
 
@@ -82,8 +102,9 @@ def _report(job: Job) -> None:
     load_installed()
     load_plugins(job.plugins)
     config = run.load_config()
-    config.extras.report = True
-    present(run, config, run.read_json("summary.json"))
+    config.extras.report = job.report
+    with closing_loggers(run):
+        present(run, config, run.read_json("summary.json"))
 
 
 def _place(begun: Begun) -> dict[str, str]:
@@ -151,7 +172,7 @@ def trained_record(run: RunFolder, summary: dict[str, Any], value: float) -> dic
         "value": value,
         "metric": asdict(metric),
         "figures": figures,
-        "minutes": summary["minutes"],
+        **{key: summary[key] for key in ("minutes", "usd") if key in summary},
     }
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from osprey.config.chosen import overrides_of_job
+from osprey.engine.loggers.wandb_sync import GROUP
 from osprey.errors import Interrupted, UserError
 from osprey.sweeping.records import print_ranking, read_records, write_record
 from osprey.system.console import warn
@@ -39,10 +43,11 @@ def trial(cfg: DictConfig) -> float:
     """One trial: as `osprey.commands.train.job`, but one that fails does not end the others."""
     from osprey.engine.experiment import train_composed
 
-    overrides = overrides_of_job()
+    hydra, overrides = HydraConfig.get(), overrides_of_job()
     record: dict[str, Any] = {"overrides": overrides, "value": None}
     try:
-        run, summary, value = train_composed(cfg)
+        with _as_group(Path(hydra.sweep.dir).name):
+            run, summary, value = train_composed(cfg)
         config = run.load_config()
         metric = asdict(shown_metrics(config.task.name, config.monitor, config.mode)[0])
         record |= {"run": str(run.path), "summary": summary, "value": value, "metric": metric}
@@ -54,10 +59,22 @@ def trial(cfg: DictConfig) -> float:
         if not known:
             traceback.print_exception(error)
         record["failure"] = str(error) if known else f"{type(error).__name__}: {error}"
-    hydra = HydraConfig.get()
     write_record(Path(hydra.runtime.cwd) / hydra.sweep.dir, int(hydra.job.num), record)
     value = record["value"]
     return float("nan") if value is None else float(value)
+
+
+@contextmanager
+def _as_group(sweep: str) -> Iterator[None]:
+    """Let W&B group the trials by their sweep, unless the user has named a group."""
+    if os.environ.get(GROUP):
+        yield
+        return
+    os.environ[GROUP] = sweep
+    try:
+        yield
+    finally:
+        del os.environ[GROUP]
 
 
 class Ranking(Callback):

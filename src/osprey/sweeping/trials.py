@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from osprey.runs.folder import RunFolder
 from osprey.runs.trial_mark import TrialMark
 from osprey.sweeping.jobs import Job
-from osprey.sweeping.outcome import is_good, line_of, merged, objective_values
+from osprey.sweeping.outcome import is_good, line_of, merged, objective_values, spent
 from osprey.sweeping.plan import Plan
 from osprey.sweeping.records import write_record
 
@@ -194,6 +194,7 @@ class Trials:
             content["state"] = "complete"
         else:
             content |= {"state": "pruned" if "pruned" in bad else "failed", "value": None, **bad}
+        content |= spent(records)
         write_record(self.folder, number, content)
         self._settle(active.trial, content, values)
         return f"trial   {number + 1} of {self.plan.total}  {line_of(content, self.plan.metric)}"
@@ -201,16 +202,22 @@ class Trials:
     def _settle(
         self, trial: optuna.trial.Trial, content: dict[str, Any], values: list[float]
     ) -> None:
+        if content.get("retry"):  # left open in the study: a resume takes it up again
+            self._count_failure(content)
+            return
         self.finished += 1
         if content["state"] == "complete":
             self.study.tell(trial.number, values)
         elif content["state"] == "pruned":
             self._tell(trial.number, "PRUNED")
         else:
-            self.failures += 1
-            self.last_failure = str(content["failure"])
+            self._count_failure(content)
             trial.set_user_attr("failure", self.last_failure)
             self._tell(trial.number, "FAIL")
+
+    def _count_failure(self, content: Mapping[str, Any]) -> None:
+        self.failures += 1
+        self.last_failure = str(content["failure"])
 
     def _tell(self, number: int, state: str) -> None:
         from optuna.trial import TrialState

@@ -19,6 +19,7 @@ from osprey.errors import Interrupted, Terminated
 from osprey.sweeping.jobs import asked_to_end
 from osprey.sweeping.training import train
 
+ASKED = 143  # exit code of a worker that was asked to end
 _GRACE = 60.0  # seconds a worker without its sweep has to save and end
 
 
@@ -44,10 +45,11 @@ def main(pipe: Connection, method: str) -> None:
                 return
             _release_memory()
     except (EOFError, OSError, KeyboardInterrupt, Interrupted):
-        return  # the sweep is gone, or wants us to be
+        sys.exit(ASKED)  # the sweep is gone, or wants us to be
     except Exception:
         if not asked_to_end.is_set():
             raise
+        sys.exit(ASKED)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

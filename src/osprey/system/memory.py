@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
+import math
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -60,23 +63,29 @@ def _of_machine() -> int | None:
 
 def _of_container() -> int | None:
     """What the limits of this process's control groups leave, version 2 or 1."""
-    left: list[int] = []
+    left = [
+        _left_in(folder, *(_VERSION_1 if version == 1 else _VERSION_2))
+        for version, folder in _control_groups("memory")
+    ]
+    return min((x for x in left if x is not None), default=None)
+
+
+def _control_groups(controller: str) -> Iterator[tuple[int, Path]]:
+    """Version, 1 or 2, and folder of each control group that may limit this process."""
     try:
         lines = _MEMBERSHIP.read_text().splitlines()
     except OSError:
-        return None
+        return
     for _, controllers, path in (line.split(":", 2) for line in lines):
-        if "memory" in controllers.split(","):
-            base, files = _CGROUP / "memory", _VERSION_1
+        if controller in controllers.split(","):
+            version, base = 1, _CGROUP / controller
         elif not controllers:
-            base, files = _CGROUP, _VERSION_2
+            version, base = 2, _CGROUP
         else:
             continue
         # A limit may stand at any level; inside a container the path is often the host's.
         own = base / path.lstrip("/")
-        folders = [own, *(p for p in own.parents if p.is_relative_to(base))]
-        left += [x for folder in folders if (x := _left_in(folder, *files)) is not None]
-    return min(left, default=None)
+        yield from ((version, p) for p in (own, *own.parents) if p.is_relative_to(base))
 
 
 def _left_in(folder: Path, limit: str, usage: str, droppable: str) -> int | None:
@@ -92,10 +101,24 @@ def _left_in(folder: Path, limit: str, usage: str, droppable: str) -> int | None
 
 
 def cores() -> int:
-    """Processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Processor cores this process may use: more threads than a container's share only wait."""
+    affine = hasattr(os, "sched_getaffinity")
+    allowed = len(os.sched_getaffinity(0)) if affine else os.cpu_count() or 1
+    shares = [_share_in(folder, version) for version, folder in _control_groups("cpu")]
+    return min([allowed, *(math.ceil(share) for share in shares if share)])
+
+
+def _share_in(folder: Path, version: int) -> float | None:
+    """The processors that one group may use, or None where it has no limit."""
+    try:
+        if version == 2:
+            quota, period = (folder / "cpu.max").read_text().split()
+        else:
+            quota, period = ((folder / f"cpu.cfs_{x}_us").read_text() for x in ("quota", "period"))
+        share = int(quota) / int(period)  # "max", no number, or -1 where there is no limit
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
+    return share if share > 0 else None
 
 
 def auto_workers() -> int:
@@ -110,3 +133,18 @@ def give_back() -> None:
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+@contextlib.contextmanager
+def no_collection() -> Iterator[None]:
+    """Keep Python's search for circles away while millions of objects without any are made.
+
+    It would look through all of them again and again.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

@@ -36,6 +36,11 @@ def is_stream(name: str) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
+def is_standard_output(name: str) -> bool:
+    """Whether ``name`` is standard output, by either of its names."""
+    return name in (STANDARD_OUTPUT, "/dev/stdout")
+
+
 def followed(name: str | Path) -> Path:
     """The file that ``name`` leads to where it is a link, else ``name``."""
     return Path(os.path.realpath(name)) if os.path.islink(name) else Path(name)
@@ -60,9 +65,11 @@ def refuse_existing(targets: Iterable[Path], option: str, *, force: bool) -> Non
         return
     first = foreign[0]
     if len(foreign) == 1:
+        # Settings (``output=``) have no --force beside them.
+        last = "add --force to replace it" if option.startswith("--") else "move it away"
         raise UserError(
             f"{option}: '{first}' is there already, and Osprey does not know it as its own: name "
-            "another, or add --force to replace it"
+            f"another, or {last}"
         )
     raise UserError(
         f"{option}: {len(foreign)} files of such names are there already, and Osprey does not know "
@@ -123,21 +130,24 @@ def output_path(name: str | Path, option: str, *, force: bool, ending: str = "")
         with own_path(target, option, force=force, keep_name=True) as partial:
             yield partial
     except OSError as error:
-        if error.filename is not None and Path(error.filename).parent not in _beside(target):
+        if error.filename is not None and not _is_beside(Path(error.filename), target):
             raise  # something else than the output
         raise UserError(
             f"{option}: '{name}' cannot be written ({error.strerror or error}): name another place"
         ) from None
 
 
-def _beside(target: Path) -> set[Path]:
-    """Folders that files lie in while an output is being written."""
-    return {target.parent, *target.parent.glob(".osprey-*")}
+def _is_beside(file: Path, target: Path) -> bool:
+    """Whether a file lies where an output is being written; the folder may be gone by now."""
+    folder = file.parent
+    return folder == target.parent or (
+        folder.parent == target.parent and folder.name.startswith(".osprey-")
+    )
 
 
 def _pour(source: Path, name: str) -> None:
     """Copy a finished file into a stream, as far as its reader wants it."""
-    if name in (STANDARD_OUTPUT, "/dev/stdout"):
+    if is_standard_output(name):
         try:
             sys.stdout.flush()
             with source.open("rb") as file:

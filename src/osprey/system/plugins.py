@@ -7,7 +7,6 @@ import importlib.util
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
@@ -68,6 +67,8 @@ def load_plugins(names: Sequence[str], key: str = "plugins") -> list[ModuleType]
 
 def installed_plugins() -> list[str]:
     """Modules that installed packages name by the entry point ``osprey.plugins``."""
+    from importlib.metadata import entry_points  # slow to import, and classify has no use for it
+
     return sorted(point.value for point in entry_points(group=ENTRY_POINTS))
 
 

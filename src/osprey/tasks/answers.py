@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import io
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from osprey.errors import UnreadableImage
+import numpy as np
+
+from osprey.errors import UnreadableImage, UserError
 from osprey.system.console import counted, say, warn
 from osprey.system.outputs import BYTE_ORDER_MARK, output_path
 from osprey.tasks.journal import PredictionJournal
 
 if TYPE_CHECKING:
     from osprey.tasks.predictor import Answer, PhotoPredictor
+
+
+class Asked(Protocol):
+    """What answers about photos: a task's predictor, or a bundle."""
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names in the order of the outputs."""
+        ...
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that the answers come from."""
+        ...
+
+    def predict(self, files: Iterable[Path], /) -> Iterator[Any]:
+        """One answer a photo, in order."""
+        ...
 
 
 def answer_photos(
@@ -54,7 +75,7 @@ def answer_photos(
 
 
 def write_answers(
-    predictor: PhotoPredictor[Any],
+    predictor: Asked,
     photos: Sequence[Path],
     arguments: argparse.Namespace,
     forms: Mapping[str, TableForm],
@@ -81,7 +102,7 @@ def write_answers(
             yield form.line(answer, classes), answer.failure
 
     started = time.perf_counter()
-    failures: list[str] = []
+    failed, first = 0, ""
     with PredictionJournal(arguments, photos, [predictor.checkpoint]) as journal:
         journal.keep(asked(journal))
         with (
@@ -94,14 +115,14 @@ def write_answers(
             for number, (line, failure) in enumerate(journal.entries()):
                 file.write((form.between if number else "") + line)
                 if failure is not None:
-                    failures.append(failure)
+                    failed, first = failed + 1, first or failure
             file.write(form.tail)
     rate = len(journal.todo) / (time.perf_counter() - started)
     warn(f"{counted(len(photos), 'photo')}, {rate:.0f} a second: {output}")
-    if failures:
-        count = counted(len(failures), "photo")
-        warn(f"{count} could not be read, so without {lacking}, first: {failures[0]}")
-    return len(failures)
+    if failed:
+        count = counted(failed, "photo")
+        warn(f"{count} could not be read, so without {lacking}, first: {first}")
+    return failed
 
 
 @dataclass(frozen=True)
@@ -146,3 +167,43 @@ def record_forms(columns: Sequence[str]) -> dict[str, TableForm]:
         "csv": TableForm(lambda _: csv_row(columns), row),
         "json": TableForm(lambda _: "[\n ", element, between=",\n ", tail="\n]\n"),
     }
+
+
+# One column a class, as the fisheries competition wants it.
+SUBMISSION = TableForm(
+    lambda classes: csv_row(["image", *classes]),
+    lambda answer, classes: csv_row(answer.submission(classes)),
+)
+
+
+# One number a photo: of its class in alphabetical order, as the 10-class species set wants it.
+SUBMISSION_IDS = TableForm(
+    lambda classes: csv_row(["id", "label"]),
+    lambda answer, classes: csv_row(answer.submission_id()),
+)
+
+
+def refuse_same_names(photos: Sequence[Path], form: str) -> None:
+    """Refuse photos of one name in different folders, before any is asked about.
+
+    Args:
+        photos: For a table in a form that gives a photo's name without its folder.
+        form: What that is called.
+
+    Raises:
+        UserError: Two have one name; the line names them.
+    """
+    digests = (hashlib.blake2b(_name(photo), digest_size=8).digest() for photo in photos)
+    keys = np.fromiter((int.from_bytes(digest, "little") for digest in digests), dtype=np.uint64)
+    kinds, counts = np.unique(keys, return_counts=True)
+    if len(kinds) == len(keys):
+        return
+    first, other = (photos[int(row)] for row in np.flatnonzero(keys == kinds[counts > 1][0])[:2])
+    raise UserError(
+        f"--format {form} names photos without their folders, and '{first}' and '{other}' "
+        "would be one: use --format csv, or one folder at a time"
+    )
+
+
+def _name(photo: Path) -> bytes:
+    return photo.name.encode("utf-8", "surrogateescape")

@@ -16,7 +16,7 @@ from osprey.config.schema import DataConfig, TrainConfig
 from osprey.data.datamodule import DataModule
 from osprey.data.manifest import Manifest
 from osprey.errors import ConfigError, UnreadableImage
-from osprey.imaging import Preprocess, read_image
+from osprey.imaging import Preprocess
 from osprey.models.checkpoint import CheckpointMetadata
 from osprey.models.normalisation import fits_better
 from osprey.models.registry import ModelSpec, check_size, input_settings
@@ -84,7 +84,7 @@ def assemble(config: TrainConfig, manifest: Manifest, *, resuming: bool) -> Asse
         model, weights = build_from_run(spec, classes, RunFolder(Path(config.from_run)).best)
     else:
         pretrained = False if resuming else config.model.pretrained
-        model, weights = build_pretrained(spec, outputs, pretrained)
+        model, weights = build_pretrained(spec, outputs, pretrained, classes)
     note = ""
     given = isinstance(config.model.pretrained, str) and not (config.from_run or resuming)
     if given and is_first():  # who prints it
@@ -115,8 +115,7 @@ def _about_input(
     table = manifest.split("train").table
     for path in table["path"].iloc[:: max(1, len(table) // _LOOKED_AT)].iloc[:_LOOKED_AT]:
         with suppress(UnreadableImage):
-            photo = read_image(manifest.root / path, min_side=preprocess.decode_side)
-            photos.append(preprocess(photo))
+            photos.append(preprocess(preprocess.open(manifest.root / path)))
     if not photos:
         return ""
     pixels = torch.from_numpy(np.stack(photos))

@@ -24,6 +24,7 @@ from osprey.tasks.optim import (
     undecayed,
 )
 from osprey.tasks.settings import TrainingSettings
+from osprey.tasks.validated import Validated
 
 RAW_WEIGHTS = "trained_state_dict"  # in checkpoints whose state_dict holds averaged weights
 
@@ -52,6 +53,7 @@ class Task(pl.LightningModule):
         preprocess = Preprocess.from_dict(metadata.preprocess)
         self.pixels = Normalise(preprocess.mean, preprocess.std)
         self.epoch_loss = EpochLoss()
+        self.validated = Validated()  # what the last validation answered
         self._head = head_prefixes(model)
         self._undecayed = undecayed(model)
         self._stages = first_stages(model, settings.freeze_stages)

@@ -55,6 +55,7 @@ def validate_run(config: TrainConfig) -> None:
     _check_own_arguments(config.task, others)
     task.check_config(config)
     _check_monitor(config, task)
+    _check_rule(config.callbacks.checkpoint_rule, task)
     for other in others:
         factory = config.model.factory
         if factory in other.own_factories and factory not in task.own_factories:
@@ -93,6 +94,20 @@ def _check_monitor(config: TrainConfig, task: TaskPlugin) -> None:
     raise ConfigError(
         f"monitor={config.monitor} is not logged{hint} (logged are {', '.join(logged)})"
     )
+
+
+def _check_rule(rule: str, task: TaskPlugin) -> None:
+    """Refuse a rule that needs more than the task tells of a validation."""
+    if rule == "log_loss" and task.logs and "val/log_loss" not in task.logs:
+        raise ConfigError(
+            f"callbacks.checkpoint_rule=log_loss: {task.noun} has no log loss; use highest, last "
+            "or within_error"
+        )
+    if rule in ("log_loss", "within_error") and not task.logs:
+        raise ConfigError(
+            f"callbacks.checkpoint_rule={rule} needs the answers about each photo, which a module "
+            "of your own does not give: use highest or last"
+        )
 
 
 def check_own_classes(task: TaskConfig, data: DataConfig) -> None:

@@ -9,8 +9,8 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from itertools import takewhile
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from tqdm import tqdm
@@ -55,11 +55,13 @@ class PredictionJournal:
         whole: Callable[[Path, Any], bool] | None = None,
     ) -> None:
         self.photos = photos
-        self._whole = whole or (lambda photo, entry: True)
+        self._whole = whole
         self.before = 0
         self.folder: Path | None = None
-        self._lines: list[str] = []  # of a stream
         if is_stream(arguments.output):
+            with ExitStack() as stack:
+                self._file = stack.enter_context(TemporaryFile("w+", encoding="utf-8"))
+                self._open = stack.pop_all()
             return
         output = followed(arguments.output)
         self.folder = output.with_name(f".{output.name}.part")
@@ -106,15 +108,13 @@ class PredictionJournal:
     def entries(self) -> Iterator[Any]:
         """Every entry, in the photos' order."""
         if self.folder is None:
-            yield from map(json.loads, self._lines)
+            self._file.seek(0)
+            yield from map(json.loads, self._file)
             return
         with (self.folder / _FILE).open(encoding="utf-8") as file:
             yield from map(json.loads, file)
 
     def _write(self, line: str) -> None:
-        if self.folder is None:
-            self._lines.append(line)
-            return
         self._file.write(line)
         self._file.flush()
 
@@ -123,13 +123,15 @@ class PredictionJournal:
         assert self.folder is not None
         settings, file = self.folder / _SETTINGS, self.folder / _FILE
         same = settings.is_file() and settings.read_text(encoding="utf-8") == digest
-        content = file.read_bytes() if same and file.is_file() else b""
-        lines = content.splitlines(keepends=True)
-        if lines and not lines[-1].endswith(b"\n"):
-            del lines[-1]  # a kill cut it off
-        pairs = zip(self.photos, _sound(lines), strict=False)
-        done = sum(1 for _ in takewhile(lambda pair: self._whole(*pair), pairs))
-        file.write_bytes(b"".join(lines[:done]))
+        done = size = 0
+        with file.open("r+b" if same and file.is_file() else "w+b") as lines:
+            for photo, line in zip(self.photos, lines, strict=False):
+                if not _is_sound(line):
+                    break
+                if self._whole is not None and not self._whole(photo, json.loads(line)):
+                    break
+                done, size = done + 1, size + len(line)
+            lines.truncate(size)
         write_text(settings, digest)
         return done
 
@@ -144,9 +146,9 @@ class PredictionJournal:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, at: object) -> None:
+        self._open.close()
         if self.folder is None:
             return
-        self._open.close()
         if error is None:
             shutil.rmtree(self.folder, ignore_errors=True)
         elif isinstance(error, KeyboardInterrupt):
@@ -155,13 +157,13 @@ class PredictionJournal:
             warn(f"{done} of {counted(len(self.photos), 'photo')} done; the same command goes on")
 
 
-def _sound(lines: Sequence[bytes]) -> Iterator[Any]:
-    """Entries up to the first line that a power cut or a bad disk made unreadable."""
-    for line in lines:
-        try:
-            yield json.loads(line)
-        except ValueError:
-            return
+def _is_sound(line: bytes) -> bool:
+    """Whether a line is whole: no kill cut it off, no power cut or bad disk made it unreadable."""
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return line.endswith(b"\n")
 
 
 def _digest(

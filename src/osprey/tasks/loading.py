@@ -93,6 +93,7 @@ def make_preprocess(data: DataConfig, settings: InputSettings) -> Preprocess:
             "mean": mean,
             "std": std,
             "crop_pct": settings.crop_pct,
+            "value_range": data.value_range,
         }
     )
 

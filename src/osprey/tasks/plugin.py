@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from osprey.errors import CheckpointError, ConfigError, DataError
 from osprey.tasks.finished_runs import FinishedRuns
+from osprey.tasks.label_tools import LabelTools
 from osprey.tasks.specs import Decision as Decision
 from osprey.tasks.specs import MetricSpec as MetricSpec
 from osprey.tasks.specs import ReportPage as ReportPage
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
     from osprey.config.schema import AugmentationConfig, ModelConfig, TrainConfig
     from osprey.data.datamodule import DataModule
     from osprey.data.manifest import Manifest
+    from osprey.data.targets import LabelTarget
     from osprey.imaging import Preprocess
     from osprey.models.checkpoint import CheckpointMetadata
     from osprey.runs.folder import RunFolder
 
 
-class TaskPlugin(FinishedRuns):
+class TaskPlugin(FinishedRuns, LabelTools):
     """Base class of tasks. The defaults are those of a task that lacks the feature.
 
     Attributes:
@@ -82,6 +84,19 @@ class TaskPlugin(FinishedRuns):
         if self.target is not None and manifest.target.name != self.target:
             has = manifest.target
             raise DataError(f"data={config.data.name} has {has.name}: {has.remedy}")
+
+    def check_found(self, has: LabelTarget | None, command: str) -> None:
+        """Check, before they are read, that the task can learn from samples of this kind.
+
+        Args:
+            has: Their kind; None where it is not known.
+            command: The training that can.
+
+        Raises:
+            DataError: It cannot; the line has the command.
+        """
+        if has is not None and self.target is not None and has.name != self.target:
+            raise DataError(f"the data have {has.name}, not {self.target}: {command}")
 
     def check_open_settings(self) -> None:
         """Refuse a recipe that leaves settings to the data.

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -16,13 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from osprey.errors import UnreadableImage
-from osprey.imaging import Preprocess, read_image
+from osprey.imaging import Preprocess
 from osprey.models.checkpoint import load_model
+from osprey.system.ahead import batches_ahead
 from osprey.tasks.plugin import TaskPlugin
 from osprey.tasks.registry import check_task
-
-# The failure of a photo whose outputs are NaN or infinite.
-NO_NUMBER = "the network's answer is not a number: train again with a lower optimizer.lr"
 
 
 class Answer(Protocol):
@@ -96,19 +91,15 @@ class PhotoPredictor(ABC, Generic[A]):
         Yields:
             One answer per file; `unreadable` for those that cannot be decoded.
         """
-        remaining = iter(files)
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            while chunk := list(islice(remaining, batch_size)):
-                prepared = list(pool.map(self._prepare, chunk))
-                pairs = zip(chunk, prepared, strict=True)
-                good = [(file, item) for file, item in pairs if not isinstance(item, str)]
-                names, inputs = [file for file, _ in good], [item for _, item in good]
-                found = iter(self.answers(names, np.stack(inputs)) if good else ())
-                for file, item in zip(chunk, prepared, strict=True):
-                    yield self.unreadable(file, item) if isinstance(item, str) else next(found)
+        for batch in batches_ahead(files, self._prepare, batch_size):
+            good = [(file, item) for file, item in batch if not isinstance(item, str)]
+            names, inputs = [file for file, _ in good], [item for _, item in good]
+            found = iter(self.answers(names, np.stack(inputs)) if good else ())
+            for file, item in batch:
+                yield self.unreadable(file, item) if isinstance(item, str) else next(found)
 
     def _prepare(self, file: Path) -> NDArray[np.uint8] | str:
         try:
-            return self.preprocess(read_image(file, min_side=self.preprocess.decode_side))
+            return self.preprocess(self.preprocess.open(file))
         except UnreadableImage as error:
             return str(error)

@@ -1,10 +1,13 @@
-"""Descriptions of a task's metrics and of its report's page, as plain values."""
+"""Descriptions of a task's metrics, of its report's page and of two runs, as plain values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from osprey.imaging.boxes import Boxes
+from osprey.imaging.drawing import Colour
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,53 @@ class PairedDifference:
     def told_apart(self) -> bool:
         """Whether the interval leaves 0 out."""
         return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A photo as the page of two runs shows it.
+
+    Attributes:
+        name: Which run's boxes are drawn; empty: the photo alone.
+        outlines: Boxes, corners in the photo's own pixels, and their colour; the last on top.
+        around: The part that is shown, around this box with corners in pixels; None: the photo.
+    """
+
+    name: str = ""
+    outlines: tuple[tuple[Boxes, Colour], ...] = ()
+    around: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class ChangedPhoto:
+    """A photo that two runs answer otherwise.
+
+    Attributes:
+        paths: As the first and as the second run call it.
+        answers: What each says, in words, and whether it is right; None: neither right nor wrong.
+        truth: What it is; empty: nothing.
+        panels: How it is shown.
+    """
+
+    paths: tuple[str, str]
+    answers: tuple[tuple[str, bool | None], tuple[str, bool | None]]
+    truth: str = ""
+    panels: tuple[Panel, ...] = (Panel(),)
+
+
+@dataclass(frozen=True)
+class ChangedGroup:
+    """Photos that two runs answer otherwise in one way.
+
+    Attributes:
+        title: The way.
+        count: How many there are.
+        photos: Those most worth a look, first.
+    """
+
+    title: str
+    count: int
+    photos: list[ChangedPhoto]
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,17 @@ def _smaller(
     )
 
 
+def is_doubtful(count: int, size: int, free: int | None) -> bool:
+    """Whether a training step on a processor may need more memory than is free.
+
+    Args:
+        count: Photos of a batch.
+        size: Their side in pixels.
+        free: Bytes; None where that is not known, and nothing can be told.
+    """
+    return free is not None and count * size * size * 3 * 4 * _MANY_TIMES >= free * _SHARE
+
+
 def spare_memory(
     task: Task, data: DataConfig, trainer: TrainerConfig, setting: Setting, size: int, world: int
 ) -> list[str]:
@@ -159,8 +170,7 @@ def spare_memory(
         ConfigError: Not even one photo fits.
     """
     free = free_machine_memory()
-    pixels = data.batch_size * size * size * 3 * 4
-    if free is None or pixels * _MANY_TIMES < free * _SHARE:
+    if free is None or not is_doubtful(data.batch_size, size, free):
         return []
     each = _kept_a_photo(task, setting, size)
     wanted, effective = data.batch_size, data.batch_size * trainer.accumulate

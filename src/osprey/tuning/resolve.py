@@ -7,8 +7,10 @@ import os
 import torch
 from pytorch_lightning.utilities.seed import isolate_rng
 
-from osprey.config.schema import ModelConfig, TrainConfig, TrainerConfig
+from osprey.config.schema import DataConfig, ModelConfig, TrainConfig, TrainerConfig
+from osprey.errors import reason_of
 from osprey.runs.folder import RunFolder
+from osprey.system.memory import free_memory as free_machine_memory
 from osprey.tasks.assemble import Assembly
 from osprey.tasks.base import Task
 from osprey.tasks.loading import run_device
@@ -29,8 +31,10 @@ from osprey.tuning.cache import (
     remember,
     what_matters,
 )
-from osprey.tuning.memory import fit_batch, is_out_of_memory, spare_memory
+from osprey.tuning.memory import fit_batch, is_doubtful, is_out_of_memory, spare_memory
 from osprey.tuning.trial import Setting, Trial
+
+_LARGEST = 640  # px, of networks whose own size is not known yet
 
 
 def resolve_settings(
@@ -63,10 +67,12 @@ def resolve_settings(
     return lines
 
 
-def may_try(trainer: TrainerConfig) -> bool:
+def may_try(trainer: TrainerConfig, data: DataConfig) -> bool:
     """Whether a trial step is needed before training."""
-    on_gpu = run_device(trainer).type == "cuda"
-    return _is_undecided(trainer) or on_gpu or trainer.compile is True
+    if run_device(trainer).type == "cuda" or _is_undecided(trainer) or trainer.compile is True:
+        return True
+    side = data.train_size or data.size or _LARGEST
+    return is_doubtful(data.batch_size, side, free_machine_memory())
 
 
 def _is_undecided(trainer: TrainerConfig) -> bool:
@@ -157,6 +163,6 @@ def _check_compiler(
         if is_out_of_memory(error):
             raise
         trainer.compile = False
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        reason = reason_of(error)
         return [f"compile trainer.compile does not work here, left out: {reason}"]
     return []

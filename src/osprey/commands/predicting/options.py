@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from osprey.commands.command_line import Parser, fraction
+from osprey.commands.predicting.cameras import OneList, cameras
 from osprey.config.schema import TTA
 from osprey.data.folders import folder_to_write
 from osprey.errors import UserError
@@ -23,15 +24,16 @@ def parser() -> argparse.ArgumentParser:
         prog="osprey predict",
         description="Name or find what is on a photo, or on every photo of a folder.",
     )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--image", metavar="PHOTO", help="one photo; prints ['LABEL'], or boxes")
-    what.add_argument("--folder", metavar="PHOTOS", help="every photo in it and below it")
-    what.add_argument("--video", metavar="FILE", help="a video; prints frames/s")
-    what.add_argument(
-        "--camera", type=int, metavar="N", help="a camera, 0 the first; Ctrl-C ends it"
-    )
+    _add_what(parser)
     parser.add_argument("--run", help="run folder (default: newest finished run)")
+    parser.add_argument(
+        "--model",
+        metavar="BUNDLE",
+        help="answer from a bundle, without PyTorch: a name such as fish@champion, a run or a "
+        "bundle's folder",
+    )
     parser.add_runs()
+    parser.add_registry()
     parser.add_argument(
         "--tta",
         choices=TTA,
@@ -39,6 +41,38 @@ def parser() -> argparse.ArgumentParser:
         help="answers averaged over the photo and its mirror image, or its 8 turned views",
     )
     parser.add_argument("--verbose", action="store_true", help="also scores, model and timing")
+    _add_outputs(parser)
+    parser.add_plugins()
+    _add_boxes(parser)
+    two = parser.add_argument_group("in two steps: where, then what")
+    two.add_argument("--detector", metavar="RUN", help="finds the boxes")
+    two.add_argument("--classifier", metavar="RUN", help="names what is in each box")
+    two.add_argument(
+        *("--full_image_fallback", "--full-image-fallback"),
+        action="store_true",
+        help="the classifier is asked of the whole photo where no box is found",
+    )
+    return parser
+
+
+def _add_what(parser: Parser) -> None:
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--image", metavar="PHOTO", help="one photo; prints ['LABEL'], or boxes")
+    what.add_argument("--folder", metavar="PHOTOS", help="every photo in it and below it")
+    what.add_argument("--video", metavar="FILE", help="a video; prints frames/s")
+    what.add_argument(
+        *("--camera",),
+        nargs="+",
+        type=cameras,
+        action=OneList,
+        metavar="N",
+        help="a camera, 0 the first, or an address such as rtsp://camera/live, or @FILE with one "
+        "a line, which keeps passwords out of the list of processes; with --model also several; "
+        "Ctrl-C ends it",
+    )
+
+
+def _add_outputs(parser: Parser) -> None:
     parser.add_argument(
         "--output", metavar="FILE", help="table to write, for --folder; - is standard output"
     )
@@ -46,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
         "--force", action="store_true", help="write over files that Osprey did not write"
     )
     formats = dict.fromkeys(form for task in all_tasks() for form in task.formats)
+    formats["jsonl"] = None  # of bundles alone
     parser.add_argument("--format", choices=formats, help="of --output (default: by its ending)")
     parser.add_argument(
         "--excel", action="store_true", help="a CSV whose letters Excel shows as they are"
@@ -55,7 +90,9 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="exit code 1 if anything in --folder cannot be read or is no photo",
     )
-    parser.add_plugins()
+
+
+def _add_boxes(parser: Parser) -> None:
     boxes = parser.add_argument_group("with a detector")
     boxes.add_argument(
         *("--min-score", "--min_score"),
@@ -71,15 +108,6 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="skip frames of --video to keep up with the clock, as with --camera",
     )
-    two = parser.add_argument_group("in two steps: where, then what")
-    two.add_argument("--detector", metavar="RUN", help="finds the boxes")
-    two.add_argument("--classifier", metavar="RUN", help="names what is in each box")
-    two.add_argument(
-        *("--full_image_fallback", "--full-image-fallback"),
-        action="store_true",
-        help="the classifier is asked of the whole photo where no box is found",
-    )
-    return parser
 
 
 def check(arguments: argparse.Namespace, task: TaskPlugin, *, two_steps: bool = False) -> None:
@@ -99,7 +127,9 @@ def check(arguments: argparse.Namespace, task: TaskPlugin, *, two_steps: bool = 
     moving = "--video" if arguments.video else "--camera"
     watching = arguments.video or arguments.camera is not None
     if watching and (two_steps or not task.supports_video):
-        raise UserError(f"{moving} is for one detector's run: name it with --run")
+        raise UserError(
+            f"{moving} is for one detector's run: name it with --run, or any bundle with --model"
+        )
     forms, name = task.formats, "two steps" if two_steps else task.name
     if arguments.format and arguments.format not in forms:
         raise UserError(

@@ -5,15 +5,20 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 from osprey.runs.folder import RunFolder
 from osprey.system.console import counted, warn
 from osprey.tasks.detection.predict.answers import Answer, pictures_of, tell
 from osprey.tasks.detection.predict.photos import load_detector
+from osprey.tasks.detection.prediction import BoxPrediction
 
 
 def predict_two_step(
-    arguments: argparse.Namespace, detector: RunFolder, classifier: RunFolder, photos: list[Path]
+    arguments: argparse.Namespace,
+    detector: RunFolder,
+    classifier: RunFolder,
+    photos: Sequence[Path],
 ) -> int:
     """Find what is on ``photos``, then name each, as the command line says."""
     pictures = pictures_of(arguments, photos)  # refused before a network is loaded
@@ -28,11 +33,12 @@ def predict_two_step(
 
     def ask(some: Sequence[Path]) -> Iterator[Answer]:
         for found, pixels in steps.predict_opened(some):
-            if found.prediction.failure is not None:
-                yield Answer(found.prediction, pixels)
+            prediction = cast("BoxPrediction", found.prediction)
+            if prediction.failure is not None:
+                yield Answer(prediction, pixels)
                 continue
             whole, species = found.summary(second.classes), found.species(second.classes)
-            yield Answer(found.prediction, pixels, *whole, species)
+            yield Answer(prediction, pixels, *whole, species)
 
     made = {"detector": detector, "classifier": classifier}
     return tell(arguments, photos, first.classes, ask, second.classes, pictures=pictures, **made)

@@ -59,6 +59,12 @@ class CallbacksConfig:
         "weights of several epochs averaged, if validation agrees",
         choices=("none", "swa", "soup"),
     )
+    checkpoint_rule: str = setting(
+        "highest",
+        "the epoch that best.ckpt holds, by validation: highest figure, lowest log loss, last, or "
+        "the latest within the highest one's standard error",
+        choices=("highest", "log_loss", "last", "within_error"),
+    )
     progress: bool = setting(True, "a bar while an epoch runs")
     args: dict[str, Any] = setting({})
 
@@ -84,6 +90,7 @@ class PathsConfig:
 
     runs: str = setting("runs", "run folders")
     data: str = setting("data", "data sets that Osprey renders")
+    registry: str = setting("registry", "named versions of bundles")
     cache: str = setting(
         "${oc.env:OSPREY_CACHE,${oc.env:HOME,.}/.cache/osprey}",
         "kept from run to run; may be emptied",
@@ -94,7 +101,9 @@ class PathsConfig:
 class CostConfig:
     """What a training, or a sweep, may take."""
 
-    usd_per_hour: float | None = setting(None, "what an hour costs: estimates say money", low=0)
+    usd_per_hour: float | None = setting(
+        None, "what an hour of this machine costs: estimates and results say money", low=0
+    )
     max_minutes: float | None = setting(
         None, "of training: then the best epoch so far is tested", low=0
     )
@@ -108,6 +117,17 @@ class CostConfig:
         if self.max_usd is not None and self.usd_per_hour:
             limits.append(60 * self.max_usd / self.usd_per_hour)
         return min((limit for limit in limits if limit is not None), default=None)
+
+    def usd_of(self, minutes: float, shared_by: int = 1) -> float | None:
+        """What a training costs; None where nobody says what an hour does.
+
+        Args:
+            minutes: That it takes.
+            shared_by: Trainings that the machine has at the same time: each pays its share.
+        """
+        if self.usd_per_hour is None:
+            return None
+        return minutes / 60 * self.usd_per_hour / shared_by
 
     @property
     def limit_setting(self) -> str:

@@ -10,22 +10,29 @@ from typing import Any
 
 import pandas as pd
 
-from osprey.data.formats.table import Annotations, BoxRow, Collector
-from osprey.data.formats.values import a_ranking, a_score, four_numbers
-from osprey.data.readers import load_table
+from osprey.data.formats.options import TRAINING, Options
+from osprey.data.formats.table import MARKS, Annotations, BoxRow, Collector
+from osprey.data.formats.values import a_flag, a_ranking, a_score, four_numbers
+from osprey.data.tables import load_table
 from osprey.errors import DataError, nearest
 
 NEEDED = ("path", "label", "x", "y", "w", "h")
-_OF_A_BOX = ("label", "x", "y", "w", "h", "score", "classifications")
+_OF_A_BOX = ("label", "x", "y", "w", "h", "score", "classifications", *MARKS)
 
 
-def read(path: Path, root: Path, columns: Mapping[str, str] | None = None) -> Annotations:
+def read(
+    path: Path,
+    root: Path,
+    options: Options = TRAINING,
+    columns: Mapping[str, str] | None = None,
+) -> Annotations:
     """Read a CSV or Parquet table; a row without label and box is a photo without objects.
 
     Args:
         path: The table. Besides `NEEDED` it may have ``score``, ``classifications`` (JSON),
             ``width``, ``height`` and any columns about the photo, whose first row counts.
         root: Folder of the photos.
+        options: How to read.
         columns: Renaming, ``{our name: the table's name}``.
 
     Returns:
@@ -35,9 +42,11 @@ def read(path: Path, root: Path, columns: Mapping[str, str] | None = None) -> An
         DataError: One line with file and line number.
     """
     if path.is_dir():
-        raise DataError(f"'{path}' is a folder: name the CSV or Parquet table, data.file=TABLE")
-    table = _renamed(load_table(path), path, columns or {})
-    found = Collector(root, sources=[path])
+        how = options.hint("file", "TABLE")
+        raise DataError(f"'{path}' is a folder: name the CSV or Parquet table, {how}")
+    found = Collector(root, options, sources=[path])
+    names = [*NEEDED, *_OF_A_BOX, "width", "height", "split", *(columns or {}).values()]
+    table = _renamed(load_table(path, names, found.notices), path, columns or {})
     rows: dict[str, int] = {}
     records = table.astype(object).where(table.notna(), "").to_dict("records")
     for line, record in enumerate(records, start=2):  # the first names the columns
@@ -99,7 +108,19 @@ def _take(found: Collector, row: int, record: Mapping[Any, Any], where: str) -> 
         except (ValueError, RecursionError):
             names = 0  # reported as no pairs
     pairs = a_ranking(names, f"{where}: classifications", {})
-    found.box(row, label, four_numbers(values, where), number, pairs)
+    marks = {mark: int(a_flag(record[mark])) for mark in MARKS if str(record.get(mark, "")) != ""}
+    found.box(row, label, four_numbers(values, where), number, pairs, marks)
+
+
+def sniff(path: Path) -> str:
+    """Why a path is no table of boxes; "" if it is one."""
+    if path.is_dir():
+        return "a folder, not a CSV or Parquet file"
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        return "no CSV or Parquet file"
+    columns = load_table(path, NEEDED, beginning=True)
+    missing = [name for name in NEEDED if name not in columns]
+    return f"no column '{missing[0]}'" if missing else ""
 
 
 def write(annotations: Annotations, path: Path, root: Path) -> None:
@@ -115,7 +136,7 @@ def write(annotations: Annotations, path: Path, root: Path) -> None:
     """
     rows: list[dict[str, Any]] = []
     for record, boxes in annotations.records():
-        said = {key: value for key, value in record.items() if key != "file"}
+        said = {key: value for key, value in record.items() if key not in ("file", "coco")}
         cells = [_cells(box) for box in boxes] or [dict.fromkeys(_OF_A_BOX)]
         rows.extend({"path": record["file"], **cell, **said} for cell in cells)
     table = pd.DataFrame(rows)
@@ -139,4 +160,5 @@ def _cells(box: BoxRow) -> dict[str, Any]:
         **{key: round(getattr(box, key), 4) for key in ("x", "y", "w", "h")},
         "score": None if math.isnan(box.score) else box.score,
         "classifications": None if ranked is None else json.dumps(ranked, ensure_ascii=False),
+        **{mark: (box.extra or {}).get(mark) for mark in MARKS},
     }

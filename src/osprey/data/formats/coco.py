@@ -1,27 +1,29 @@
-"""COCO and COCO Camera Traps: one JSON file, or one a split."""
+"""COCO: one JSON file, or one a split."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
-from collections import Counter
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from osprey.data.formats.parsing import line_of, read_json
-from osprey.data.formats.table import IMAGE_FIELDS, Annotations, BoxRow, Collector
-from osprey.data.formats.values import a_ranking, a_score, four_numbers
+from osprey.data.formats.coco_boxes import CHUNK, BoxColumns, plain_boxes
+from osprey.data.formats.coco_file import PARTS, CocoFile
+from osprey.data.formats.json_file import opened
+from osprey.data.formats.options import TRAINING, Options
+from osprey.data.formats.outlines import outline_box
+from osprey.data.formats.table import IMAGE_FIELDS, MARKS, Annotations, Collector
+from osprey.data.formats.values import ById, a_flag, a_ranking, a_score, a_side, four_numbers
 from osprey.data.manifest import SPLIT_NAMES
+from osprey.data.notices import Guess
 from osprey.errors import DataError
 from osprey.system.console import counted
 
-_PARTS = ("images", "annotations", "categories")
-_UNSPLIT = "unsplit"  # the file of photos that have no split
+UNSPLIT = "unsplit"  # the file of photos that have no split
+_MARKS = frozenset(MARKS)
+_OWN = ("image_id", "category_id", "bbox", "score", "classifications")  # a box's, beside `extra`
 
 
-def read(path: Path, root: Path) -> Annotations:
+def read(path: Path, root: Path, options: Options = TRAINING) -> Annotations:
     """Read one file, or those of a folder, one a split or a single one.
 
     A file's name gives its split: ``annotations/instances_val2017.json``, ``annotations/val.json``
@@ -30,34 +32,49 @@ def read(path: Path, root: Path) -> Annotations:
     Raises:
         DataError: One line with file and line number.
     """
-    found = Collector(root)
-    left: Counter[str] = Counter()
-    for file, split in [(path, "")] if path.is_file() else _files_of(path):
-        left.update(_File(file, split, found).read())
-    if left["crowds"]:
-        found.notices.append(f"left out, boxes round crowds (iscrowd): {left['crowds']}")
-    if left["crowded"]:
+    found = Collector(root, options)
+    for file, split in [(path, "")] if path.is_file() else _files_of(path, options):
+        _File(file, split, found).read()
+    found.tell("outlined", "boxes taken round the outline or mask, where there is no bbox: {}")
+    found.tell("retyped", Guess("ids of another type than the entry's own, matched by value: {}"))
+    found.tell("crowds", "left out, boxes round crowds (iscrowd): {}")
+    if found.counts["crowded"]:
         # Without their boxes they would pass for photos of nothing.
-        photos = counted(left["crowded"], "photo")
+        photos = counted(found.counts["crowded"], "photo")
         found.notices.append(f"left out, no boxes but round crowds: {photos}")
-    if left["bare"]:
-        found.notices.append(f"left out, named but not boxed: {counted(left['bare'], 'photo')}")
+    if bare := found.counts["bare"]:
+        found.notices.append(f"left out, named but not boxed: {counted(bare, 'photo')}")
     return found.done()
 
 
-def _files_of(folder: Path) -> list[tuple[Path, str]]:
+def sniff(path: Path) -> str:
+    """Why a path does not hold COCO; "" if it does."""
+    if path.is_dir():
+        try:
+            path = _files_of(path, TRAINING)[0][0]
+        except DataError:
+            return "no JSON file in it or in annotations/"
+    if path.suffix.lower() != ".json":
+        return "no JSON file"
+    missing = [part for part in PARTS if part not in opened(path).keys]
+    return f"no '{missing[0]}' in the JSON" if missing else ""
+
+
+def _files_of(folder: Path, options: Options) -> list[tuple[Path, str]]:
     """Annotation files in a folder, each with the split in its name."""
     for pattern in ("annotations/*.json", "*/_annotations.coco.json", "*.json"):
         files = [f for f in sorted(folder.glob(pattern)) if not f.name.startswith(".")]
         splits = {file: _split_of(file) for file in files}
         if any(splits.values()):
-            return [(f, split) for f, split in splits.items() if split or f.stem == _UNSPLIT]
+            return [(f, split) for f, split in splits.items() if split or f.stem == UNSPLIT]
         if len(files) == 1:
             return [(files[0], "")]
         if files:
             names = ", ".join(f.name for f in files[:5])
-            raise DataError(f"'{folder}' has several JSON files ({names}): name one with data.file")
-    raise DataError(f"no COCO file in '{folder}': name it with data.file=ANNOTATIONS.json")
+            how = options.hint("file", "FILE")
+            raise DataError(f"'{folder}' has several JSON files ({names}): name one with {how}")
+    how = options.hint("file", "ANNOTATIONS.json")
+    raise DataError(f"no COCO file in '{folder}': name it with {how}")
 
 
 def _split_of(file: Path) -> str:
@@ -68,141 +85,164 @@ def _split_of(file: Path) -> str:
     return SPLIT_NAMES.get(word, "")
 
 
-class _File:
+class _File(CocoFile):
     """One COCO file on its way into a collector."""
 
     def __init__(self, path: Path, split: str, found: Collector) -> None:
-        self.path, self.split, self.found = path, split, found
+        super().__init__(path)
+        self.split, self.found = split, found
         found.sources.append(path)
-        self.content, self.text = read_json(path)
-        for part in _PARTS:
-            if not isinstance(self.content.get(part), list):
-                raise DataError(f"'{path}' is no COCO file: it has no list '{part}'")
 
-    def read(self) -> dict[str, int]:
-        """Read everything; returns how many crowd boxes and photos are left out."""
-        categories = self._by_id("categories", "name")
-        found = self.found
-        found.classes.update(dict.fromkeys(str(item["name"]) for item in categories.values()))
-        images = self._by_id("images", "file_name")
-        boxed: dict[Any, list[BoxRow]] = {}
-        bare: set[Any] = set()
-        crowded: set[Any] = set()
-        crowds = 0
-        for item in self._items("annotations"):
-            image, category = item.get("image_id"), item.get("category_id")
-            if not isinstance(image, str | int | float) or image not in images:
-                raise self._wrong("image_id", image, "is not among the images")
-            if not isinstance(category, str | int | float) or category not in categories:
-                known = ", ".join(f"{i} {c['name']}" for i, c in list(categories.items())[:10])
-                raise self._wrong("category_id", category, f"is not among the categories ({known})")
-            name = str(categories[category]["name"])
-            if item.get("bbox") is None:
-                if name.lower() != "empty":
-                    bare.add(image)
-            elif item.get("iscrowd"):
-                crowds += 1
-                crowded.add(image)
-            else:
-                where = f"'{self.path}', annotation {item.get('id', '')} of image {image}"
-                box = four_numbers(item["bbox"], where)
-                boxed.setdefault(image, []).append(BoxRow(0, name, *box, *_scores(item, where)))
-        crowded -= set(boxed)
-        bare -= {*boxed, *crowded}
-        folder = self._photo_folder(images.values())
-        for key, item in images.items():
-            if key not in bare and key not in crowded:
-                file = f"{folder}{item['file_name']}"
-                row = found.image(file, *self._size(item), **self._said(item))
-                for one in boxed.get(key, []):
-                    found.boxes.append(one._replace(image=row))
-        return {"crowds": crowds, "crowded": len(crowded), "bare": len(bare)}
+    def read(self) -> None:
+        """Read everything; what is left out is counted."""
+        found, counts = self.found, self.found.counts
+        categories = self.by_id("categories", "name")
+        self._tell_twins(categories)
+        self.names = {key: found.label(item["name"]) for key, item in categories.items()}
+        found.classes.update(dict.fromkeys(self.names.values()))
+        images = self.by_id("images", "file_name")
+        self.of_image, self.of_category = ById(images), ById(categories)
+        self.image_numbers = {key: number for number, key in enumerate(images)}
+        self.class_numbers = {key: number for number, key in enumerate(categories)}
+        self.columns = BoxColumns()
+        self.bare: set[int] = set()
+        self.crowded: set[int] = set()
+        self._read_boxes()
+        boxed = self.columns.of_photos()
+        self.crowded -= boxed
+        self.bare -= boxed | self.crowded
+        counts.update(crowded=len(self.crowded), bare=len(self.bare))
+        folder = self.photo_folder(found.root, images.values())
+        left_out = self.bare | self.crowded
+        rows = []
+        for number, item in enumerate(images.values()):
+            if number in left_out:
+                rows.append(-1)  # of no box
+                continue
+            name = f"{folder}{item['file_name']}"
+            rows.append(found.image(name, *self._size(item), **self._said(item)))
+        table = self.columns.table(rows, list(self.names.values()))
+        found.tables += [] if table is None else [table]
+        if found.options.whole:
+            keep_whole(self, categories, found)
 
-    def _items(self, part: str) -> Iterator[dict[str, Any]]:
-        for number, item in enumerate(self.content[part]):
-            if not isinstance(item, dict):
-                raise DataError(f"'{self.path}': entry {number} of '{part}' is no object {{...}}")
-            yield item
+    def _read_boxes(self) -> None:
+        """Read the annotations, a chunk at a time where they are plain boxes."""
+        plain = not self.found.options.whole
+        for start, parts in self.json.chunks("annotations", CHUNK):
+            numbers = self.image_numbers, self.class_numbers
+            chunk = plain_boxes(parts, *numbers) if plain else None
+            if chunk is not None:
+                self.columns.add_plain(chunk)
+                self.found.counts["crowds"] += len(chunk.crowds)
+                self.crowded.update(chunk.crowds)
+                continue
+            rows = []
+            for place, part in enumerate(parts, start):
+                item = self.json.entry(part, "annotations", place)
+                row = self._row(self.checked(item, "annotations", place))
+                rows += [] if row is None else [row]
+            self.columns.add(rows)
 
-    def _by_id(self, part: str, name: str) -> dict[Any, dict[str, Any]]:
-        items: dict[Any, dict[str, Any]] = {}
-        for number, item in enumerate(self._items(part)):
-            key = item.get("id")
-            if not isinstance(key, str | int) or not str(item.get(name, "")).strip():
-                raise DataError(f"'{self.path}': entry {number} of '{part}' lacks 'id' or '{name}'")
-            if key in items:
-                raise DataError(f"'{self.path}': two entries of '{part}' have the id {key!r}")
-            items[key] = item
-        return items
+    def _row(self, item: dict[str, Any]) -> tuple[int, int, Any, Any] | None:
+        """The numbers of photo and class, the box and what is said of it; None without a box."""
+        image, category = self._keys(item)
+        number = self.image_numbers[image]
+        if a_flag(item.get("iscrowd")):
+            self.found.counts["crowds"] += 1
+            self.crowded.add(number)
+        elif (box := self._box(item, image)) is not None:
+            return number, self.class_numbers[category], box, self._said_of_box(item, image)
+        elif self.names[category].lower() != "empty":
+            self.bare.add(number)
+        return None
 
-    def _wrong(self, key: str, value: object, why: str) -> DataError:
-        line = line_of(self.text, key, value)
-        return DataError(f"'{self.path}' line {line}: {key} {value!r:.40} {why}")
+    def _tell_twins(self, categories: dict[Any, dict[str, Any]]) -> None:
+        ids: dict[str, list[Any]] = {}
+        for key, item in categories.items():
+            ids.setdefault(self.found.label(item["name"]), []).append(key)
+        for name, keys in ids.items():
+            if len(keys) > 1:
+                said = ", ".join(map(repr, keys))
+                line = f"one class '{name}' of several category ids: {said}"
+                self.found.notices.append(Guess(line))
+
+    def _keys(self, item: dict[str, Any]) -> tuple[Any, Any]:
+        """The ids, as the lists give them, of a box's photo and class."""
+        said = item.get("image_id"), item.get("category_id")
+        image, category = self.of_image.key(said[0]), self.of_category.key(said[1])
+        if image is None:
+            raise self.wrong("image_id", said[0], "is not among the images")
+        if category is None:
+            known = ", ".join(f"{i} {name}" for i, name in list(self.names.items())[:10])
+            raise self.wrong("category_id", said[1], f"is not among the categories ({known})")
+        if type(image) is not type(said[0]) or type(category) is not type(said[1]):
+            self.found.counts["retyped"] += 1
+        return image, category
+
+    def _where(self, item: dict[str, Any], image: object) -> str:
+        return f"'{self.path}', annotation {item.get('id', '')} of image {image}"
+
+    def _box(self, item: dict[str, Any], image: object) -> tuple[float, float, float, float] | None:
+        box = item.get("bbox")
+        if box is not None and box != []:
+            return four_numbers(box, self._where(item, image))
+        outline = item.get("segmentation")
+        if not outline:
+            return None
+        found = outline_box(outline, self._where(item, image))
+        self.found.counts["outlined"] += found is not None
+        return found
+
+    def _said_of_box(
+        self, item: dict[str, Any], image: object
+    ) -> tuple[float, list[Any] | None, dict[str, Any] | None]:
+        score, ranking = item.get("score"), item.get("classifications")
+        number, ranked = math.nan, None
+        if score is not None or ranking is not None:
+            where = self._where(item, image)
+            number = math.nan if score is None else a_score(score, where)
+            ranked = a_ranking(ranking, f"{where}: classifications", {})
+        more = item.get("attributes")
+        if not (self.found.options.whole or more) and _MARKS.isdisjoint(item):
+            return number, ranked, None
+        extra = {}
+        if self.found.options.whole:
+            extra = {k: v for k, v in item.items() if k not in _OWN and v not in (None, [], {})}
+            extra.pop("iscrowd", None)
+            if "segmentation" not in extra:
+                extra.pop("area", None)
+        for mark in MARKS:
+            if mark in item or (isinstance(more, dict) and mark in more):
+                extra[mark] = int(a_flag(item[mark] if mark in item else more[mark]))  # type: ignore[index]
+        return number, ranked, extra or None
 
     def _size(self, item: dict[str, Any]) -> tuple[int, int]:
-        sides = [item.get(side) or 0 for side in ("width", "height")]
-        if not all(isinstance(side, int | float) and 0 <= side < 1e9 for side in sides):
-            raise self._wrong("file_name", item["file_name"], "has a width or height of no sense")
-        return int(sides[0]), int(sides[1])
+        width, height = a_side(item.get("width")), a_side(item.get("height"))
+        if width is None or height is None:
+            raise self.wrong("file_name", item["file_name"], "has a width or height of no sense")
+        return width, height
 
     def _said(self, item: dict[str, Any]) -> dict[str, Any]:
         said = {key: item[key] for key in IMAGE_FIELDS if key in item}
+        if self.found.options.whole:
+            own = ("file_name", "width", "height", *IMAGE_FIELDS)
+            said["coco"] = {key: value for key, value in item.items() if key not in own}
         return {**said, "split": self.split} if self.split else said
 
-    def _photo_folder(self, images: Iterable[dict[str, Any]]) -> str:
-        """Where below the root the photos lie, as the first one found shows."""
-        root, here = self.found.root, self.path.parent
-        stem = self.path.stem.removeprefix("instances_")
-        places = [root, here, *(root / p for p in ("images", stem, f"images/{stem}"))]
-        for item in list(images)[:20]:
-            for place in places:
-                if place.is_relative_to(root) and os.path.isfile(place / str(item["file_name"])):
-                    folder = place.relative_to(root).as_posix()
-                    return "" if folder == "." else f"{folder}/"
-        return ""
 
+def keep_whole(file: CocoFile, categories: dict[Any, dict[str, Any]], found: Collector) -> None:
+    """Keep what only COCO says, for a COCO file that is made of this one.
 
-def _scores(item: dict[str, Any], where: str) -> tuple[float, list[Any] | None]:
-    score, names = item.get("score"), item.get("classifications")
-    number = math.nan if score is None else a_score(score, where)
-    return number, a_ranking(names, f"{where}: classifications", {})
-
-
-def write(annotations: Annotations, path: Path, root: Path) -> None:
-    """Write one file, the splits named in it, or into a folder one file a split."""
-    if path.suffix.lower() == ".json":
-        path.write_text(_json(annotations, None), encoding="utf-8")
-        return
-    (path / "annotations").mkdir(parents=True)
-    splits = annotations.images.get("split")
-    for split in {""} if splits is None else {value or "" for value in splits}:
-        text = _json(annotations, split)
-        (path / "annotations" / f"{split or _UNSPLIT}.json").write_text(text, encoding="utf-8")
-
-
-def _json(annotations: Annotations, split: str | None) -> str:
-    ids = {name: number for number, name in enumerate(annotations.classes, start=1)}
-    images: list[dict[str, Any]] = []
-    entries: list[dict[str, Any]] = []
-    for row, (record, boxes) in enumerate(annotations.records(), start=1):
-        if split is not None and (record.get("split") or "") != split:
-            continue
-        said = {key: record[key] for key in IMAGE_FIELDS if record.get(key) is not None}
-        size = {side: int(record[side]) for side in ("width", "height")}
-        images.append({"id": row, "file_name": record["file"], **size, **said})
-        for box in boxes:
-            entry = {"id": len(entries) + 1, "image_id": row, "category_id": ids[box.label]}
-            entries.append(entry | _box(box))
-    categories = [{"id": number, "name": name} for name, number in ids.items()]
-    content = {"images": images, "annotations": entries, "categories": categories}
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-
-
-def _box(box: BoxRow) -> dict[str, Any]:
-    entry: dict[str, Any] = {"bbox": [round(v, 4) for v in (box.x, box.y, box.w, box.h)]}
-    entry |= {"area": round(box.w * box.h, 4), "iscrowd": 0}
-    if not math.isnan(box.score):
-        entry["score"] = box.score
-    if box.classifications is not None:
-        entry["classifications"] = box.classifications
-    return entry
+    Args:
+        file: The file.
+        categories: By id.
+        found: Takes them; of several files the first counts.
+    """
+    for key in ("info", "licenses"):
+        value = file.json.get(key)
+        if value:
+            found.kept.setdefault(key, value)
+    known = found.kept.setdefault("categories", {})
+    for item in categories.values():
+        known.setdefault(found.label(item["name"]), item)

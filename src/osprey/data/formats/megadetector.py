@@ -7,7 +7,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from osprey.data.formats.parsing import line_of, read_json
+from osprey.data.formats.json_file import JsonFile, opened
+from osprey.data.formats.options import TRAINING, Options
+from osprey.data.formats.parsing import line_of
 from osprey.data.formats.table import IMAGE_FIELDS, Annotations, BoxRow, Collector
 from osprey.data.formats.values import a_ranking, a_score, four_numbers
 from osprey.errors import DataError
@@ -16,12 +18,13 @@ VERSION = "1.6"
 HOLDS = frozenset({*IMAGE_FIELDS, "score", "classifications"} - {"split", "corrupt"})
 
 
-def read(path: Path, root: Path) -> Annotations:
+def read(path: Path, root: Path, options: Options = TRAINING) -> Annotations:
     """Read a batch result; sizes not in the file are read from the photos.
 
     Args:
         path: The JSON file.
         root: Folder of the photos.
+        options: How to read.
 
     Returns:
         The annotations; MegaDetector's fractions become pixels.
@@ -30,28 +33,40 @@ def read(path: Path, root: Path) -> Annotations:
         DataError: One line with file and line number.
     """
     if path.is_dir():
-        raise DataError("data.file is not set: name MegaDetector's output with data.file=FILE.json")
-    content, text = read_json(path)
-    categories, names = content.get("detection_categories"), content.get("images")
-    if not isinstance(categories, dict) or not isinstance(names, list):
+        how = options.hint("file", "FILE.json")
+        raise DataError(f"'{path}' is a folder: name MegaDetector's output with {how}")
+    content = JsonFile(path).object()
+    categories, names = content.get("detection_categories"), content.entries("images")
+    if not isinstance(categories, dict) or names is None:
         raise DataError(
             f"'{path}' is no MegaDetector output: it has no 'detection_categories' and 'images'"
         )
-    found = Collector(root, sources=[path])
+    found = Collector(root, options, sources=[path])
     found.classes.update(dict.fromkeys(map(str, categories.values())))
     species = content.get("classification_categories")
     species = species if isinstance(species, dict) else {}
     found.species.update(dict.fromkeys(map(str, species.values())))
-    found.info = content["info"] if isinstance(content.get("info"), dict) else {}
+    info = content.get("info")
+    found.info = info if isinstance(info, dict) else {}
     for number, item in enumerate(names):
         if not isinstance(item, dict) or not str(item.get("file", "")).strip():
             raise DataError(f"'{path}': entry {number} of 'images' has no 'file'")
         try:
             _take(found, item, categories, species)
         except DataError as error:
-            line = line_of(text, "file", item["file"])
+            line = line_of(content.text, "file", item["file"])
             raise DataError(f"'{path}' line {line}: {error}") from None
     return found.done()
+
+
+def sniff(path: Path) -> str:
+    """Why a path does not hold MegaDetector's output; "" if it does."""
+    if path.is_dir():
+        return "a folder, not a JSON file"
+    if path.suffix.lower() != ".json":
+        return "no JSON file"
+    missing = {"detection_categories", "images"} - set(opened(path).keys)
+    return f"no '{min(missing)}' in the JSON" if missing else ""
 
 
 def _take(

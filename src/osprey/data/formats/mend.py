@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
 from osprey.data.box_column import Box
+from osprey.data.formats.outlines import lost_outlines, without_outline
 from osprey.data.formats.table import Annotations
 from osprey.data.manifest import Manifest
 
@@ -60,6 +62,7 @@ def mend_annotations(annotations: Annotations) -> tuple[Annotations, pd.DataFram
     photos = annotations.images[["file", "width", "height"]].to_numpy().tolist()
     kept: list[bool] = []
     boxes: list[Box] = []
+    extras: list[dict[str, Any] | None] = []
     seen: dict[int, set[Box]] = defaultdict(set)
     for row in annotations.box_rows():
         (file, width, height), box = photos[row.image], (row.label, row.x, row.y, row.w, row.h)
@@ -69,9 +72,15 @@ def mend_annotations(annotations: Annotations) -> tuple[Annotations, pd.DataFram
             rows.append((file, *box, what))
         kept.append(new is not None)
         boxes.append(new or box)
+        cut = new is not None and row.extra is not None and "clipped" in what
+        extras.append(without_outline(row.extra or {}) if cut else row.extra)
     sides = {side: [box[place] for box in boxes] for place, side in enumerate("xywh", start=1)}
-    table = annotations.boxes.assign(**sides)[pd.Series(kept, dtype=bool)].reset_index(drop=True)
-    return replace(annotations, boxes=table), pd.DataFrame(rows, columns=list(COLUMNS))
+    lost = lost_outlines(annotations.boxes["extra"], extras, "cut at the photo's border")
+    table = annotations.boxes.assign(**sides, extra=pd.Series(extras, dtype=object))
+    table = table[pd.Series(kept, dtype=bool)].reset_index(drop=True)
+    notices = [*annotations.notices, *lost]
+    done = replace(annotations, boxes=table, notices=notices)
+    return done, pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _once(new: Box | None, what: str, seen: set[Box]) -> tuple[Box | None, str]:

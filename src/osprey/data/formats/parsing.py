@@ -4,14 +4,46 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from xml.parsers import expat
 
 import yaml
 
 from osprey.errors import DataError
+
+_PACKED = {b"PK\x03\x04": "ZIP", b"\x1f\x8b": "gzip", b"7z\xbc\xaf": "7z", b"Rar!": "RAR"}
+
+
+def packed_as(data: bytes) -> str:
+    """The kind of archive that a file is, by its first bytes; "" where it is none."""
+    return next((kind for start, kind in _PACKED.items() if data.startswith(start)), "")
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read ({error.strerror})") from None
+
+
+def decoded(data: bytes, path: Path) -> str:
+    """Decode UTF-8.
+
+    Raises:
+        DataError: It is no UTF-8; the message says on which line.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if kind := packed_as(data):
+            raise DataError(f"'{path}' is packed ({kind}): unpack it first") from None
+        line = error.object[: error.start].count(b"\n") + 1
+        raise DataError(f"'{path}' line {line}: is not text in UTF-8") from None
 
 
 def read_text(path: Path) -> str:
@@ -20,13 +52,7 @@ def read_text(path: Path) -> str:
     Raises:
         DataError: It cannot be read, or is not UTF-8.
     """
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise DataError(f"'{path}' line {line}: is not text in UTF-8") from None
-    except OSError as error:
-        raise DataError(f"'{path}' cannot be read ({error.strerror})") from None
+    return decoded(read_bytes(path), path)
 
 
 def read_lines(path: Path) -> list[str]:
@@ -38,26 +64,7 @@ def read_lines(path: Path) -> list[str]:
     return [line.removesuffix("\r") for line in read_text(path).split("\n")]
 
 
-def read_json(path: Path) -> tuple[dict[str, Any], str]:
-    """Read a JSON object, and its text for `line_of`.
-
-    Raises:
-        DataError: It cannot be read or is malformed; the message says on which line.
-    """
-    text = read_text(path)
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"'{path}' line {error.lineno}: malformed JSON ({error.msg})") from None
-    except RecursionError:
-        raise DataError(f"'{path}': malformed JSON (nested too deeply)") from None
-    if not isinstance(content, dict):
-        raise DataError(f"'{path}' line 1: expected a JSON object {{...}}")
-    _check_whole(content, text, path)
-    return content, text
-
-
-def _check_whole(content: object, text: str, path: Path) -> None:
+def check_whole(content: object, text: str, path: Path) -> None:
     """Refuse escapes that stand for one half of a character: no text that could be written."""
     if not re.search(r"\\u[dD][89a-fA-F]", text):
         return
@@ -115,65 +122,5 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise DataError(f"'{path}'{line}: malformed YAML ({why})") from None
     if not isinstance(content, dict):
         raise DataError(f"'{path}' line 1: expected 'key: value' lines")
-    _check_whole(list(content.items()), text, path)
+    check_whole(list(content.items()), text, path)
     return content
-
-
-@dataclass
-class Node:
-    """An XML element: its tag, the line it starts on, its text and its child elements."""
-
-    tag: str
-    line: int
-    text: str = ""
-    below: list[Node] = field(default_factory=list)
-
-    def find(self, tag: str) -> Node | None:
-        """The first child element with that tag."""
-        return next((node for node in self.below if node.tag == tag), None)
-
-    def all(self, tag: str) -> list[Node]:
-        """Every child element with that tag."""
-        return [node for node in self.below if node.tag == tag]
-
-
-def read_xml(path: Path) -> Node:
-    """Read the root element of an XML file.
-
-    Raises:
-        DataError: It is malformed or has a DOCTYPE, whose entities could fill the memory or read
-            other files.
-    """
-    parser = expat.ParserCreate()
-    top = Node("", 0)
-    open_nodes = [top]
-
-    def start(tag: str, _: dict[str, str]) -> None:
-        node = Node(tag, parser.CurrentLineNumber)
-        open_nodes[-1].below.append(node)
-        open_nodes.append(node)
-
-    def end(_: str) -> None:
-        open_nodes.pop()
-
-    def text(part: str) -> None:
-        open_nodes[-1].text += part
-
-    def refuse(*_: object) -> None:
-        raise DataError(
-            f"'{path}' line {parser.CurrentLineNumber}: has a DOCTYPE, which annotations do not "
-            "need and which is not read for safety; remove it"
-        )
-
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler = text
-    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
-    parser.buffer_text = True
-    try:
-        parser.Parse(path.read_bytes(), True)
-    except expat.ExpatError as error:
-        why = expat.ErrorString(error.code)
-        raise DataError(f"'{path}' line {error.lineno}: malformed XML ({why})") from None
-    except (OSError, LookupError, ValueError) as error:
-        raise DataError(f"'{path}' cannot be read as XML ({error})") from None
-    return top.below[0]

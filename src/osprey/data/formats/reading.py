@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from osprey.config.schema import DataConfig
-from osprey.data.folders import existing_folder, walk_photos
+from osprey.data.box_column import DIFFICULT
+from osprey.data.folders import existing_folder, photo_names
 from osprey.data.formats import box_table
-from osprey.data.formats.registry import read_annotations
+from osprey.data.formats.options import Options
+from osprey.data.formats.registry import FORMS, read_annotations
 from osprey.data.formats.table import Annotations
 from osprey.data.formats.to_manifest import to_manifest
 from osprey.data.manifest import Manifest, complete
 from osprey.system.console import counted
-
-_WITH_PHOTOS = ("voc", "yolo")  # forms whose readers start from the photos
 
 
 def read_detection(config: DataConfig, notices: list[str]) -> Manifest:
@@ -32,21 +34,55 @@ def read_detection(config: DataConfig, notices: list[str]) -> Manifest:
         DataError: One line with file and line number.
     """
     root = existing_folder(config.root)
+    annotations, source = _annotations(config, root)
+    notices.extend(annotations.notices)
+    annotations = _sure(annotations, config.min_score, notices)
+    manifest = to_manifest(annotations, root, str(source), notices)
+    manifest = _difficult(manifest, config.difficult, notices)
+    form = FORMS.get(config.reader)
+    if form is not None and form.places_photos:
+        return _leave_out_unlisted(manifest, notices) if config.given_split else manifest
+    _tell_unnamed(root, annotations.images["file"].tolist(), notices)
+    return manifest
+
+
+def _difficult(manifest: Manifest, choice: str, notices: list[str]) -> Manifest:
+    """The samples with the column of difficult boxes where these are not to count."""
+    table = manifest.table
+    if DIFFICULT not in table:
+        return manifest
+    photos = table[DIFFICULT] != "[]"
+    count = counted(int(pd.to_numeric(table["difficult"]).sum()), "box")
+    told = f"boxes marked difficult: {count} on {counted(int(photos.sum()), 'photo')}"
+    if choice == "count":
+        notices.append(f"{told}, counted as the others (data.difficult=count)")
+        return replace(manifest, table=table.drop(columns=DIFFICULT))
+    notices.append(
+        f"{told}, learnt from, but neither found nor missed in validation and test, as in VOC "
+        "(data.difficult=count counts them)"
+    )
+    return manifest
+
+
+def _annotations(config: DataConfig, root: Path) -> tuple[Annotations, Path]:
+    """What the source says, and where it lies."""
     source = root
     if config.file is not None:
         places = (Path(config.file), root / config.file)
         source = next((place for place in places if place.exists()), places[1])
+    options = Options(config.strict, config.pixels, config.origin, split_names=config.split_names)
     if config.reader == "boxes":
-        annotations = box_table.read(source, root, config.columns)
-    else:
-        annotations = read_annotations(source, config.reader, root)
-    notices.extend(annotations.notices)
-    annotations = _sure(annotations, config.min_score, notices)
-    manifest = to_manifest(annotations, root, str(source), notices)
-    if config.reader in _WITH_PHOTOS:
-        return _leave_out_unlisted(manifest, notices) if config.given_split else manifest
-    _tell_unnamed(root, annotations.images["file"].tolist(), notices)
-    return manifest
+        return box_table.read(source, root, options, config.columns), source
+    return read_annotations(source, config.reader, root, options), source
+
+
+def listed_classes(config: DataConfig) -> list[str]:
+    """Every class that the source of a detection set lists, with boxes or without.
+
+    Args:
+        config: The data section of the configuration, of one of the formats' readers.
+    """
+    return _annotations(config, existing_folder(config.root))[0].classes
 
 
 def _sure(annotations: Annotations, least: float, notices: list[str]) -> Annotations:
@@ -92,8 +128,7 @@ def _leave_out_unlisted(manifest: Manifest, notices: list[str]) -> Manifest:
 def _tell_unnamed(root: Path, known: Sequence[str], notices: list[str]) -> None:
     """Say how many photos under the root are named by no annotation."""
     named = set(known)
-    paths = (photo.relative_to(root).as_posix() for photo in walk_photos(root))
-    unnamed = [path for path in paths if path not in named]
+    unnamed = [path for path in photo_names(root) if path not in named]
     if unnamed:
         count = counted(len(unnamed), "photo")
         notices.append(f"left out, named by no annotation: {count} such as '{unnamed[0]}'")

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from osprey.data.box_column import Box
+from osprey.data.box_column import DIFFICULT, box_texts, with_labels
 from osprey.data.formats.names import check_names, where_named
-from osprey.data.formats.table import Annotations
+from osprey.data.formats.photo_sizes import fit_scales
+from osprey.data.formats.table import MARKS, Annotations
 from osprey.data.manifest import Manifest, complete
+from osprey.data.notices import Guess
 from osprey.errors import DataError, UnreadableImage
 from osprey.imaging import image_size
 from osprey.system.console import counted
 from osprey.system.memory import cores
 
-_TOLERANCE = 0.01  # of the aspect, for photos that were scaled after they were annotated
+_FAR = 1e6  # pixels, up to which a box cannot be refused, whatever its photo's scale
+_PIECE = 256  # photos that a thread takes at once
 
 
 def to_manifest(annotations: Annotations, root: Path, source: str, notices: list[str]) -> Manifest:
@@ -41,28 +47,90 @@ def to_manifest(annotations: Annotations, root: Path, source: str, notices: list
     if images.empty:
         raise DataError(f"'{source}' names no photos")
     check_names(annotations)
-    _check_there(annotations, root)
-    sizes = _sizes(root, images["file"].tolist())
-    sound = _sound(annotations, root, sizes, notices)
-    scales = _scales(images, sizes, sound, notices)
-    boxes: list[list[Box]] = [[] for _ in range(len(images))]
-    for box in annotations.box_rows():
-        across, down = scales[box.image]
-        numbers = box.x * across, box.y * down, box.w * across, box.h * down
-        boxes[box.image].append((box.label, *numbers))
-    table = images.rename(columns={"file": "path"})
+    files = images["file"].tolist()
+    present = [os.path.isfile(f"{root}/{file}") for file in files]
+    _check_there(annotations, root, present)
+    sizes = _sizes(root, files)
+    sound = _sound(annotations, present, sizes, notices)
+    kept = [size if keep else None for size, keep in zip(sizes, sound, strict=True)]
+    fit = fit_scales(annotations, kept)
+    for what, photos in (
+        ("boxes scaled to the photos' size", fit.scaled),
+        ("boxes taken to fit photos as EXIF turns them", fit.turned),
+    ):
+        if photos:
+            notices.append(Guess(f"{what}: {len(photos)}, first {photos[0]}"))
+    table = images.rename(columns={"file": "path"}).assign(**_marked(annotations))
+    hard = _difficult(annotations, fit.scales)
+    if any(hard):
+        table[DIFFICULT] = [_sides(some, size) for some, size in zip(hard, sizes, strict=True)]
     table = table.drop(columns=["corrupt", "failure"], errors="ignore")
     table = table.where(table.notna(), "")
     table["width"] = [s[0] if s else w for s, w in zip(sizes, images["width"], strict=True)]
     table["height"] = [s[1] if s else h for s, h in zip(sizes, images["height"], strict=True)]
-    table = table.assign(boxes="[]", label="")
-    manifest = Manifest(root, table).with_boxes(boxes).where(pd.Series(sound))
-    return complete(manifest.table, root, f"'{source}'")
+    labels, texts = _boxes_of_photos(annotations, fit.scales)
+    table = with_labels(table.assign(boxes=texts), labels)
+    manifest = Manifest(root, table).where(pd.Series(sound))
+    sane = bool((annotations.boxes[list("xywh")].abs() < _FAR).all(axis=None))
+    return complete(manifest.table, root, f"'{source}'", checked=sane)
 
 
-def _check_there(annotations: Annotations, root: Path) -> None:
+def _boxes_of_photos(
+    annotations: Annotations, scales: Sequence[tuple[float, float]]
+) -> tuple[list[list[str]], list[str]]:
+    """For each photo the labels of its boxes, and the boxes as the manifest's text."""
+    boxes = annotations.boxes
+    number = boxes["image"].to_numpy(dtype=np.int64)
+    order = np.argsort(number, kind="stable")
+    number = number[order]
+    by = np.array(scales, dtype=np.float64).reshape(-1, 2)[number]
+    sides = boxes[list("xywh")].to_numpy(dtype=np.float64)[order] * by[:, [0, 1, 0, 1]]
+    labels = np.array(boxes["label"].tolist(), dtype=object)[order].tolist()
+    ends = np.searchsorted(number, np.arange(len(scales) + 1)).tolist()
+    texts = box_texts(labels, sides, ends)
+    return [labels[a:b] for a, b in pairwise(ends)], texts
+
+
+def _difficult(
+    annotations: Annotations, scales: Sequence[tuple[float, float]]
+) -> list[list[tuple[float, float, float, float]]]:
+    """For each photo the boxes that are marked difficult, as x, y, width and height."""
+    hard: list[list[tuple[float, float, float, float]]] = [[] for _ in range(len(scales))]
+    extra = annotations.boxes["extra"]
+    said = np.array([bool(known and known.get("difficult")) for known in extra], dtype=bool)
+    marked = annotations.boxes.loc[said]
+    columns = (marked[name].tolist() for name in ("image", *"xywh"))
+    for image, x, y, w, h in zip(*columns, strict=True):
+        across, down = scales[image]
+        hard[image].append((x * across, y * down, w * across, h * down))
+    return hard
+
+
+def _sides(boxes: Sequence[tuple[float, float, float, float]], size: tuple[int, int] | None) -> str:
+    """Boxes without their labels, within the photo, as the others are mended to be."""
+    width, height = size or (10**9, 10**9)
+    parts = []
+    for x, y, w, h in boxes:
+        left, top = min(max(x, 0.0), width), min(max(y, 0.0), height)
+        right, bottom = min(max(x + w, 0.0), width), min(max(y + h, 0.0), height)
+        parts.append([round(v, 3) for v in (left, top, right - left, bottom - top)])
+    return json.dumps(parts)
+
+
+def _marked(annotations: Annotations) -> dict[str, list[int]]:
+    """For each mark that any box has, how many boxes of each photo have it."""
+    counts = {mark: [0] * len(annotations.images) for mark in MARKS}
+    extras = annotations.boxes["extra"]
+    known = extras.notna()
+    for image, extra in zip(annotations.boxes["image"][known], extras[known], strict=True):
+        for mark in MARKS:
+            counts[mark][image] += extra.get(mark, 0)
+    return {mark: of for mark, of in counts.items() if any(of)}
+
+
+def _check_there(annotations: Annotations, root: Path, present: Sequence[bool]) -> None:
     files = annotations.images["file"]
-    missing = [f for f in files[~annotations.failed()] if not os.path.isfile(root / f)]
+    missing = files[~annotations.failed() & ~pd.Series(present, index=files.index)].tolist()
     if missing:
         where = where_named(annotations, missing[0])
         raise DataError(
@@ -76,24 +144,27 @@ def _sizes(root: Path, files: Sequence[str]) -> list[tuple[int, int] | None]:
 
     def size(file: str) -> tuple[int, int] | None:
         try:
-            return image_size(root / file)
+            return image_size(f"{root}/{file}")
         except UnreadableImage:
             return None
 
+    def piece(start: int) -> list[tuple[int, int] | None]:
+        return [size(file) for file in files[start : start + _PIECE]]
+
     with ThreadPoolExecutor(cores()) as pool:
-        return list(pool.map(size, files, chunksize=16))
+        pieces = pool.map(piece, range(0, len(files), _PIECE))
+        return [found for part in pieces for found in part]
 
 
 def _sound(
     annotations: Annotations,
-    root: Path,
+    present: Sequence[bool],
     sizes: Sequence[tuple[int, int] | None],
     notices: list[str],
 ) -> list[bool]:
     """Which photos to keep: not those marked as failed, whose boxes are unknown."""
     images = annotations.images
     # What cannot be read now is left for the check of files, which names each with its reason.
-    present = [os.path.isfile(root / file) for file in images["file"]]
     known = [size is not None or not there for size, there in zip(sizes, present, strict=True)]
     left_out = annotations.failed() & pd.Series(known, index=images.index)
     if left_out.any():
@@ -101,36 +172,3 @@ def _sound(
         count = counted(int(left_out.sum()), "photo")
         notices.append(f"left out, marked as failed or corrupt: {count} such as '{example}'")
     return [not out for out in left_out]
-
-
-def _scales(
-    images: pd.DataFrame,
-    sizes: Sequence[tuple[int, int] | None],
-    sound: Sequence[bool],
-    notices: list[str],
-) -> list[tuple[float, float]]:
-    """By what to multiply each photo's boxes, so that they fit the photo as it is shown."""
-    scales, scaled, turned = [], [], []
-    rows = zip(images["file"], images["width"], images["height"], sizes, sound, strict=True)
-    for file, width, height, size, keep in rows:
-        if size is None or not keep or not width or not height or size == (width, height):
-            scales.append((1.0, 1.0))
-            continue
-        across, down = size[0] / width, size[1] / height
-        said = f"'{file}' ({width} x {height}, the photo {size[0]} x {size[1]})"
-        if size == (height, width):
-            turned.append(said)
-        elif abs(across / down - 1) > _TOLERANCE:
-            raise DataError(f"annotated at another shape than the photo has: {said}")
-        else:
-            scaled.append(said)
-        scales.append((across, down))
-    if turned:
-        raise DataError(
-            f"{len(turned)} photos are shown turned by a quarter (EXIF), but annotated as stored, "
-            f"first {turned[0]}: where the boxes fit the photo as shown, correct width and height; "
-            "else save the photos upright and without the tag, as they were annotated"
-        )
-    if scaled:
-        notices.append(f"boxes scaled to the photos' size: {len(scaled)}, first {scaled[0]}")
-    return scales

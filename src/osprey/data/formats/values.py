@@ -8,6 +8,71 @@ from typing import Any
 
 from osprey.errors import DataError
 
+_NO = ("", "0", "false", "no", "none", "unspecified")
+
+
+def a_number(value: Any) -> float | None:
+    """A finite number, given as a number or as text; None for anything else, also True and False.
+
+    Args:
+        value: Such as ``3``, ``3.0`` or ``" 3.0 "``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def a_flag(value: Any) -> bool:
+    """Whether a mark such as ``iscrowd`` or ``difficult`` is set, of whatever type it is.
+
+    Args:
+        value: A number, a boolean, text (``"0"``, ``"false"``, ``"0.0"``), or None.
+    """
+    number = a_number(value)
+    return bool(number) if number is not None else str(value or "").strip().lower() not in _NO
+
+
+def a_side(value: Any) -> int | None:
+    """A photo's width or height: 0 where it is not given, None where it is no such number."""
+    number = a_number(0 if value is None or value == "" else value)
+    return int(number) if number is not None and 0 <= number < 1e9 else None
+
+
+class ById:
+    """Entries by their id, whatever type the id has where an entry is referred to.
+
+    ``3``, ``3.0`` and ``"3"`` name one entry, unless the file has several entries of such ids:
+    then each is found by exactly its own.
+
+    Args:
+        entries: By the ids that the file gives them.
+    """
+
+    def __init__(self, entries: Mapping[Any, Any]) -> None:
+        self._exact = dict(entries)
+        self._loose: dict[Any, Any] = {}
+        twice = set()
+        for key in entries:
+            number = a_number(key)
+            if number is not None and self._loose.setdefault(number, key) is not key:
+                twice.add(number)
+        for number in twice:
+            del self._loose[number]
+
+    def key(self, value: Any) -> Any:
+        """The id of the entry that ``value`` names, as the file gives it; None if there is none."""
+        if isinstance(value, str | int | float):
+            if value in self._exact:
+                return value
+            number = a_number(value)
+            if number is not None:
+                return self._loose.get(number)
+        return None
+
 
 def four_numbers(values: Any, where: str) -> tuple[float, float, float, float]:
     """A box's four numbers, given as numbers or as text.

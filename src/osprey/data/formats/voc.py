@@ -1,38 +1,46 @@
 """Pascal VOC: one XML file a photo, and lists of the photos in each split.
 
-A box reaches from ``xmin, ymin`` up to ``xmax, ymax``: its width is their difference.
+A box reaches from ``xmin, ymin`` to ``xmax, ymax``. By the specification pixels count from 1 and
+the last one belongs to the box: one round a whole photo of 64 pixels is 1 to 64. Many tools count
+the borders between pixels instead, 0 to 64. Which of them a set does shows where a box begins at 0.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from pathlib import Path, PurePosixPath
-from typing import Any
-from xml.sax.saxutils import escape
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
 
-from osprey.data.folders import walk_photos
-from osprey.data.formats.parsing import read_lines, read_xml
-from osprey.data.formats.placing import below, check_places, check_stems, place_photo
-from osprey.data.formats.table import Annotations, BoxRow, Collector
-from osprey.data.formats.values import four_numbers
+from osprey.data.folders import some_files, walk_photos
+from osprey.data.formats.options import TRAINING, Options
+from osprey.data.formats.parsing import read_lines
+from osprey.data.formats.placing import below, check_stems
+from osprey.data.formats.table import Annotations, Collector
+from osprey.data.formats.voc_objects import VocFile, read_voc
+from osprey.data.formats.voc_writer import CLASSES, LISTS, PHOTOS, XML
 from osprey.data.manifest import SPLIT_NAMES
+from osprey.data.notices import Guess
+from osprey.data.photo_paths import PhotoPaths
 from osprey.errors import DataError
 from osprey.system.console import counted
 
-_PHOTOS, _XML, _LISTS = "JPEGImages", "Annotations", "ImageSets/Main"
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # even escaped
 _LISTED_AS = {"trainval": "train", **SPLIT_NAMES}
 
 
-def read(path: Path, root: Path) -> Annotations:
-    """Read ``Annotations/``, ``JPEGImages/`` and ``ImageSets/Main/``, or XML beside the photos.
+def read(path: Path, root: Path, options: Options = TRAINING) -> Annotations:
+    """Read XML files and the photos they belong to, wherever in the folder both lie.
 
-    Photos without an XML file have no objects; a notice counts them.
+    An XML file belongs to the photo of its own name, in its folder or in a sibling of it
+    (``Annotations/`` and ``JPEGImages/``, ``annots/`` and ``images/``), else to the one it names.
+    ``ImageSets/Main/`` has the splits. Photos without an XML file have no objects; a notice counts
+    them.
 
     Args:
         path: The folder.
         root: Folder that the photos' names are relative to.
+        options: How to read.
 
     Returns:
         The annotations, boxes in pixels.
@@ -41,147 +49,185 @@ def read(path: Path, root: Path) -> Annotations:
         DataError: One line with file and line number.
     """
     if not path.is_dir():
-        raise DataError(f"'{path}' is no folder: VOC is read from the folder with '{_XML}' in it")
-    classic = (path / _XML).is_dir()
-    xml_folder = path / _XML if classic else path
-    photo_folder = path / _PHOTOS if (path / _PHOTOS).is_dir() else path
-    found_photos = list(walk_photos(photo_folder))
-    check_stems(photo.relative_to(photo_folder).as_posix() for photo in found_photos)
-    photos = {_stem(photo.relative_to(photo_folder)): photo for photo in found_photos}
-    found_xml = [xml for xml in sorted(xml_folder.rglob("*.xml")) if not xml.is_dir()]
-    files = {_stem(xml.relative_to(xml_folder)): xml for xml in found_xml}
+        raise DataError(
+            f"'{path}' is no folder: VOC is read from the folder that has its XML files and "
+            f"photos in it, such as '{XML}' and '{PHOTOS}'"
+        )
+    photo_folder = path / PHOTOS if (path / PHOTOS).is_dir() else path
+    photos = list(walk_photos(photo_folder))
+    xml_folder = path / XML if (path / XML).is_dir() else path
+    files = [read_voc(xml) for xml in sorted(xml_folder.rglob("*.xml")) if not xml.is_dir()]
     if not files:
-        raise DataError(f"no XML files in '{xml_folder}': is data.root the folder with '{_XML}'?")
-    splits = _listed(path / _LISTS, photos) if (path / _LISTS).is_dir() else {}
-    found = Collector(root)
+        raise DataError(
+            f"no XML files in '{xml_folder}': name the folder that has them and the photos in it, "
+            f"such as '{XML}' and '{PHOTOS}', with {options.hint('root', 'FOLDER')}"
+        )
+    found = Collector(root, options)
+    of_photo = _pairs(files, photos, photo_folder, found)
+    lists = path / LISTS
+    splits = _listed(lists, photos, photo_folder) if lists.is_dir() else {}
+    origin = _origin(files, found)
+    if (path / CLASSES).is_file():
+        found.classes.update(
+            dict.fromkeys(filter(None, map(str.strip, read_lines(path / CLASSES))))
+        )
+    if photo_folder == path:  # other folders may hold masks, or another set
+        beside = {photo.parent for photo in of_photo}
+        photos = [photo for photo in photos if photo.parent in beside]
+    photos = list(dict.fromkeys([*photos, *of_photo]))
     unannotated: list[str] = []
-    for stem, xml in files.items():
-        if stem not in photos:
-            photos[stem] = _named_in(xml, photo_folder)
-    for stem, photo in photos.items():
+    for photo in photos:
         name = below(photo, root)
-        split = splits.get(stem) or ("" if splits else _split_above(photo, path))
-        if stem in files:
-            _take(found, files[stem], name, split)
+        split = splits.get(photo) or ("" if splits else _split_above(photo, path))
+        if photo in of_photo:
+            _take(found, of_photo[photo], name, split, origin)
         else:
             unannotated.append(name)
             found.measured(name, split=split)
-    if unannotated:
-        count = counted(len(unannotated), "photo")
-        found.notices.append(
-            f"no XML file, taken as photos of nothing: {count} such as '{unannotated[0]}'"
-        )
+    _tell(found, files, unannotated)
     return found.done()
 
 
+def sniff(path: Path) -> str:
+    """Why a path does not hold VOC; "" if it does."""
+    if path.is_file():
+        return "a file, not a folder of XML files"
+    for xml in some_files(path, ".xml"):
+        try:
+            with xml.open("rb") as file:
+                start = file.read(4096)
+        except OSError:
+            continue
+        if b"<annotation>" in start or b"<annotation " in start:
+            return ""
+        return f"'{xml.name}' has no <annotation> at its top"
+    return "no XML files in it"
+
+
+def _pairs(
+    files: list[VocFile], photos: list[Path], folder: Path, found: Collector
+) -> dict[Path, VocFile]:
+    """The XML file of each photo; those without a photo are counted, or strictly refused."""
+    by_stem: dict[str, list[Path]] = {}
+    for photo in photos:
+        by_stem.setdefault(_stem(photo), []).append(photo)
+    paths = PhotoPaths(folder)
+    pairs: dict[Path, VocFile] = {}
+    lost: list[VocFile] = []
+    for file in files:
+        own = _nearest(file, by_stem.get(_stem(file.path), [])) or _named(file, paths)
+        if own is None:
+            lost.append(file)
+        elif own in pairs:
+            raise DataError(f"'{pairs[own].path}' and '{file.path}' both belong to '{own}'")
+        else:
+            pairs[own] = file
+    if lost:
+        name = lost[0].filename or lost[0].path.stem
+        first = f"'{lost[0].path}' line {lost[0].line}: there is no photo '{name}' in '{folder}'"
+        if not pairs:
+            raise DataError(first)
+        found.tell_orphans([file.path for file in lost], first)
+    return pairs
+
+
+def _named(file: VocFile, paths: PhotoPaths) -> Path | None:
+    """The photo that a file names, where none has its own name."""
+    found = paths.find(file.filename) if file.filename else None
+    if found is not None:
+        return paths.root / found
+    for place in (paths.root / file.filename, file.path.parent / file.filename):
+        if file.filename and place.is_file():  # which may be outside: that is told of then
+            return place
+    return None
+
+
 def _stem(path: Path) -> str:
-    return path.with_suffix("").as_posix()
+    return unicodedata.normalize("NFC", path.stem)
 
 
-def _split_above(photo: Path, path: Path) -> str:
-    parts = Path(os.path.relpath(photo, path)).parts
-    return SPLIT_NAMES.get(parts[0].lower(), "") if len(parts) > 1 else ""
+def _nearest(file: VocFile, photos: list[Path]) -> Path | None:
+    """Of the photos of a file's name, the one that it names, in the folder most like its own."""
+    if len(photos) > 1:
+        photos = [photo for photo in photos if photo.name == file.filename] or photos
+        here = file.path.parent.parts
+
+        def alike(photo: Path) -> tuple[bool, int]:
+            there = photo.parent.parts
+            return len(there) == len(here), sum(a == b for a, b in zip(here, there, strict=False))
+
+        ranked = sorted(photos, key=alike, reverse=True)
+        same = [photo for photo in photos if alike(photo) == alike(ranked[0])]
+        check_stems(str(photo) for photo in same)
+        return ranked[0] if len(same) == 1 else None
+    return photos[0] if photos else None
 
 
-def _listed(folder: Path, photos: dict[str, Path]) -> dict[str, str]:
+def _listed(folder: Path, photos: Iterable[Path], top: Path) -> dict[Path, str]:
     """The split of each photo that the lists name; ``trainval`` counts where ``train`` is not."""
-    splits: dict[str, str] = {}
+    by_name = {photo.relative_to(top).with_suffix("").as_posix(): photo for photo in photos}
+    splits: dict[Path, str] = {}
     lists = {file.stem.lower(): file for file in sorted(folder.glob("*.txt"))}
     for name, file in lists.items():
         if name not in _LISTED_AS or (name == "trainval" and "train" in lists):
             continue
         for number, line in enumerate(read_lines(file), start=1):
-            stem = line if line in photos else line.strip()
+            stem = line if line in by_name else line.strip()
             if not stem:
                 continue
             where = f"'{file}' line {number}"
-            if stem not in photos:
+            if stem not in by_name:
                 raise DataError(f"{where}: there is no photo '{stem}'")
-            if splits.get(stem, _LISTED_AS[name]) != _LISTED_AS[name]:
-                raise DataError(f"{where}: '{stem}' is listed in {splits[stem]} too")
-            splits[stem] = _LISTED_AS[name]
+            photo, split = by_name[stem], _LISTED_AS[name]
+            if splits.get(photo, split) != split:
+                raise DataError(f"{where}: '{stem}' is listed in {splits[photo]} too")
+            splits[photo] = split
     return splits
 
 
-def _named_in(xml: Path, photos: Path) -> Path:
-    """The photo that an XML file names, where none has its own name."""
-    top = read_xml(xml)
-    node = top.find("filename") or top
-    name = node.text.strip() if node is not top else xml.stem
-    for place in (photos / name, xml.parent / name):
-        if name and place.is_file():
-            return place
-    raise DataError(f"'{xml}' line {node.line}: there is no photo '{name}' in '{photos}'")
+def _split_above(photo: Path, path: Path) -> str:
+    parts = Path(os.path.relpath(photo, path)).parts[:-1]
+    named = {SPLIT_NAMES[part.lower()] for part in parts if part.lower() in SPLIT_NAMES}
+    return named.pop() if len(named) == 1 else ""
 
 
-def _take(found: Collector, xml: Path, name: str, split: str) -> None:
-    top = read_xml(xml)
-    if top.tag != "annotation":
-        raise DataError(f"'{xml}' line {top.line}: <{top.tag}> where <annotation> is expected")
-    size = top.find("size")
-    sides = [size.find(side) if size else None for side in ("width", "height")]
-    numbers = [int(float(s.text)) if s and _is_number(s.text) else 0 for s in sides]
-    row = found.image(name, *numbers, split=split)
-    for node in top.all("object"):
-        label, box = node.find("name"), node.find("bndbox")
-        if label is None or not label.text.strip():
-            raise DataError(f"'{xml}' line {node.line}: an <object> without a <name>")
-        if box is None:
-            raise DataError(f"'{xml}' line {node.line}: an <object> without a <bndbox>")
-        corners = [box.find(key) for key in ("xmin", "ymin", "xmax", "ymax")]
-        texts = [corner.text.strip() if corner else "" for corner in corners]
-        x, y, x2, y2 = four_numbers(texts, f"'{xml}' line {box.line}")
-        found.box(row, label.text.strip(), (x, y, x2 - x, y2 - y))
+def _origin(files: Iterable[VocFile], found: Collector) -> int:
+    """Number of the first pixel: 0 if any box begins below 1, else 1 as VOC specifies."""
+    if found.options.origin is not None:
+        return found.options.origin
+    least = min((min(box[:2]) for file in files for _, box, _ in file.objects), default=None)
+    if least is None:
+        return 0
+    origin = 0 if least < 1 else 1
+    why = "a box begins at 0" if origin == 0 else "no box begins at 0"
+    other = found.options.hint("origin", str(1 - origin))
+    found.notices.append(Guess(f"VOC's pixels count from {origin}, as {why} ({other} if not)"))
+    return origin
 
 
-def _is_number(text: str) -> bool:
-    try:
-        return 0 <= float(text) < 1e9
-    except ValueError:
-        return False
+def _take(found: Collector, file: VocFile, name: str, split: str, origin: int) -> None:
+    row = found.image(name, *file.size, split=split)
+    for label, (left, top, right, bottom), marks in file.objects:
+        x, y, w, h = left - origin, top - origin, right - left + origin, bottom - top + origin
+        if (left, top) == (right, bottom):  # a click that drew nothing, not a box of one pixel
+            w = h = 0
+        found.box(row, label, (x, y, w, h), extra=marks)
+    for label, (left, top, right, bottom), marks in file.outlined:
+        found.box(row, label, (left, top, right - left, bottom - top), extra=marks)
 
 
-def write(annotations: Annotations, path: Path, root: Path) -> None:
-    """Write the three folders; the photos are linked into ``JPEGImages``.
-
-    Args:
-        annotations: With every photo's size.
-        path: The new folder.
-        root: Folder of the photos.
-
-    Raises:
-        DataError: A photo is missing, two need the same file, or a name cannot be written in XML.
-    """
-    records = annotations.records()
-    names = [PurePosixPath(record["file"].removeprefix(f"{_PHOTOS}/")) for record, _ in records]
-    places = [(_PHOTOS / name, (_XML / name).with_suffix(".xml")) for name in names]
-    check_places((record["file"], two) for (record, _), two in zip(records, places, strict=True))
-    lists: dict[str, list[str]] = {}
-    (path / _XML).mkdir(parents=True)
-    for (record, boxes), name, two in zip(records, names, places, strict=True):
-        place_photo(root / record["file"], path / two[0])
-        xml = path / two[1]
-        xml.parent.mkdir(parents=True, exist_ok=True)
-        xml.write_text(_xml(record, name, boxes), encoding="utf-8")
-        if record.get("split"):
-            lists.setdefault(record["split"], []).append(name.with_suffix("").as_posix())
-    if lists:
-        (path / _LISTS).mkdir(parents=True)
-    for split, stems in lists.items():
-        text = "".join(f"{stem}\n" for stem in stems)
-        (path / _LISTS / f"{split}.txt").write_text(text, encoding="utf-8")
-
-
-def _xml(record: dict[str, Any], name: PurePosixPath, boxes: list[BoxRow]) -> str:
-    lines = ["<annotation>", f"  <filename>{escape(str(name))}</filename>", "  <size>"]
-    lines += [f"    <{side}>{record[side]}</{side}>" for side in ("width", "height")]
-    lines += ["    <depth>3</depth>", "  </size>"]
-    for box in boxes:
-        corners = {"xmin": box.x, "ymin": box.y, "xmax": box.x + box.w, "ymax": box.y + box.h}
-        lines += ["  <object>", f"    <name>{escape(box.label)}</name>", "    <bndbox>"]
-        lines += [f"      <{key}>{round(v, 4)}</{key}>" for key, v in corners.items()]
-        lines += ["    </bndbox>", "  </object>"]
-    text = "\n".join([*lines, "</annotation>", ""])
-    if _NOT_XML.search(text):
-        raise DataError(f"{record['file']!r}: a control character in its name or labels, not XML")
-    return text
+def _tell(found: Collector, files: Iterable[VocFile], unannotated: list[str]) -> None:
+    guesses: Counter[str] = Counter()
+    for file in files:
+        guesses.update(file.guesses)
+        found.counts["outlined"] += len(file.outlined)
+        if found.options.whole:
+            found.kept.setdefault("more", set()).update(file.more)
+    for guess, number in guesses.items():
+        found.notices.append(Guess(f"XML {guess}: {counted(number, 'file')}"))
+    found.tell("outlined", "polygons or turned boxes, taken as the boxes round them: {}")
+    if unannotated:
+        count = counted(len(unannotated), "photo")
+        found.notices.append(
+            f"no XML file, taken as photos of nothing: {count} such as '{unannotated[0]}'"
+        )

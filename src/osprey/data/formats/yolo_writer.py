@@ -9,11 +9,12 @@ import yaml
 
 from osprey.data.formats.placing import boxes_of, check_places, place_photo
 from osprey.data.formats.table import Annotations, BoxRow
+from osprey.data.formats.yolo_set import UNSPLIT
 from osprey.data.manifest import SPLITS
 
 
 def write(annotations: Annotations, path: Path, root: Path) -> None:
-    """Write the set with links to the photos; photos without a split are in train and val.
+    """Write the set with links to the photos; photos without a split are in train.
 
     Args:
         annotations: With every photo's size.
@@ -39,7 +40,7 @@ def write(annotations: Annotations, path: Path, root: Path) -> None:
 
 def _places(record: dict[str, Any]) -> tuple[PurePosixPath, PurePosixPath]:
     """Where a photo and its boxes go, in the folder that is written."""
-    folder = record.get("split") or "unsplit"
+    folder = record.get("split") or UNSPLIT
     name = record["file"].removeprefix(f"images/{folder}/").removeprefix("JPEGImages/")
     photo = PurePosixPath("images", folder, name)
     text = boxes_of(f"set/{photo}").relative_to("set")
@@ -47,12 +48,12 @@ def _places(record: dict[str, Any]) -> tuple[PurePosixPath, PurePosixPath]:
 
 
 def _yaml(folders: dict[str, str], numbers: dict[str, int]) -> str:
-    of_none = [folders[""]] if "" in folders else []
     places: dict[str, Any] = {}
     for split in SPLITS:
         own = [folders[split]] if split in folders else []
-        if own or (of_none and split != "test"):
-            places[split] = [*own, *(of_none if split != "test" else [])]
+        own += [folders[""]] if split == "train" and "" in folders else []
+        if own:
+            places[split] = own
     content = {"path": ".", **places, "names": {n: name for name, n in numbers.items()}}
     return str(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
 

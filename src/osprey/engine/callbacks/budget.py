@@ -8,29 +8,29 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback, Timer
 
 from osprey.config.groups.trainer import CostConfig
 from osprey.engine.callbacks.checkpoint import between_steps
+from osprey.engine.callbacks.trial_reports import TrialReporter, current_reporter
+from osprey.ensembling.ema import EMA
 from osprey.errors import LimitReached
 from osprey.runs.folder import RunFolder
+from osprey.runs.trial_mark import sharers
 from osprey.system.console import in_minutes, say
 
 _WARM_UP, _TIMED = 3, 8  # steps that are not timed, and that are
 _WORTH_TELLING = 2.0  # minutes
 
 
-def in_money(minutes: float, cost: CostConfig) -> str:
-    """``, about 0.40 USD``; empty where nobody says what an hour costs."""
-    if cost.usd_per_hour is None:
-        return ""
-    return f", about {minutes / 60 * cost.usd_per_hour:.2f} USD"
-
-
 def budget_callbacks(cost: CostConfig, run: RunFolder) -> list[Callback]:
     """The estimate, and the limit where one is set."""
     limit = cost.minutes_allowed
-    return [Estimate(cost), *([] if limit is None else [Limit(limit, cost, run.best, run.last)])]
+    return [
+        Estimate(cost, current_reporter()),
+        *([] if limit is None else [Limit(limit, cost, run.best, run.last)]),
+    ]
 
 
 class Estimate(Callback):
@@ -38,10 +38,12 @@ class Estimate(Callback):
 
     Args:
         cost: What an hour costs.
+        reporter: Of a trial, whose sweep is told what the whole training will take.
     """
 
-    def __init__(self, cost: CostConfig) -> None:
+    def __init__(self, cost: CostConfig, reporter: TrialReporter | None = None) -> None:
         self.cost = cost
+        self.reporter = reporter
         self.steps = 0
         self.started = 0.0
 
@@ -55,10 +57,25 @@ class Estimate(Callback):
         batches, epochs = trainer.num_training_batches, trainer.max_epochs
         if not isinstance(batches, int) or epochs is None or epochs < 0:
             return
-        left = batches * (epochs - trainer.current_epoch) - self.steps
-        minutes = (time.monotonic() - self.started) / _TIMED * left / 60
+        each = (time.monotonic() - self.started) / _TIMED / 60
+        minutes = each * (batches * (epochs - trainer.current_epoch) - self.steps)
+        if self.reporter is not None:
+            self.reporter.timed(each * batches * epochs, _size_of_checkpoints(trainer))
         if minutes >= _WORTH_TELLING or (self.cost.usd_per_hour is not None and minutes > 0):
-            say(f"time    about {in_minutes(minutes)} of training{in_money(minutes, self.cost)}")
+            usd = self.cost.usd_of(minutes, sharers())
+            money = "" if usd is None else f", about {usd:.2f} USD"
+            say(f"time    about {in_minutes(minutes)} of training{money}")
+
+
+def _size_of_checkpoints(trainer: pl.Trainer) -> int:
+    """Bytes of ``best.ckpt`` and ``last.ckpt``: weights, their mean, and what optimisers keep."""
+    kept = [*trainer.lightning_module.state_dict().values()]
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    if any(isinstance(callback, EMA) for callback in callbacks):
+        kept *= 2
+    states = [state for o in trainer.optimizers for state in o.state.values()]
+    kept += [part for state in states if isinstance(state, dict) for part in state.values()]
+    return 2 * sum(part.nbytes for part in kept if isinstance(part, torch.Tensor))
 
 
 class Limit(Timer):

@@ -17,9 +17,12 @@ from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from osprey.engine.callbacks.looks import LooksAtPhotos
+from osprey.engine.callbacks.rules import Choice
 from osprey.errors import ConfigError, Interrupted, UserError
 from osprey.models.checkpoint import read_checkpoint, write_checkpoint
 from osprey.system.console import warn
+from osprey.tasks.plugin import MetricSpec
+from osprey.tasks.validated import Validated
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
@@ -86,7 +89,7 @@ def monitored(trainer: pl.Trainer, name: str) -> float:
 
 
 class BestAndLast(ModelCheckpoint):
-    """``last.ckpt`` after every epoch, ``best.ckpt`` after the best by validation.
+    """``last.ckpt`` after every epoch, ``best.ckpt`` after the one that a rule chooses.
 
     Unlike Lightning's ModelCheckpoint it always saves the last, and stores no paths in checkpoints,
     by which an untrusted one could have files removed.
@@ -94,30 +97,31 @@ class BestAndLast(ModelCheckpoint):
     Args:
         best: Path of ``best.ckpt``.
         last: Path of ``last.ckpt``.
-        monitor: The logged metric that chooses the best.
-        mode: ``max`` or ``min``.
-        looks: An epoch in which it finds one answer for all photos is never better than another.
+        metric: The monitored metric.
+        rule: One of `Choice`.
+        looks: An epoch in which it finds one answer for all photos is never chosen.
     """
 
     def __init__(
         self,
         best: Path,
         last: Path,
-        monitor: str,
-        mode: str = "max",
+        metric: MetricSpec,
+        rule: str = "highest",
         looks: LooksAtPhotos | None = None,
     ) -> None:
-        super().__init__(best.parent, best.stem, monitor=monitor, mode=mode)
-        self.sign = 1.0 if mode == "max" else -1.0
+        super().__init__(best.parent, best.stem, monitor=metric.logged, mode=metric.mode)
+        self.metric = metric
         self.best = best
         self.last = last
-        self.score = float("-inf")
+        self.choice = Choice(rule)
         self.looks = looks
+        self.told = False  # that a standard error is not known
 
     @property
     def any_sound(self) -> bool:
         """Whether ``best.ckpt`` is of an epoch worth keeping."""
-        return self.score > float("-inf")
+        return self.choice.epoch > 0
 
     @property
     def state_key(self) -> str:
@@ -130,15 +134,23 @@ class BestAndLast(ModelCheckpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save; every process takes part, as sharded models require."""
-        score = self.sign * monitored(trainer, str(self.monitor))
+        value = monitored(trainer, self.metric.logged)
         sound = self.looks is None or not self.looks.same
-        better = sound and score > self.score
-        self.score = score if better else self.score
+        answers = getattr(pl_module, "validated", None)
+        chosen = sound and self.choice.takes(
+            trainer.current_epoch + 1,
+            self.metric.rank(value),
+            self.metric.key,
+            answers if isinstance(answers, Validated) else Validated(),
+        )
+        if self.choice.rule == "within_error" and self.choice.error is None and not self.told:
+            self.told = True
+            warn(f"how sure {self.metric.logged} is, is not known: best.ckpt is of the highest")
         trainer.save_checkpoint(self.last)
         # One is needed, whatever it is worth; other processes may be on machines without it.
-        if better or not trainer.strategy.broadcast(self.best.is_file()):
+        if chosen or not trainer.strategy.broadcast(self.best.is_file()):
             trainer.save_checkpoint(self.best)
-            self.best_model_score = torch.tensor(self.sign * score)
+            self.best_model_score = torch.tensor(value)
         self._point()
 
     def _point(self) -> None:
@@ -155,12 +167,18 @@ class BestAndLast(ModelCheckpoint):
         """Never save after an exception."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The best score so far."""
-        return {"score": self.score}
+        """What the rule has seen so far."""
+        choice = self.choice
+        seen = {"score": choice.highest, "error": choice.error, "loss": choice.loss}
+        return {**seen, "epoch": choice.epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the best score, so that only a better epoch replaces ``best.ckpt``."""
-        self.score = float(state_dict["score"])
+        """Restore it, so that only an epoch that the rule prefers replaces ``best.ckpt``."""
+        choice = self.choice
+        choice.highest = float(state_dict["score"])
+        choice.error = state_dict.get("error")  # older checkpoints hold the score alone
+        choice.loss = float(state_dict.get("loss", math.inf))
+        choice.epoch = int(state_dict.get("epoch", choice.highest > -math.inf))
 
 
 _EVERY = 10  # steps between looks in a run of several processes, which must agree

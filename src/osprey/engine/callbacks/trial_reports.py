@@ -17,6 +17,14 @@ from osprey.errors import Pruned
 class TrialReporter(Protocol):
     """What a sweep's worker gives to the trial that it trains."""
 
+    def timed(self, minutes: float, size: int) -> None:
+        """Take what the whole training will take, by some timed steps.
+
+        Args:
+            minutes: Validation left out.
+            size: Bytes of its checkpoints.
+        """
+
     def epoch(self, number: int, value: float) -> bool:
         """Take the monitored value of an epoch.
 
@@ -42,9 +50,14 @@ def reporting_to(reporter: TrialReporter) -> Iterator[None]:
         _reporter.reset(token)
 
 
+def current_reporter() -> TrialReporter | None:
+    """Of the trial that this process trains; None where it trains none."""
+    return _reporter.get()
+
+
 def trial_reports(monitor: str) -> list[Callback]:
     """The callback of a training that is a trial; none of others."""
-    reporter = _reporter.get()
+    reporter = current_reporter()
     return [] if reporter is None else [TrialReports(reporter, monitor)]
 
 

@@ -11,6 +11,7 @@ from pytorch_lightning.loggers import Logger
 
 from osprey.config.parse import tree_of
 from osprey.config.schema import TrainConfig
+from osprey.engine.loggers.wandb import finish
 from osprey.errors import Pruned
 from osprey.runs.folder import RunFolder
 from osprey.system.instantiate import instantiate
@@ -50,10 +51,13 @@ def run_time_values(config: TrainConfig, run: RunFolder) -> dict[str, Any]:
 
 
 @contextmanager
-def closing_loggers() -> Iterator[None]:
+def closing_loggers(run: RunFolder) -> Iterator[None]:
     """End the W&B run with the block, as failed after an exception.
 
     The next trial of a sweep must not log to it.
+
+    Args:
+        run: The run folder.
     """
     code = 1
     try:
@@ -66,8 +70,7 @@ def closing_loggers() -> Iterator[None]:
         code = 0
         raise
     finally:
-        if (wandb_run := _wandb_run()) is not None:
-            wandb_run.finish(exit_code=code)
+        finish(run, code)
 
 
 def _wandb_run() -> Any:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import netrc
 import os
 import shlex
-import socket
+import sys
+import time
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlparse
 
 from lightning_fabric.loggers.logger import rank_zero_experiment
 from pytorch_lightning.loggers import Logger, WandbLogger
 
+from osprey.engine.loggers.wandb_server import why_offline, why_unreachable
+from osprey.engine.loggers.wandb_sync import GROUP, SENT, id_of
 from osprey.runs.folder import RunFolder
 from osprey.system.console import say
 from osprey.system.launcher import is_first
-from osprey.system.paths import home_path
+
+_BOUNDS = {"init_timeout": 10, "finish_timeout": 10}  # seconds, unless the user's WANDB_... says
+_UPLOAD = 10.0  # minutes that the checkpoint may take to a server that answers
 
 
 def log_results(
@@ -30,7 +35,7 @@ def log_results(
     """Add test metrics, pictures, predictions and the best checkpoint to the W&B run.
 
     It is still open after training, except where that ran in other processes or no epoch was
-    trained.
+    trained. Where the server was lost meanwhile, they are kept offline.
 
     Args:
         run: The finished run.
@@ -45,10 +50,54 @@ def log_results(
 
     given = {k: v for k, v in node.items() if k != "_target_"}
     opened = wandb.run
+    if opened is not None and _online(opened) and why_unreachable(opened.settings.base_url):
+        with suppress(TimeoutError):
+            opened.finish(exit_code=0)
+        opened, quiet = None, False
     if opened is None:
         logger = create(run, hyperparameters, quiet=quiet, **given)
         opened = cast(WandbLogger, logger).experiment
-    log_media(opened, run, summary)
+    best = log_media(opened, run, summary)
+    if _online(opened):
+        _wait_for(best, opened.settings.base_url)
+
+
+def _online(opened: Any) -> bool:
+    return not (opened.offline or opened.disabled)
+
+
+def _wait_for(artifact: Any, base_url: str) -> None:
+    """Let a large upload take its time, as long as the server answers."""
+    from wandb.sdk.artifacts.exceptions import WaitTimeoutError
+
+    until = time.monotonic() + 60 * _UPLOAD
+    while time.monotonic() < until:
+        try:
+            artifact.wait(timeout=5)
+            return
+        except WaitTimeoutError:
+            if why_unreachable(base_url):
+                return
+
+
+def finish(run: RunFolder, exit_code: int) -> None:
+    """End the open W&B run, if there is one; what cannot be sent soon is left to `osprey sync`.
+
+    Args:
+        run: The run folder.
+        exit_code: 0, or 1 for a run that failed.
+    """
+    wandb = sys.modules.get("wandb")
+    if wandb is None or (opened := wandb.run) is None:
+        return
+    log = Path(opened.settings.sync_file)
+    try:
+        opened.finish(exit_code=exit_code)
+    except TimeoutError:
+        _say_later(run, "not everything could be sent in time")
+    else:
+        if _online(opened) and log.resolve().is_relative_to(run.path.resolve()):
+            log.with_suffix(SENT).touch()
 
 
 def create(
@@ -60,6 +109,8 @@ def create(
     quiet: bool = False,
 ) -> Logger:
     """Lightning's logger for W&B, whose run has the run folder's name, also on resume.
+
+    A run that W&B's own agent began keeps the id that the agent gave it.
 
     Args:
         run: The run folder.
@@ -80,23 +131,29 @@ def create(
 
     why = "logger.offline=true" if offline else why_offline(wandb.setup().settings.base_url)
     if why and not quiet:
-        _say_offline(run, why)
+        _say_later(run, f"offline ({why})")
     return _FallingBack(
         run,
         save_dir=run.path,
         project=project,
         entity=entity,
         name=f"{hyperparameters['name']}/{run.path.name}",
-        id=run.path.name,  # the same on resume, so that the curves go on
+        id=id_of(run.path),  # the same on resume, so that the curves go on
+        group=os.environ.get(GROUP) or None,
         resume="allow",
         mode=os.environ.get("WANDB_MODE") or ("offline" if why else "online"),
         tags=list(hyperparameters["tags"]) or None,
         config=dict(hyperparameters),
+        settings=wandb.Settings(finish_timeout_raises=True, **_bounds()),
     )
 
 
+def _bounds() -> dict[str, Any]:
+    return {k: v for k, v in _BOUNDS.items() if f"WANDB_{k.upper()}" not in os.environ}
+
+
 class _FallingBack(WandbLogger):
-    """Goes offline where W&B refuses: a wrong key, or none, although it is to be online.
+    """Goes offline where W&B refuses, or does not answer, although it is to be online.
 
     Args:
         run: The run folder.
@@ -111,50 +168,20 @@ class _FallingBack(WandbLogger):
     @rank_zero_experiment
     def experiment(self) -> Any:
         """W&B's run, begun when it is first asked for."""
-        from wandb.errors import Error
+        import wandb
 
         try:
             return super().experiment
-        except Error as error:
+        except (wandb.errors.Error, TimeoutError) as error:
             if self._wandb_init.get("mode") == "offline":
                 raise
             self._wandb_init["mode"] = "offline"
-            _say_offline(self.run, " ".join(str(error).split())[:120].rstrip("."))
+            why = " ".join(str(error).split())[:120].rstrip(".")
+            _say_later(self.run, f"offline ({why})")
+            wandb.teardown()  # its process holds the run's id
             return super().experiment
 
 
-def _say_offline(run: RunFolder, why: str) -> None:
+def _say_later(run: RunFolder, what: str) -> None:
     if is_first():
-        where = shlex.quote(str(run.path / "wandb"))
-        say(f"wandb   offline ({why}); to upload later: wandb sync {where}/offline-run-*")
-
-
-def why_offline(base_url: str) -> str | None:
-    """Why Weights & Biases cannot be reached, or None if it can.
-
-    Args:
-        base_url: Of its server.
-    """
-    if os.environ.get("WANDB_MODE"):  # the user has decided
-        return None
-    address = urlparse(base_url)
-    host = address.hostname or ""
-    if not os.environ.get("WANDB_API_KEY") and not _netrc_key(host):
-        return "no API key: set WANDB_API_KEY or run 'wandb login'"
-    try:
-        port = address.port or (443 if address.scheme == "https" else 80)
-        socket.create_connection((host, port), timeout=3).close()
-    except OSError:
-        return f"'{host}' cannot be reached"
-    return None
-
-
-def _netrc_key(host: str) -> bool:
-    for name in (os.environ.get("NETRC"), "~/.netrc", "~/_netrc"):
-        file = home_path(name) if name else None
-        if file is not None and file.is_file():
-            try:
-                return netrc.netrc(file).authenticators(host) is not None
-            except (netrc.NetrcParseError, OSError):
-                return False
-    return False
+        say(f"wandb   {what}; to send it later: osprey sync {shlex.quote(str(run.path))}")

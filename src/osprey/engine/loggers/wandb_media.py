@@ -18,13 +18,16 @@ _KINDS = {
 _TEXT = ("path", "label", "predicted")  # columns of predictions that are no numbers
 
 
-def log_media(experiment: Any, run: RunFolder, summary: dict[str, Any]) -> None:
+def log_media(experiment: Any, run: RunFolder, summary: dict[str, Any]) -> Any:
     """Add results to an open W&B run.
 
     Args:
         experiment: ``wandb.run``.
         run: The finished run, its pictures drawn.
         summary: Content of ``summary.json``.
+
+    Returns:
+        The best checkpoint with report and bundle as an artifact, whose upload has begun.
     """
     import wandb
 
@@ -46,7 +49,11 @@ def log_media(experiment: Any, run: RunFolder, summary: dict[str, Any]) -> None:
     experiment.log(media)
     best = wandb.Artifact(f"model-{experiment.id}", "model", metadata=scalars)
     best.add_file(str(run.best))
-    experiment.log_artifact(best, aliases=["best"])
+    if (run.path / "report.html").is_file():
+        best.add_file(str(run.path / "report.html"))
+    for bundle in run.path.glob("bundle*"):
+        best.add_dir(str(bundle), name=bundle.name)
+    return experiment.log_artifact(best, aliases=["best"])
 
 
 def _predictions(wandb: Any, run: RunFolder, split: str) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchvision.ops import box_convert, clip_boxes_to_image
 
-from osprey.errors import CheckpointError, ConfigError
+from osprey.errors import CheckpointError, ConfigError, reason_of
 from osprey.models.detection.detector import Detector, Target
 from osprey.models.detection.shares import share_of
 from osprey.models.hub import check_hub, is_kept
@@ -127,13 +128,16 @@ def query_detector(name: str, num_classes: int) -> Detector:
     return Detector(QueryNetwork(inner), _BODY, named, smallest=_SMALLEST, stages=_STAGES)
 
 
-def load_queries(model: Detector, name: str, pretrained: bool | str) -> str:
-    """Fill a detector with COCO weights, except for the layers that depend on the classes.
+def load_queries(
+    model: Detector, name: str, pretrained: bool | str, classes: Sequence[str] = ()
+) -> str:
+    """Fill a detector with COCO weights; of its classes, those that COCO has by name.
 
     Args:
         model: Detector to fill, in place.
         name: ``rtdetr`` or ``dfine``.
         pretrained: True to download the weights, or a folder that transformers wrote.
+        classes: Names of its classes.
 
     Returns:
         One line that says what was loaded.
@@ -151,7 +155,7 @@ def load_queries(model: Detector, name: str, pretrained: bool | str) -> str:
             source, use_safetensors=True, local_files_only=here
         )
     except Exception as error:  # the hub's client and transformers raise many kinds
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        reason = reason_of(error)
         raise CheckpointError(
             f"the pretrained weights of '{name}' could not be had from '{source}' ({reason}): "
             "give a folder that transformers wrote with model.pretrained=PATH, or start from "
@@ -167,7 +171,10 @@ def load_queries(model: Detector, name: str, pretrained: bool | str) -> str:
             f"model.pretrained: '{source}' does not fit '{name}': {len(missing)} keys missing, "
             f"{len(unknown)} unknown, first '{(missing or unknown)[0]}'"
         )
-    return f"weights: {source} (layers that name classes left out)"
+    from osprey.models.detection.weights import copy_named_classes
+
+    known = [str(theirs.config.id2label[i]) for i in range(theirs.config.num_labels)]
+    return f"weights: {source} ({copy_named_classes(model, state, classes, known)})"
 
 
 def _library(name: str) -> Any:

@@ -1,7 +1,8 @@
 """Losses of several processes add up to those of one: of FCOS, SSD and, by boxes, of queries.
 
 RetinaNet divides photo by photo, and Faster R-CNN by what it samples: theirs add up already, or
-differ by what is drawn. The denoising part of queries is divided by each process's own.
+differ by what is drawn. So does the denoising part of queries: a mean over noisy copies of each
+box, of which a process makes the more the fewer boxes its photos have.
 
 A detector's loss is a sum over matched places, divided by how many there are. With each process
 dividing by its own, photos of few boxes would weigh more in a process of few.

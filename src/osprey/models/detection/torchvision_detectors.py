@@ -42,6 +42,14 @@ def coco_network(name: str) -> Any:
     return _built(name, None)
 
 
+def coco_classes(name: str) -> list[str]:
+    """Names of the classes of torchvision's COCO weights, in the order of `Detector` outputs."""
+    weights: Any = get_model_weights(_BUILT[name][0]).DEFAULT
+    background = _BUILT[name][-1]
+    names: list[str] = weights.meta["categories"][int(background) :]
+    return names
+
+
 def torchvision_detector(name: str, num_classes: int) -> Detector:
     """Build one of torchvision's own detectors, untrained; nothing is downloaded.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -94,12 +95,15 @@ class DetectorTraits(NetworkTraits):
             mine[:, :first] = other[:, :first]
             mine[:, shared.here + first] = other[:, shared.there + first]
 
-    def load_own_weights(self, spec: ModelSpec, pretrained: bool | str) -> str | None:
+    def load_own_weights(
+        self, spec: ModelSpec, pretrained: bool | str, classes: Sequence[str] = ()
+    ) -> str | None:
         """Load the backbone's weights alone, or a whole detector's from COCO.
 
         Args:
             spec: Description it was built from.
             pretrained: See `load_detector`.
+            classes: Names of its classes.
 
         Returns:
             One line that says what was loaded.
@@ -109,4 +113,4 @@ class DetectorTraits(NetworkTraits):
         """
         from osprey.models.detection.weights import load_detector
 
-        return load_detector(self.model, spec, pretrained)
+        return load_detector(self.model, spec, pretrained, classes)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from osprey.errors import CheckpointError
+from osprey.errors import CheckpointError, reason_of
 from osprey.models.detection.detector import Detector
 from osprey.models.detection.spec import QUERIES, backbone_of
 from osprey.models.spec import ModelSpec
 from osprey.models.timm_models import build_timm
+from osprey.models.traits import SharedClasses
+from osprey.models.transfer import describe_head
 from osprey.models.weights import describe_weights, download, load_strictly, read_weights
 from osprey.system.paths import home_path
 
 
-def load_detector(model: Detector, spec: ModelSpec, pretrained: bool | str) -> str:
-    """Fill a detector with pretrained weights, except for the layers that depend on the classes.
+def load_detector(
+    model: Detector, spec: ModelSpec, pretrained: bool | str, classes: Sequence[str] = ()
+) -> str:
+    """Fill a detector with pretrained weights.
+
+    Layers that depend on the classes are begun anew, but for classes that COCO's have by name.
 
     Args:
         model: Detector to fill, in place.
@@ -26,6 +32,7 @@ def load_detector(model: Detector, spec: ModelSpec, pretrained: bool | str) -> s
         pretrained: True to download them, or the path of a file: weights of the timm classifier
             with a backbone, else of torchvision's or transformers' detector; or a checkpoint of
             Osprey's of the same detector.
+        classes: Names of its classes.
 
     Returns:
         One line that says what was loaded.
@@ -45,10 +52,10 @@ def load_detector(model: Detector, spec: ModelSpec, pretrained: bool | str) -> s
     if spec.name in QUERIES:
         from osprey.models.detection.queries import load_queries
 
-        return load_queries(model, spec.name, pretrained)
+        return load_queries(model, spec.name, pretrained, classes)
     backbone = backbone_of(spec)
     if backbone is None:
-        return _load_whole(model, spec.name, given, str(pretrained))
+        return _load_whole(model, spec.name, given, str(pretrained), classes)
     state, source = download(backbone) if given is None else (given, str(pretrained))
     with torch.device("meta"):
         classifier = build_timm(backbone, 1).state_dict()
@@ -58,9 +65,15 @@ def load_detector(model: Detector, spec: ModelSpec, pretrained: bool | str) -> s
     )
 
 
-def _load_whole(model: Detector, name: str, given: Mapping[str, Tensor] | None, source: str) -> str:
+def _load_whole(
+    model: Detector,
+    name: str,
+    given: Mapping[str, Tensor] | None,
+    source: str,
+    classes: Sequence[str],
+) -> str:
     """Load weights made for COCO's classes, their keys renamed as torchvision itself does it."""
-    from osprey.models.detection.torchvision_detectors import coco_network
+    from osprey.models.detection.torchvision_detectors import coco_classes, coco_network
 
     state = given
     if state is None:
@@ -80,7 +93,34 @@ def _load_whole(model: Detector, name: str, given: Mapping[str, Tensor] | None, 
         )
     full = {f"network.{key}": value for key, value in reference.state_dict().items()}
     load_strictly(model, full, source, lambda key: key.startswith(model.class_layers))
-    return f"weights: {source} (layers that name classes left out)"
+    known = coco_classes(name)
+    return f"weights: {source} ({copy_named_classes(model, full, classes, known)})"
+
+
+def copy_named_classes(
+    model: Detector, theirs: Mapping[str, Tensor], classes: Sequence[str], known: Sequence[str]
+) -> str:
+    """Copy what was learnt of the classes of the same name, whatever their case.
+
+    Args:
+        model: Detector whose class layers are filled, in place.
+        theirs: State dict of the same network with other classes.
+        classes: Names of the detector's classes.
+        known: Names of the other's.
+
+    Returns:
+        What became of the layers that name classes, in a few words.
+    """
+    here, there = ([name.casefold() for name in names] for names in (classes, known))
+    shared = SharedClasses.between(here, there)
+    if not len(shared.here):
+        return "layers that name classes left out"
+    own, traits = model.state_dict(), model.traits()
+    for key in theirs:
+        if key.startswith(model.class_layers):
+            traits.copy_classes(key, own[key], theirs[key], shared)
+    model.load_state_dict(own)
+    return describe_head(classes, [name for name in classes if name.casefold() in there])
 
 
 def _download_whole(name: str) -> Mapping[str, Tensor]:
@@ -89,7 +129,7 @@ def _download_whole(name: str) -> Mapping[str, Tensor]:
     try:
         state: dict[str, Any] = coco_weights(name)
     except Exception as error:  # whatever a download raises
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        reason = reason_of(error)
         raise CheckpointError(
             f"the pretrained weights of '{name}' could not be downloaded ({reason}): give "
             "model.backbone=NAME model.pretrained=PATH, or start from nothing with "

@@ -14,6 +14,7 @@ from osprey.tasks.classification.evaluate import (
     KeepOutputs,
     Outputs,
     compute_metrics,
+    source_metrics,
     write_predictions,
 )
 from osprey.tasks.classification.module import Classification
@@ -87,11 +88,14 @@ def calibrate(
         outputs: The network's outputs on validation, if already known.
 
     Returns:
-        ``FitTemperature.figures``.
+        ``FitTemperature.figures``, and those of each source of a join.
     """
     fitting = FitTemperature(run, manifest.split("val"))
     if outputs is not None:
         fitting.fit(outputs, module)
     else:
         evaluate(module, settings, manifest, "val", fitting, validate=True)
-    return fitting.figures
+        outputs = fitting.outputs
+    temperature, classes = fitting.figures["temperature"], module.metadata.classes
+    sources = source_metrics(settings.data, fitting.part, outputs, temperature, classes)
+    return {**fitting.figures, "val": {**fitting.figures["val"], **sources}}

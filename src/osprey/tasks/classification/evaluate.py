@@ -9,13 +9,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from osprey.config.schema import DataConfig
 from osprey.data.manifest import Manifest
 from osprey.system.files import write_csv
 from osprey.system.launcher import is_first
+from osprey.tasks.by_source import figures_by_source
 from osprey.tasks.classification.metrics import per_class_report, scalar_metrics
 from osprey.tasks.classification.module import Classification
+from osprey.tasks.classification.report.figures import macro_f1
 from osprey.tasks.classification.tta import merge_views
 from osprey.tasks.evaluation import AnswerWriter, EvaluationSettings, evaluate
 
@@ -103,6 +107,31 @@ def compute_metrics(
     return {"n": len(outputs.targets), **values, **report}
 
 
+def source_metrics(
+    data: DataConfig, part: Manifest, outputs: Outputs, temperature: float, classes: Sequence[str]
+) -> dict[str, Any]:
+    """The metrics of each source of a join, see `figures_by_source`.
+
+    Args:
+        data: The run's data settings.
+        part: The split's samples.
+        outputs: Logits [N, C] and targets of the first N.
+        temperature: Divides the logits before softmax.
+        classes: Class names in the order of the outputs.
+
+    Returns:
+        Of each source what `compute_metrics` gives; macro-F1 is over the classes that it has.
+    """
+
+    def figures(rows: NDArray[np.int64]) -> dict[str, Any]:
+        mine = Outputs(outputs.logits[rows], outputs.targets[rows], [])
+        said = mine.logits.argmax(dim=1).numpy()
+        found = compute_metrics(mine, temperature, classes)
+        return {**found, "macro_f1": macro_f1(mine.targets.numpy(), said)}
+
+    return figures_by_source(data, part, len(outputs.targets), figures)
+
+
 def write_predictions(
     path: Path, outputs: Outputs, temperature: float, classes: Sequence[str]
 ) -> None:
@@ -163,10 +192,13 @@ def test(
         **compute_metrics(plain, temperature, metadata.classes, extra),
         "uncalibrated": {key: raw[key] for key in ("log_loss", "ece")},
     }
+    part = manifest.split(split)
     if tta == "none":
         write_predictions(predictions, plain, temperature, metadata.classes)
-        return without
+        sources = source_metrics(settings.data, part, plain, temperature, metadata.classes)
+        return {**without, **sources}
     merged = replace(outputs, logits=merge_views(outputs.logits, temperature))
     write_predictions(predictions, merged, temperature, metadata.classes)
     figures = compute_metrics(merged, temperature, metadata.classes, extra)
-    return {**figures, "tta": tta, "without_tta": without}
+    sources = source_metrics(settings.data, part, merged, temperature, metadata.classes)
+    return {**figures, "tta": tta, "without_tta": without, **sources}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,32 +18,38 @@ from osprey.tasks.classification.settings import Settings
 _EFFECTIVE_BETA = 0.999  # Cui et al. 2019: how soon further photos of a class stop counting
 
 
-def class_weights(counts: NDArray[np.int64], loss: str, kind: str) -> Tensor:
+def class_weights(counts: NDArray[np.int64], loss: str, kind: str | Sequence[float]) -> Tensor:
     """Weight of each class in the loss, with a mean of 1 over the training photos.
 
     Args:
         counts: int64 [C], training photos per class.
         loss: ``class_balanced`` weights by the effective number of samples (Cui et al. 2019).
-        kind: ``none``, ``sqrt`` or ``balanced``: by the inverse of the count, or its root.
+        kind: ``none``, ``sqrt`` or ``balanced``: by the inverse of the count, or its root; or C
+            weights to each other.
 
     Returns:
         float32 [C].
     """
     numbers = np.maximum(counts, 1).astype(float)
-    power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[kind]
-    weights = numbers**-power
+    if isinstance(kind, str):
+        weights = numbers ** -{"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[kind]
+    else:
+        weights = np.array(kind, dtype=float)
     if loss == "class_balanced":
         weights = weights * (1 - _EFFECTIVE_BETA) / (1 - _EFFECTIVE_BETA**numbers)
     weights *= counts.sum() / (weights * counts).sum()
     return torch.tensor(weights, dtype=torch.float32)
 
 
-def make_loss(settings: Settings, counts: NDArray[np.int64], *, soft: bool) -> Loss | ForeignLoss:
+def make_loss(
+    settings: Settings, counts: NDArray[np.int64], classes: Sequence[str], *, soft: bool
+) -> Loss | ForeignLoss:
     """Build the loss that ``task.loss`` names: one of Osprey's, or a node with ``_target_``.
 
     Args:
         settings: Settings of the task.
         counts: int64 [C], training photos per class.
+        classes: The C class names.
         soft: MixUp or CutMix is on, so that targets are soft.
 
     Returns:
@@ -51,21 +58,27 @@ def make_loss(settings: Settings, counts: NDArray[np.int64], *, soft: bool) -> L
     Raises:
         ConfigError: It cannot be built, or does not accept a setting that was set.
     """
-    loss = settings.loss
+    loss, kind = settings.loss, settings.class_weights
+    if isinstance(kind, dict):
+        kind = [settings.named_weights.get(name, 1.0) for name in classes]
     if isinstance(loss, dict):
-        return _foreign(settings, loss, counts, soft=soft)
+        return _foreign(settings, loss, counts, class_weights(counts, "", kind), soft=soft)
     return Loss(
-        class_weights(counts, loss, settings.class_weights),
+        class_weights(counts, loss, kind),
         label_smoothing=settings.label_smoothing,
         focal_gamma=settings.focal_gamma if loss == "focal" else 0.0,
     )
 
 
 def _foreign(
-    settings: Settings, node: dict[str, Any], counts: NDArray[np.int64], *, soft: bool
+    settings: Settings,
+    node: dict[str, Any],
+    counts: NDArray[np.int64],
+    weights: Tensor,
+    *,
+    soft: bool,
 ) -> ForeignLoss:
     takes = parameters_of(import_target("task.loss", node.get("_target_")))
-    weights = class_weights(counts, "", settings.class_weights)
     given = {
         "label_smoothing": (settings.label_smoothing, settings.label_smoothing > 0),
         "weight": (weights, settings.class_weights != "none"),

@@ -16,6 +16,7 @@ from osprey.tasks.classification.losses import make_loss
 from osprey.tasks.classification.metrics import scalar_metrics
 from osprey.tasks.classification.settings import Settings
 from osprey.tasks.classification.tta import ask
+from osprey.tasks.classification.validated import ValidatedLogits
 from osprey.tasks.settings import TrainingSettings
 
 
@@ -44,7 +45,9 @@ class Classification(Task):
         super().__init__(model, metadata, settings)
         num_classes, mix = len(metadata.classes), augmentation
         mixed = mix.mix_probability > 0 and (mix.mixup > 0 or mix.cutmix > 0)
-        self.loss = None if counts is None else make_loss(task, counts, soft=mixed)
+        self.loss = None
+        if counts is not None:
+            self.loss = make_loss(task, counts, metadata.classes, soft=mixed)
         self.mix = BatchMix(
             num_classes=num_classes,
             mixup=mix.mixup,
@@ -55,6 +58,7 @@ class Classification(Task):
         self.metrics = scalar_metrics(num_classes, prefix="val/", extra=task.metrics)
         self.extra_metrics = task.metrics
         self.tta = "none"  # what `predict_step` shows of each photo
+        self._answers: list[tuple[Tensor, Tensor, Tensor]] = []  # of a validation's batches
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Loss of one augmented batch.
@@ -119,9 +123,12 @@ class Classification(Task):
             if not torch.isfinite(logits[real]).all():
                 raise self.not_numbers("answers about validation photos became nan or inf")
             self.metrics.update(logits.softmax(dim=1)[real], batch["target"][real])
+        self._answers.append((batch["index"].cpu(), batch["target"].cpu(), logits.cpu()))
         return logits
 
     def on_validation_epoch_end(self) -> None:
         """Log the metrics of the whole validation split."""
         self.log_dict({name: value.float() for name, value in self.metrics.compute().items()})
         self.metrics.reset()
+        answers, self._answers = self._answers, []
+        self.validated = ValidatedLogits(answers)

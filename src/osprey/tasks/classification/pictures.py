@@ -13,7 +13,7 @@ from torch import nn
 
 from osprey.data.manifest import Manifest
 from osprey.errors import UnreadableImage
-from osprey.imaging import Preprocess, read_image, resized
+from osprey.imaging import Preprocess, fitted, read_image
 from osprey.models.checkpoint import load_model
 from osprey.runs.folder import RunFolder
 from osprey.tasks.classification.gradcam import grad_cam
@@ -77,7 +77,9 @@ def _readable(
     found = []
     for item in picks:
         try:
-            found.append((item, read_image(manifest.root / item.path, min_side=side)))
+            path, ends = manifest.root / item.path, preprocess.value_range
+            photo = read_image(path, min_side=side, value_range=ends)
+            found.append((item, photo))
         except UnreadableImage:
             continue
     return found
@@ -96,7 +98,7 @@ def _overlays(
     # Only squash keeps the whole photo; otherwise the map is drawn on the network's input.
     whole = preprocess.resize == "squash"
     return [
-        _blend(_thumbnail(photo if whole else seen), cam)
+        _blend(fitted(photo if whole else seen, _SIDE), cam)
         for photo, seen, cam in zip(photos, inputs, cams, strict=True)
     ]
 
@@ -112,17 +114,11 @@ def _blend(photo: Pixels, cam: NDArray[np.float32]) -> Pixels:
     return mixed
 
 
-def _thumbnail(photo: Pixels) -> Pixels:
-    height, width = photo.shape[:2]
-    scale = _SIDE / max(height, width)
-    return resized(photo, max(1, round(width * scale)), max(1, round(height * scale)))
-
-
 def _write_pair(
     run: RunFolder, number: int, photo: Pixels, overlay: Pixels | None
 ) -> dict[str, str | None]:
     picture, cam = f"plots/gallery/{number:03d}.jpg", f"plots/gallery/{number:03d}_cam.jpg"
-    write_jpeg(run, picture, _thumbnail(photo))
+    write_jpeg(run, picture, fitted(photo, _SIDE))
     if overlay is not None:
         write_jpeg(run, cam, overlay)
     return {"picture": picture, "cam": None if overlay is None else cam}

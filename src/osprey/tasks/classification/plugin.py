@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from osprey.system.console import names_fitted, say, some_of
-from osprey.tasks.plugin import MetricSpec, ReportPage, TaskPlugin
+from osprey.tasks.classification.label_tools import ClassLabelTools
+from osprey.tasks.plugin import MetricSpec, ReportPage
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
@@ -19,16 +20,16 @@ if TYPE_CHECKING:
     from osprey.config.schema import ModelConfig, TrainConfig
     from osprey.data.datamodule import DataModule
     from osprey.data.manifest import Manifest
+    from osprey.inference.card import Card
     from osprey.models.checkpoint import CheckpointMetadata
     from osprey.reports.run_record import RunRecord
     from osprey.runs.folder import RunFolder
     from osprey.tasks.classification.predictor import Predictor
-    from osprey.tasks.specs import PairedDifference
+    from osprey.tasks.classification.reader import Prediction
+    from osprey.tasks.specs import ChangedGroup, PairedDifference
 
-_TABLES = {"test": "predictions.csv", "val": "predictions_val.csv"}
 
-
-class ClassificationTask(TaskPlugin):
+class ClassificationTask(ClassLabelTools):
     """Image classification: one label per photo."""
 
     name = "classification"
@@ -53,8 +54,15 @@ class ClassificationTask(TaskPlugin):
     own_factories = ("ensemble",)  # whose members' probabilities are combined
     supports_from_run = True
     supports_tta = True
-    formats = ("csv", "json", "submission")
+    formats = ("csv", "json", "submission", "ids")
     columns = ("file", "label", "score", "failure")
+    reader = "osprey.tasks.classification.reader.ScoreReader"
+    output_names = ("logits",)
+
+    def check_data(self, config: TrainConfig, manifest: Manifest) -> None:
+        """Check that photos have labels, and that named classes are among theirs."""
+        super().check_data(config, manifest)
+        config.task.check_classes(manifest.classes)
 
     def build_module(
         self,
@@ -96,8 +104,7 @@ class ClassificationTask(TaskPlugin):
 
         assert isinstance(module, Classification)
         store = FeatureStore(module.model, module.metadata.model, data, device, data.cache)
-        views, sampler = model.probe_views, data.config.sampler
-        fit_head(module, store, views=views, sampler=sampler, verbose=verbose)
+        fit_head(module, store, data.probabilities, views=model.probe_views, verbose=verbose)
 
     def finalize(
         self, run: RunFolder, config: TrainConfig, manifest: Manifest, combined: Any = None
@@ -173,7 +180,8 @@ class ClassificationTask(TaskPlugin):
         return {"blind": blind_line(figures), "note": chance_line(figures)}
 
     def draw_pictures(self, run: RunFolder, config: TrainConfig, manifest: Manifest) -> None:
-        """Write the mosaic of training photos and the gallery of mistakes into the run folder."""
+        """Write the mosaic of training photos, the gallery of mistakes and a probe's map."""
+        from osprey.tasks.classification.feature_map import draw_map
         from osprey.tasks.classification.pictures import draw_pictures
         from osprey.tasks.settings import DataSettings
 
@@ -182,6 +190,7 @@ class ClassificationTask(TaskPlugin):
             plain = replace(config.augmentation, steps=[])  # a probe saw them as they are
             settings = replace(settings, augmentation=plain)
         draw_pictures(run, settings, manifest, config.trainer.rewrites)
+        draw_map(run, config, manifest)
 
     def report(self, record: RunRecord) -> ReportPage:
         """Confusion matrix, calibration and mistakes."""
@@ -191,21 +200,52 @@ class ClassificationTask(TaskPlugin):
         page = Path(__file__).with_name("report") / "page"
         return ReportPage(page, sections(read(record)))
 
-    def paired_difference(
-        self, first: RunFolder, second: RunFolder, split: str, key: str
-    ) -> PairedDifference | None:
+    def paired_differences(
+        self, first: RunFolder, second: RunFolder, split: str, keys: Collection[str]
+    ) -> dict[str, PairedDifference]:
         """By both runs' answers to the same photos."""
-        from osprey.tasks.classification.paired import paired_difference
+        from osprey.tasks.classification.paired import paired_differences
 
-        return paired_difference(first, second, _TABLES[split], key)
+        return paired_differences(first, second, split, keys)
 
     def changed_answers(
         self, first: RunFolder, second: RunFolder, split: str
-    ) -> list[dict[str, str]] | None:
+    ) -> list[dict[str, str]]:
         """By the class that each run names."""
         from osprey.tasks.classification.paired import changed_answers
 
-        return changed_answers(first, second, _TABLES[split])
+        return changed_answers(first, second, split)
+
+    def changed_photos(self, first: RunFolder, second: RunFolder, split: str) -> list[ChangedGroup]:
+        """Right before, wrong before, and wrong twice."""
+        from osprey.tasks.classification.changed import changed_photos
+
+        return changed_photos(first, second, split)
+
+    def with_features(
+        self, network: nn.Module, metadata: CheckpointMetadata, count: int
+    ) -> nn.Module:
+        """By further rows of the last layer."""
+        from osprey.tasks.classification.features import with_features
+
+        size = int(metadata.preprocess["size"])
+        return with_features(network, len(metadata.classes), count, size)
+
+    def bundle_figures(
+        self, card: Card, answers: Sequence[Prediction], part: Manifest
+    ) -> dict[str, float]:
+        """Top-1, macro-F1, log loss and ECE of the calibrated probabilities."""
+        import numpy as np
+        import torch
+
+        from osprey.tasks.classification.metrics import scalar_metrics
+
+        number = {name: i for i, name in enumerate(card.classes)}
+        target = torch.tensor([number[label] for label in part.table["label"]])
+        metrics = scalar_metrics(len(card.classes))
+        found = [answer.probabilities for answer in answers if answer.probabilities is not None]
+        metrics.update(torch.from_numpy(np.stack(found)), target)
+        return {name: float(value) for name, value in metrics.compute().items()}
 
     def predictor(
         self, checkpoint: Path, device: torch.device | None = None, **options: Any
@@ -215,7 +255,7 @@ class ClassificationTask(TaskPlugin):
 
         return Predictor(checkpoint, device, **options)
 
-    def predict(self, arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
+    def predict(self, arguments: argparse.Namespace, run: RunFolder, photos: Sequence[Path]) -> int:
         """Print one photo's class, or write a table of many."""
         from osprey.tasks.classification.predict import predict_classes
 

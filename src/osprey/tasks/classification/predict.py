@@ -8,17 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from osprey.errors import UnreadableImage, UserError
+from osprey.errors import UnreadableImage
 from osprey.runs.folder import RunFolder
 from osprey.system.console import counted, say, warn
-from osprey.tasks.answers import TableForm, csv_row, record_forms, write_answers
+from osprey.tasks.answers import (
+    SUBMISSION,
+    SUBMISSION_IDS,
+    record_forms,
+    refuse_same_names,
+    write_answers,
+)
 
 if TYPE_CHECKING:
-    from osprey.tasks.classification.predictor import Prediction, Predictor
+    from osprey.tasks.classification.predictor import Predictor
 
 
 def predict_classes(
-    arguments: argparse.Namespace, run: RunFolder, photos: list[Path], columns: Sequence[str]
+    arguments: argparse.Namespace, run: RunFolder, photos: Sequence[Path], columns: Sequence[str]
 ) -> int:
     """Predict ``photos`` as the command line says.
 
@@ -48,25 +54,11 @@ def predict_classes(
     warn(f"model: {run.best} ({model})")
     if arguments.image:
         return _one(predictor, photos[0], arguments.verbose, loaded)
-    if arguments.format == "submission":
-        _check_names(photos)
-    # One column a class, as the fisheries competition wants it; unread files stay empty.
-    submission = TableForm(lambda classes: csv_row(["image", *classes]), _submission_row)
-    forms = {**record_forms(columns), "submission": submission}
+    if arguments.format in ("submission", "ids"):
+        refuse_same_names(photos, arguments.format)
+    forms = {**record_forms(columns), "submission": SUBMISSION, "ids": SUBMISSION_IDS}
     failed = write_answers(predictor, photos, arguments, forms, "label")
     return 1 if failed and arguments.strict else 0
-
-
-def _check_names(photos: Sequence[Path]) -> None:
-    """Refuse photos of one name in different folders, before any is asked about."""
-    known: dict[str, Path] = {}
-    for photo in photos:
-        other = known.setdefault(photo.name, photo)
-        if other is not photo:
-            raise UserError(
-                f"--format submission names photos without their folders, and '{other}' and "
-                f"'{photo}' would be one: use --format csv, or one folder at a time"
-            )
 
 
 def _one(predictor: Predictor, photo: Path, verbose: bool, loaded: float) -> int:
@@ -82,9 +74,3 @@ def _one(predictor: Predictor, photo: Path, verbose: bool, loaded: float) -> int
     milliseconds = 1e3 * (time.perf_counter() - started)
     warn(f"model loaded in {loaded:.1f} s, answered in {milliseconds:.0f} ms")
     return 0
-
-
-def _submission_row(prediction: Prediction, classes: list[str]) -> str:
-    p = prediction.probabilities
-    cells = [""] * len(classes) if p is None else [f"{value:.6f}" for value in p]
-    return csv_row([Path(prediction.file).name, *cells])

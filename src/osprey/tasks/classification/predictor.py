@@ -3,63 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from osprey.inference.reader import NO_NUMBER
 from osprey.tasks.classification.plugin import ClassificationTask
+from osprey.tasks.classification.reader import Prediction as Prediction
 from osprey.tasks.classification.tta import ask, merge_views
-from osprey.tasks.predictor import NO_NUMBER, PhotoPredictor
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The class probabilities of one file, or why it could not be read.
-
-    Attributes:
-        file: The photo's path as given.
-        probabilities: float32 [C] in class order, or None where the file cannot be read.
-        failure: Why the file cannot be read, or None.
-    """
-
-    file: str
-    probabilities: NDArray[np.float32] | None
-    failure: str | None = None
-
-    def top(self, classes: Sequence[str]) -> list[tuple[str, float]]:
-        """Rank the classes.
-
-        Args:
-            classes: Class names in the order of the outputs.
-
-        Returns:
-            Pairs of class and probability, highest first; empty for an unreadable file.
-        """
-        if self.probabilities is None:
-            return []
-        order = np.argsort(-self.probabilities, kind="stable")
-        return [(classes[i], float(self.probabilities[i])) for i in order]
-
-    def record(self, classes: Sequence[str], most: int = 5) -> dict[str, Any]:
-        """The prediction as plain data: file, label, score and top, or file and failure.
-
-        Args:
-            classes: Class names in the order of the outputs.
-            most: Number of classes under ``top``.
-
-        Returns:
-            Plain data with probabilities rounded to 6 digits.
-        """
-        ranked = self.top(classes)[:most]
-        if not ranked:
-            return {"file": self.file, "failure": self.failure}
-        label, score = ranked[0]
-        top = [[name, round(p, 6)] for name, p in ranked]
-        return {"file": self.file, "label": label, "score": round(score, 6), "top": top}
+from osprey.tasks.predictor import PhotoPredictor
 
 
 class Predictor(PhotoPredictor[Prediction]):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from osprey.data.manifest import Manifest
 from osprey.imaging.boxes import Boxes, Detections, iou
 from osprey.tasks.detection.coco import coco_metrics
+from osprey.tasks.detection.difficult import counted_only, difficult_in
 from osprey.tasks.detection.outputs import true_boxes
 
 _PHOTOS, _CANDIDATES = 1000, 300  # of training, drawn where there are more
@@ -38,6 +39,7 @@ def blind_figures(train: Manifest, part: Manifest) -> dict[str, Any]:
     answers = [
         Detections(fixed.boxes * np.tile(side, 2), fixed.scores, fixed.labels) for side in sides
     ]
+    truth, answers = counted_only(truth, answers, difficult_in(part.table))
     scalars = coco_metrics(truth, answers, len(classes)).scalars
     return {name: float(scalars[name]) for name in ("ap50", "ap75", "map")}
 

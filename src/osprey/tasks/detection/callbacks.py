@@ -9,6 +9,7 @@ from osprey.imaging.boxes import Detections
 from osprey.models.checkpoint import amend_metadata
 from osprey.runs.folder import RunFolder
 from osprey.system.launcher import is_first
+from osprey.tasks.detection.difficult import counted_only, difficult_in
 from osprey.tasks.detection.metrics import best_thresholds, compute_metrics
 from osprey.tasks.detection.module import Detection
 from osprey.tasks.detection.outputs import BoxOutputs, true_boxes, write_boxes
@@ -19,7 +20,8 @@ class KeepBoxes(AnswerWriter[Detection]):
     """Keeps the detections together with the true boxes.
 
     Attributes:
-        outputs: Of the whole split, once it is done.
+        outputs: Of the whole split, once it is done: what counts, see `counted_only`.
+        everything: Likewise, with difficult boxes and what is found there.
         groups: Of its photos.
 
     Args:
@@ -27,6 +29,7 @@ class KeepBoxes(AnswerWriter[Detection]):
     """
 
     outputs: BoxOutputs
+    everything: BoxOutputs
     groups: list[str]
 
     def __init__(self, part: Manifest) -> None:
@@ -38,6 +41,8 @@ class KeepBoxes(AnswerWriter[Detection]):
         classes = module.metadata.classes
         truth = [true_boxes(self.part, row, classes) for row in range(len(answers))]
         paths = self.part.table["path"].tolist()[: len(answers)]
+        self.everything = BoxOutputs(paths, answers, truth)
+        truth, answers = counted_only(truth, answers, difficult_in(self.part.table))
         self.groups = self.part.table["group"].tolist()[: len(answers)]
         self.outputs = BoxOutputs(paths, answers, truth)
 
@@ -66,7 +71,7 @@ class ChooseThresholds(KeepBoxes):
         thresholds = best_thresholds(self.outputs, len(classes))
         if is_first():
             amend_metadata(self.run.best, thresholds=thresholds)
-        write_boxes(self.run.path / "predictions_val.csv", self.outputs, classes)
+        write_boxes(self.run.path / "predictions_val.csv", self.everything, classes)
         self.figures = {
             "thresholds": dict(zip(classes, thresholds, strict=True)),
             "val": compute_metrics(self.outputs, thresholds, classes, self.groups),

@@ -10,9 +10,10 @@ from osprey.runs.folder import RunFolder
 from osprey.system.console import say
 from osprey.system.launcher import is_first
 from osprey.tasks.detection.callbacks import ChooseThresholds, KeepBoxes
-from osprey.tasks.detection.metrics import compute_metrics
+from osprey.tasks.detection.metrics import compute_metrics, source_metrics
 from osprey.tasks.detection.module import Detection
-from osprey.tasks.detection.outputs import UNCHOSEN, write_boxes
+from osprey.tasks.detection.outputs import write_boxes
+from osprey.tasks.detection.prediction import UNCHOSEN
 from osprey.tasks.evaluation import EvaluationSettings, evaluate
 
 
@@ -28,11 +29,13 @@ def validate(
         manifest: Its samples.
 
     Returns:
-        ``ChooseThresholds.figures``.
+        ``ChooseThresholds.figures``, and those of each source of a join.
     """
     choosing = ChooseThresholds(run, manifest.split("val"))
     evaluate(module, settings, manifest, "val", choosing, validate=True)
-    return choosing.figures
+    thresholds, classes = list(choosing.figures["thresholds"].values()), module.metadata.classes
+    sources = source_metrics(settings.data, choosing.part, choosing.outputs, thresholds, classes)
+    return {**choosing.figures, "val": {**choosing.figures["val"], **sources}}
 
 
 def test(
@@ -59,7 +62,7 @@ def test(
     """
     kept, metadata = KeepBoxes(manifest.split(split)), module.metadata
     evaluate(module, settings, manifest, split, kept)
-    write_boxes(predictions, kept.outputs, metadata.classes)
+    write_boxes(predictions, kept.everything, metadata.classes)
     thresholds = metadata.thresholds
     if thresholds is None:
         thresholds = [UNCHOSEN] * len(metadata.classes)
@@ -68,4 +71,6 @@ def test(
                 f"note    thresholds of {UNCHOSEN:.2f} are a default: those of the best epoch are "
                 "chosen on validation at the end of the run"
             )
-    return compute_metrics(kept.outputs, thresholds, metadata.classes, kept.groups)
+    classes = metadata.classes
+    figures = compute_metrics(kept.outputs, thresholds, classes, kept.groups)
+    return figures | source_metrics(settings.data, kept.part, kept.outputs, thresholds, classes)

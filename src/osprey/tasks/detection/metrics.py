@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from osprey.config.schema import DataConfig
+from osprey.data.manifest import Manifest
 from osprey.imaging.boxes import Detections
+from osprey.tasks.by_source import figures_by_source
 from osprey.tasks.detection.coco import coco_metrics
 from osprey.tasks.detection.interval import ap50_interval
 from osprey.tasks.detection.outputs import BoxOutputs, scores_of_class
@@ -62,8 +65,55 @@ def compute_metrics(
         groups: Of each photo, if any are known.
 
     Returns:
+        Those of `plain_metrics`, and ``ap50_interval`` (95%, see `ap50_interval`).
+    """
+    found = plain_metrics(outputs, thresholds, classes)
+    return {**found, "ap50_interval": ap50_interval(outputs, len(classes), groups)}
+
+
+def source_metrics(
+    data: DataConfig,
+    part: Manifest,
+    outputs: BoxOutputs,
+    thresholds: Sequence[float],
+    classes: Sequence[str],
+) -> dict[str, Any]:
+    """The metrics of each source of a join, see `figures_by_source`.
+
+    Args:
+        data: The run's data settings.
+        part: The split's samples.
+        outputs: Detections and true boxes of its first photos.
+        thresholds: Each class's score from which a box counts.
+        classes: Class names in the order of the ids.
+
+    Returns:
+        Of each source what `plain_metrics` gives.
+    """
+
+    def figures(rows: NDArray[np.int64]) -> dict[str, Any]:
+        mine = BoxOutputs(
+            [outputs.paths[row] for row in rows],
+            [outputs.found[row] for row in rows],
+            [outputs.truth[row] for row in rows],
+        )
+        return plain_metrics(mine, thresholds, classes)
+
+    return figures_by_source(data, part, len(outputs.paths), figures)
+
+
+def plain_metrics(
+    outputs: BoxOutputs, thresholds: Sequence[float], classes: Sequence[str]
+) -> dict[str, Any]:
+    """The metrics of some photos, without intervals.
+
+    Args:
+        outputs: Detections and true boxes.
+        thresholds: Each class's score from which a box counts.
+        classes: Class names in the order of the ids.
+
+    Returns:
         ``n`` photos, ``boxes``, COCO's metrics (None where there are no such boxes), ``per_class``,
-        ``ap50_interval`` (95%, see `ap50_interval`),
         ``count_error`` (mean absolute error of boxes per photo) and ``empty``: the photos without
         boxes, and how many of them have a false alarm.
     """
@@ -77,7 +127,6 @@ def compute_metrics(
         "n": len(outputs.paths),
         "boxes": sum(there),
         **{name: _plain(value) for name, value in coco.scalars.items()},
-        "ap50_interval": ap50_interval(outputs, len(classes), groups),
         "per_class": [
             {
                 "label": name,

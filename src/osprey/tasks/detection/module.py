@@ -14,7 +14,9 @@ from osprey.models.checkpoint import CheckpointMetadata
 from osprey.system.processes import in_all_processes
 from osprey.tasks.base import Task
 from osprey.tasks.detection.coco import coco_metrics
+from osprey.tasks.detection.difficult import counted_only, difficult_in
 from osprey.tasks.detection.placing import on_photos
+from osprey.tasks.detection.validated import ValidatedBoxes
 from osprey.tasks.settings import TrainingSettings
 
 
@@ -127,12 +129,25 @@ class Detection(Task):
                 self.seen[number] = (pair[0], pair[1])
         return found
 
+    def _counted(
+        self, seen: list[tuple[int, Detections, Detections]]
+    ) -> list[tuple[Detections, Detections]]:
+        """True boxes and detections of each photo without difficult boxes, by row of val."""
+        manifest = getattr(getattr(self._trainer, "datamodule", None), "manifest", None)
+        truth, found = [known for _, known, _ in seen], [answer for *_, answer in seen]
+        if manifest is not None:
+            hard = difficult_in(manifest.table[manifest.table["split"] == "val"])
+            picked = None if hard is None else [hard[number] for number, *_ in seen]
+            truth, found = counted_only(truth, found, picked)
+        return list(zip(truth, found, strict=True))
+
     def on_validation_epoch_end(self) -> None:
         """Log COCO's metrics of the whole validation split."""
         parts = in_all_processes(self.seen)
         seen = {number: pair for part in parts for number, pair in part.items()}
-        pairs = [seen[number] for number in sorted(seen)]
+        pairs = self._counted([(number, *seen[number]) for number in sorted(seen)])
         self.seen = {}
+        self.validated = ValidatedBoxes(pairs)
         figures = coco_metrics(
             [t for t, _ in pairs], [f for _, f in pairs], len(self.metadata.classes)
         )

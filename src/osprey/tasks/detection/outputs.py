@@ -14,7 +14,6 @@ from osprey.imaging.boxes import Detections, match
 from osprey.system.files import write_csv
 from osprey.system.launcher import is_first
 
-UNCHOSEN = 0.5  # the threshold of a checkpoint for which none was chosen on validation
 COLUMNS = ("path", "label", "score", "x", "y", "w", "h")
 
 

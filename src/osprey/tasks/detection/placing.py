@@ -9,6 +9,7 @@ from torch import Tensor
 
 from osprey.imaging import Preprocess
 from osprey.imaging.boxes import Detections
+from osprey.tasks.detection.prediction import on_photo
 
 
 def on_photos(
@@ -27,11 +28,9 @@ def on_photos(
     result = []
     for answer, (width, height) in zip(answers, sizes.tolist(), strict=True):
         boxes = answer["boxes"].float().cpu().numpy().reshape(-1, 4)
-        boxes = preprocess.place(height, width).to_photo(boxes)
-        limits = np.array([width, height, width, height], dtype=np.float32)
         result.append(
             Detections(
-                np.clip(boxes, 0, limits).astype(np.float32),
+                on_photo(boxes, width, height, preprocess),
                 answer["scores"].float().cpu().numpy(),
                 answer["labels"].cpu().numpy().astype(np.int64),
             )

@@ -4,39 +4,40 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from osprey.errors import ConfigError, DataError
 from osprey.system.console import counted, names_fitted, say, some_of
-from osprey.tasks.plugin import Decision, MetricSpec, ReportPage, TaskPlugin
+from osprey.tasks.detection.label_tools import BoxLabelTools
+from osprey.tasks.plugin import Decision, MetricSpec, ReportPage
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
     import torch
+    from numpy.typing import NDArray
     from torch import nn
 
     from osprey.config.schema import AugmentationConfig, ModelConfig, TrainConfig
     from osprey.data.manifest import Manifest
     from osprey.imaging import Preprocess
+    from osprey.inference.card import Card
     from osprey.models.checkpoint import CheckpointMetadata
     from osprey.reports.run_record import RunRecord
     from osprey.runs.folder import RunFolder
     from osprey.tasks.detection.predictor import BoxPredictor
+    from osprey.tasks.specs import ChangedGroup, PairedDifference
 
 _DETECTORS = "fcos, retinanet, fasterrcnn_mobilenet, fasterrcnn_resnet50 or ssdlite"
 
-_LABELS_ALONE = ("folder", "table")  # readers
+_NO_BOXES = (
+    "task=detection needs boxes, and data={} has labels alone: use data=voc, coco, yolo, "
+    "megadetector, boxes or harbour_boxes"
+)
 
 
-def _no_boxes(data: str) -> DataError:
-    return DataError(
-        f"task=detection needs boxes, and data={data} has labels alone: "
-        "use data=voc, coco, yolo, megadetector, boxes or harbour_boxes"
-    )
-
-
-class DetectionTask(TaskPlugin):
+class DetectionTask(BoxLabelTools):
     """Object detection: boxes and their classes on each photo."""
 
     name = "detection"
@@ -57,6 +58,8 @@ class DetectionTask(TaskPlugin):
     supports_video = True
     supports_boxes = True
     formats = ("json", "megadetector", "coco", "csv")
+    reader = "osprey.tasks.detection.reader.BoxReader"
+    output_names = ("scores", "boxes")
 
     def check_config(self, config: TrainConfig) -> None:
         """Check that the model is a detector and photos are not cropped."""
@@ -75,7 +78,7 @@ class DetectionTask(TaskPlugin):
     def check_data(self, config: TrainConfig, manifest: Manifest) -> None:
         """Check that photos have boxes, some of them in train and in val."""
         if manifest.target.name != self.target:
-            raise _no_boxes(config.data.name)
+            raise DataError(_NO_BOXES.format(config.data.name))
         counts = manifest.box_counts()
         for split in ("train", "val"):
             if not sum(counts[split].values()):
@@ -107,7 +110,8 @@ class DetectionTask(TaskPlugin):
         from osprey.augmentation import BoxAugmentation, BoxPolicy
 
         policy = BoxPolicy(augmentation.steps, preprocess)
-        return BoxAugmentation(policy, augmentation.mosaic), policy.decode_side()
+        mosaics = (augmentation.mosaic, augmentation.mosaic_until)
+        return BoxAugmentation(policy, *mosaics), policy.decode_side()
 
     def build_module(
         self,
@@ -223,6 +227,54 @@ class DetectionTask(TaskPlugin):
         page = Path(__file__).with_name("report") / "page"
         return ReportPage(page, sections(read(record)))
 
+    def paired_differences(
+        self, first: RunFolder, second: RunFolder, split: str, keys: Collection[str]
+    ) -> dict[str, PairedDifference]:
+        """By both runs' boxes on the same photos."""
+        from osprey.tasks.detection.paired import paired_differences
+
+        return paired_differences(first, second, split, keys)
+
+    def changed_photos(self, first: RunFolder, second: RunFolder, split: str) -> list[ChangedGroup]:
+        """By the subjects found at each run's thresholds."""
+        from osprey.tasks.detection.changed import changed_photos
+
+        return changed_photos(first, second, split)
+
+    def exported(self, model: nn.Module, metadata: CheckpointMetadata) -> nn.Module:
+        """The detector up to its thresholds: scores and box of every place."""
+        from osprey.models.detection.decoding import places_of
+
+        return places_of(model, int(metadata.preprocess["size"]))
+
+    def reader_options(self, network: nn.Module) -> dict[str, Any]:
+        """How boxes are chosen from the places."""
+        return dict(cast(Any, network).options)
+
+    def uncut(self, card: Card) -> Card:
+        """The card without thresholds: metrics are of all boxes."""
+        return replace(card, thresholds=[0.0] * len(card.classes))
+
+    def bundle_figures(
+        self, card: Card, answers: Sequence[Any], part: Manifest
+    ) -> dict[str, float]:
+        """COCO's metrics."""
+        from osprey.tasks.detection.bundles import figures
+
+        return figures(card, answers, part)
+
+    def same_answer(self, card: Card, one: Any, other: Any) -> bool:
+        """Whether both find the same boxes above the thresholds."""
+        from osprey.tasks.detection.bundles import same_boxes
+
+        return same_boxes(card, one, other)
+
+    def comparable(self, card: Card, outputs: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
+        """Scores and boxes; of queries the sorted scores."""
+        from osprey.tasks.detection.bundles import comparable
+
+        return comparable(card, outputs)
+
     def predictor(
         self, checkpoint: Path, device: torch.device | None = None, **options: Any
     ) -> BoxPredictor:
@@ -231,7 +283,7 @@ class DetectionTask(TaskPlugin):
 
         return BoxPredictor(checkpoint, device, **options)
 
-    def predict(self, arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
+    def predict(self, arguments: argparse.Namespace, run: RunFolder, photos: Sequence[Path]) -> int:
         """Print one photo's boxes, or write annotations of many."""
         from osprey.tasks.detection.predict.photos import predict_boxes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +66,7 @@ class LightningTask(TaskPlugin):
 
         return load_own(run)
 
-    def predict(self, arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
+    def predict(self, arguments: argparse.Namespace, run: RunFolder, photos: Sequence[Path]) -> int:
         """Not supported: a LightningModule alone does not define its preprocessing.
 
         Raises:

@@ -7,7 +7,7 @@ not (Kumar et al. 2022). Features are computed once, so this costs one pass over
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -17,14 +17,13 @@ from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from osprey.data.sampler import sampling_probabilities
 from osprey.errors import ConfigError
 from osprey.models.registry import Classifier
 from osprey.system.console import say
 from osprey.tasks.classification.module import Classification
 from osprey.tasks.classification.probe.features import Features, FeatureStore
 
-_L2 = (3e-1, 1e-1, 3e-2, 1e-2, 3e-3, 1e-3)  # strengths tried, from the strongest on
+L2 = (3e-1, 1e-1, 3e-2, 1e-2, 3e-3, 1e-3)  # strengths tried, from the strongest on
 Head = tuple[Tensor, Tensor]  # weight [K, C], bias [K]
 _STEPS = 300  # of the solver, at most
 
@@ -53,9 +52,9 @@ def linear_head(model: nn.Module) -> nn.Linear:
 def fit_head(
     task: Classification,
     store: FeatureStore,
+    drawn: Callable[[NDArray[np.int64]], NDArray[np.float64] | None],
     *,
     views: int = 1,
-    sampler: str | Mapping[str, Any] = "uniform",
     verbose: bool = True,
 ) -> None:
     """Fit the network's last layer by logistic regression on its own features, in place.
@@ -67,9 +66,9 @@ def fit_head(
     Args:
         task: Holds the network.
         store: Gives the network's features.
+        drawn: Gives how often training draws each photo, by which photos are weighted here
+            (`DataModule.probabilities`).
         views: Views of each training photo: one as in production, the others augmented.
-        sampler: How training draws photos; here photos are weighted by how often they would be
-            drawn.
         verbose: Print the result.
 
     Raises:
@@ -78,19 +77,10 @@ def fit_head(
     head = linear_head(task.model)
     seen = [store.features("train", view) for view in range(views)]
     values, targets = (torch.cat([getattr(f, key) for f in seen]) for key in ("values", "targets"))
-    weights = _weights(task, seen[0], sampler).repeat(views)
+    weights = _weights(task, seen[0], drawn(seen[0].targets.numpy())).repeat(views)
     val = store.features("val")
-    fitted: Head | None = None
-    best, chosen, accuracy = math.inf, 0.0, 0.0
-    weight, bias = head.weight.detach(), head.bias.detach()
-    for l2 in _L2:
-        fitted = fit_linear(values, targets, head.out_features, l2, weights, start=fitted)
-        logits = val.values @ fitted[0].T + fitted[1]
-        loss = float(nn.functional.cross_entropy(logits, val.targets))
-        if loss >= best:
-            break
-        (weight, bias), best, chosen = fitted, loss, l2
-        accuracy = float((logits.argmax(1) == val.targets).float().mean())
+    (weight, bias), chosen = best_linear(Features(values, targets, weights), val, head.out_features)
+    accuracy = float(((val.values @ weight.T + bias).argmax(1) == val.targets).float().mean())
     with torch.no_grad():
         head.weight.copy_(weight)
         head.bias.copy_(bias)
@@ -102,11 +92,33 @@ def fit_head(
         )
 
 
-def _weights(task: Classification, train: Features, sampler: str | Mapping[str, Any]) -> Tensor:
+def best_linear(train: Features, val: Features, num_classes: int) -> tuple[Head, float]:
+    """The head whose L2 strength has the lowest log loss on validation, and that strength.
+
+    Args:
+        train: What it is fitted on, with the weights of the samples.
+        val: What the strength is chosen on.
+        num_classes: Number of outputs K.
+
+    Returns:
+        Weight float32 [K, C] and bias float32 [K]; the strength.
+    """
+    best, chosen, fitted = math.inf, L2[0], None
+    for l2 in L2:
+        tried = fit_linear(train.values, train.targets, num_classes, l2, train.weights, fitted)
+        logits = val.values @ tried[0].T + tried[1]
+        loss = float(nn.functional.cross_entropy(logits, val.targets))
+        if fitted is not None and loss >= best:
+            break
+        best, chosen, fitted = loss, l2, tried
+    assert fitted is not None
+    return fitted, chosen
+
+
+def _weights(task: Classification, train: Features, drawn: NDArray[np.float64] | None) -> Tensor:
     """Weight of each training photo: its own, times its class's, times how often it is drawn."""
     assert task.loss is not None, "a task in training"
     weights = train.weights * task.loss.weights.cpu()[train.targets]
-    drawn = sampling_probabilities(train.targets.numpy(), sampler)
     if drawn is not None:
         weights = weights * torch.tensor(drawn * len(drawn), dtype=torch.float32)
     return weights

@@ -9,6 +9,7 @@ import numpy as np
 from osprey.reports.charts import score_histogram
 from osprey.reports.confusion import confusion_picture
 from osprey.reports.figures import FEW, Slicing, slicings, wilson
+from osprey.reports.photo_map import map_of
 from osprey.reports.photos import batch, gallery
 from osprey.reports.sections import commands, curves, monitored, shared_sections
 from osprey.tasks.classification.chance import chance_line
@@ -40,6 +41,7 @@ def sections(run: ClassifierRun) -> dict[str, Any]:
         "remarks": remarks(run),
         "batch": batch(run),
         "gallery": gallery(run, _GALLERY),
+        "map": map_of(run),
         "slicings": [
             {"name": s.name, "others": s.others, "rows": figures.slice_rows(s, run.shown)}
             for s in sliced

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from osprey.tasks.detection.predictor import BoxPrediction
+    from osprey.tasks.detection.prediction import BoxPrediction
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Answer:
 
 def tell(
     arguments: argparse.Namespace,
-    photos: list[Path],
+    photos: Sequence[Path],
     classes: Sequence[str],
     ask: Callable[[Sequence[Path]], Iterator[Answer]],
     species: Sequence[str] = (),
@@ -113,7 +113,7 @@ def tell(
     return 1 if table.failures and arguments.strict else 0
 
 
-def pictures_of(arguments: argparse.Namespace, photos: list[Path]) -> Pictures | None:
+def pictures_of(arguments: argparse.Namespace, photos: Sequence[Path]) -> Pictures | None:
     """The writer of pictures for ``--save-dir``, or None without it.
 
     Raises:
@@ -133,7 +133,7 @@ def _drawn(
     answers: Iterator[Answer],
 ) -> Iterator[Answer]:
     """The answers, each with its picture written where pictures are wanted."""
-    from osprey.tasks.detection.predictor import BoxPrediction
+    from osprey.tasks.detection.prediction import BoxPrediction
 
     for photo, answer in zip(photos, answers, strict=True):
         found = answer.prediction.detections

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from osprey.tasks.detection.predictor import BoxPredictor
 
 
-def predict_boxes(arguments: argparse.Namespace, run: RunFolder, photos: list[Path]) -> int:
+def predict_boxes(arguments: argparse.Namespace, run: RunFolder, photos: Sequence[Path]) -> int:
     """Detect objects on ``photos`` as the command line says.
 
     Args:
@@ -32,6 +32,8 @@ def predict_boxes(arguments: argparse.Namespace, run: RunFolder, photos: list[Pa
     """
     pictures = pictures_of(arguments, photos)  # refused before a network is loaded
     predictor = load_detector(arguments, run)
+    if pictures is not None:
+        pictures.value_range = predictor.preprocess.value_range
 
     def ask(some: Sequence[Path]) -> Iterator[Answer]:
         return (Answer(*found) for found in predictor.predict_opened(some))

@@ -14,6 +14,7 @@ from osprey.data.naming import unique_stems
 from osprey.errors import UserError
 from osprey.imaging import read_image
 from osprey.imaging.boxes import Detections
+from osprey.imaging.deep import Range
 from osprey.imaging.drawing import draw_boxes
 from osprey.imaging.encode import jpeg_bytes
 from osprey.system.outputs import own_path, refuse_existing
@@ -28,6 +29,9 @@ class Pictures:
         root: The folder they come from; None for a single photo.
         force: Replace files that Osprey did not write.
 
+    Attributes:
+        value_range: Of the model, see `osprey.imaging.decode`; photos are drawn as it sees them.
+
     Raises:
         UserError: Pictures would be written among the photos of that folder, or replace files that
             Osprey did not write.
@@ -37,6 +41,7 @@ class Pictures:
         self, target: Path, photos: Sequence[Path], root: Path | None, *, force: bool = False
     ) -> None:
         self.force = force
+        self.value_range: Range | None = None
         one = photos[0]
         # In the photo's own folder the picture gets another name.
         beside = root is None and target.resolve() in (one.parent.resolve(), one.resolve().parent)
@@ -80,8 +85,9 @@ class Pictures:
             UserError: The picture cannot be written, or would replace a file that Osprey did not
                 write.
         """
-        full = read_image(photo) if pixels is None else pixels
-        picture = draw_boxes(full, found.boxes, texts, found.labels.tolist())
+        if pixels is None:
+            pixels = read_image(photo, value_range=self.value_range)
+        picture = draw_boxes(pixels, found.boxes, texts, found.labels.tolist())
         file = self.files[photo]
         try:
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from osprey.errors import UnreadableImage, UserError
 from osprey.imaging.drawing import draw_boxes
-from osprey.imaging.video import Video, VideoWriter, open_camera, open_video
+from osprey.imaging.live import live_stem, open_live
+from osprey.imaging.pace import Pace
+from osprey.imaging.video import Video, VideoWriter, open_video
 from osprey.runs.folder import RunFolder
 from osprey.system.console import counted, say, warn
 from osprey.system.files import write_json
@@ -37,7 +39,9 @@ def open_source(arguments: argparse.Namespace) -> Video:
         UserError: ``--video`` is a folder, or PyAV is not installed.
     """
     if arguments.camera is not None:
-        return open_camera(arguments.camera)
+        if len(arguments.camera) > 1:
+            raise UserError("several cameras are for a bundle: name it with --model")
+        return open_live(arguments.camera[0])
     if Path(arguments.video).is_dir():
         raise UserError(f"--video: '{arguments.video}' is a folder; name a file")
     return open_video(Path(arguments.video))
@@ -84,7 +88,7 @@ def _target(arguments: argparse.Namespace) -> Path | None:
         return None
     folder = Path(arguments.save_dir)
     if arguments.camera is not None:
-        return folder / f"camera{arguments.camera}"
+        return folder / live_stem(arguments.camera[0])
     source = Path(arguments.video)
     beside = folder.resolve() in (source.resolve().parent, source.parent.resolve())
     return folder / (f"{source.stem}_boxes" if beside else source.stem)
@@ -122,7 +126,7 @@ def _watch(
     told: list[dict[str, Any]],
 ) -> tuple[float, int]:
     """Go through the frames; returns the seconds it took, and how many were skipped."""
-    from osprey.tasks.detection.frames import Pace, watch
+    from osprey.tasks.detection.frames import watch
 
     live = arguments.realtime or arguments.camera is not None
     pace = Pace(wait=arguments.camera is None)
@@ -142,7 +146,7 @@ def _watch(
 
 
 def _records(found: Detections, classes: list[str]) -> list[dict[str, Any]]:
-    from osprey.tasks.detection.predictor import BoxPrediction
+    from osprey.tasks.detection.prediction import BoxPrediction
 
     return BoxPrediction("", 0, 0, found).boxes(classes)
 

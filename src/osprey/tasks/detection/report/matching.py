@@ -9,10 +9,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from osprey.imaging.boxes import Boxes, iou, match
+from osprey.imaging.boxes import Boxes, assign, iou, match
 from osprey.reports.run_record import Floats, Ints
 
-_TOUCHES = 0.1  # overlap from which a box was meant for a subject, only badly placed
+TOUCHES = 0.1  # overlap from which a box was meant for a subject, only badly placed
 OVERLAP = 0.5  # from which it is found
 
 # What is wrong with a box that counts and is no true one, and why a true one was not found.
@@ -97,7 +97,7 @@ def matched(found: BoxTable, truth: BoxTable, kept: NDArray[np.bool_], photos: i
         missed=np.where(seen, 0, np.where(finder >= 0, FAINT, NOTHING)),
     )
     rest = found.photos[result.wrong > 0], truth.photos[result.missed > 0]
-    of_found, of_truth = (_by_photo(t.photos, photos) for t in (found, truth))
+    of_found, of_truth = (by_photo(t.photos, photos) for t in (found, truth))
     for photo in np.unique(np.concatenate(rest)):
         mine, real = of_found[photo], of_truth[photo]
         _explain(
@@ -124,7 +124,7 @@ def _explain(m: Matched, found: BoxTable, truth: BoxTable, free: Ints, real: Int
     shared = iou(found.boxes[free], truth.boxes[real])
     same = found.labels[free][:, None] == truth.labels[real]
     twice = (shared * same).max(axis=1) >= OVERLAP
-    near = shared >= _TOUCHES
+    near = shared >= TOUCHES
     m.wrong[free[near.any(axis=1) & ~taken]] = BESIDE
     m.wrong[free[twice & ~taken]] = TWICE
     # Only boxes that are wrong count here: the others stand on subjects of their own.
@@ -135,16 +135,32 @@ def _within_classes(found: BoxTable, truth: BoxTable) -> tuple[Ints, Ints]:
     """The true box of each found one, [N], and the found box of each true one, [M]; or -1."""
     hit = np.full(len(found), -1, dtype=np.int64)
     finder = np.full(len(truth), -1, dtype=np.int64)
+    for mine, real, shared in of_one_class(found, truth):
+        place = assign(shared, OVERLAP)
+        rows = mine.start + np.flatnonzero(place >= 0)
+        hit[rows] = real[place[place >= 0]]
+        finder[hit[rows]] = rows
+    return hit, finder
+
+
+def of_one_class(
+    found: BoxTable, truth: BoxTable
+) -> Iterator[tuple[slice, Ints, NDArray[np.float32]]]:
+    """What may match: the boxes of each photo and class that were found and are there.
+
+    Args:
+        found: Detections; within a photo and class, highest score first.
+        truth: The true boxes.
+
+    Yields:
+        Rows of the n detections, rows of the m true boxes, and their overlaps, float32 [n, m].
+    """
     order = np.lexsort((truth.labels, truth.photos))
     wanted = {key: order[rows] for key, rows in _groups(truth.photos[order], truth.labels[order])}
     for key, mine in _groups(found.photos, found.labels):
         real = wanted.get(key)
         if real is not None:
-            place = match(found.boxes[mine], truth.boxes[real], OVERLAP)
-            rows = mine.start + np.flatnonzero(place >= 0)
-            hit[rows] = real[place[place >= 0]]
-            finder[hit[rows]] = rows
-    return hit, finder
+            yield mine, real, iou(found.boxes[mine], truth.boxes[real])
 
 
 def _groups(photos: Ints, labels: Ints) -> Iterator[tuple[tuple[int, int], slice]]:
@@ -155,7 +171,7 @@ def _groups(photos: Ints, labels: Ints) -> Iterator[tuple[tuple[int, int], slice
         yield (int(photos[start]), int(labels[start])), slice(int(start), int(stop))
 
 
-def _by_photo(photos: Ints, count: int) -> list[slice]:
+def by_photo(photos: Ints, count: int) -> list[slice]:
     """The rows of each photo."""
     ends = np.searchsorted(photos, np.arange(count + 1))
     return [slice(int(a), int(b)) for a, b in pairwise(ends)]

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from osprey.reports.run_record import TABLES, Floats, Ints, RunRecord, table
+from osprey.tasks.detection.difficult import counted_tables, difficult_in
 from osprey.tasks.detection.report.matching import BoxTable, Matched, matched
 
 
@@ -46,8 +47,9 @@ def read(run: RunRecord) -> DetectorRun:
     part = run.manifest[run.manifest["split"] == run.split]
     part = part.head(int(run.figures["n"]))  # testing may have been cut short
     paths = part["path"].tolist()
-    truth = _truth(part["boxes"], run.classes)
-    found = _found(run.folder / TABLES[run.split], paths, run.classes)
+    truth = truth_of(part["boxes"], run.classes)
+    found = found_in(run.folder / TABLES[run.split], paths, run.classes)
+    truth, found = counted_tables(truth, found, difficult_in(part))
     limits = np.array([row["threshold"] for row in run.figures["per_class"]], dtype=np.float64)
     return DetectorRun(
         **vars(run),
@@ -60,7 +62,7 @@ def read(run: RunRecord) -> DetectorRun:
     )
 
 
-def _truth(texts: Sequence[str] | pd.Series[str], classes: Sequence[str]) -> BoxTable:
+def truth_of(texts: Sequence[str] | pd.Series[str], classes: Sequence[str]) -> BoxTable:
     """The boxes of the manifest's column: JSON ``[[label, x, y, w, h], ...]`` a photo."""
     number = {name: i for i, name in enumerate(classes)}
     rows = [
@@ -77,9 +79,18 @@ def _truth(texts: Sequence[str] | pd.Series[str], classes: Sequence[str]) -> Box
     )
 
 
-def _found(path: Path, paths: Sequence[str], classes: Sequence[str]) -> BoxTable:
+def found_in(path: Path, paths: Sequence[str], classes: Sequence[str]) -> BoxTable:
     """A table of boxes; a photo on which nothing was found has no row."""
-    rows = pd.read_csv(path, dtype={"path": str, "label": str}, keep_default_na=False)
+    return table_of(read_found(path), paths, classes)
+
+
+def read_found(path: Path) -> pd.DataFrame:
+    """The rows of a table of boxes that a tested run wrote."""
+    return pd.read_csv(path, dtype={"path": str, "label": str}, keep_default_na=False)
+
+
+def table_of(rows: pd.DataFrame, paths: Sequence[str], classes: Sequence[str]) -> BoxTable:
+    """Rows as boxes, each of one of the photos."""
     photos, labels = _places(rows["path"], paths), _places(rows["label"], classes)
     scores = rows["score"].to_numpy(np.float64)
     corners: NDArray[np.float64] = rows[["x", "y", "w", "h"]].to_numpy(np.float64)

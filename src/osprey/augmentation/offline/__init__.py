@@ -1,0 +1,1 @@
+"""Augmentation before training: copies of photos as files, with a label file of their own."""

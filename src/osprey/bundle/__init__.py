@@ -1,0 +1,1 @@
+"""A trained run as a bundle that answers without PyTorch, checked against PyTorch."""

@@ -1,0 +1,1 @@
+"""Parts of ``classify`` that one photo has no use for."""

@@ -1,0 +1,1 @@
+"""Two finished runs side by side: what differs, and the page that shows it."""

@@ -1,0 +1,1 @@
+"""What ``osprey doctor``, ``split`` and ``preview`` share, and the doctor's features."""

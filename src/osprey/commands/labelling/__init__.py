@@ -1,0 +1,1 @@
+"""Suspected labels: their table and page, and what a person decides."""

@@ -1,0 +1,194 @@
+"""Names of photos as other machines wrote them, and the files on this one that they mean."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
+
+from osprey.data.folders import is_photo_name, photo_names
+from osprey.data.notices import Guess
+from osprey.data.split_names import SPLIT_NAMES
+from osprey.system.console import counted
+
+_DRIVE = re.compile(r"^([A-Za-z]:)?/+")
+_MANY = 2  # files of one end that are remembered: enough to say that it is not clear
+
+
+class PhotoPaths:
+    """Finds the file under a folder that a name means.
+
+    A name that is a file there is taken as it is. Any other, with backslashes, from the root of
+    another machine's disk or with letters composed differently, is the file that shares the
+    longest end with it (whole parts of the path), if that is one file alone. A folder that is
+    there, and the name of a split, say where the photo is: they are not passed over.
+
+    Args:
+        root: Folder of the photos.
+        photos: Their POSIX paths below it; read from the disk if not given.
+    """
+
+    def __init__(self, root: Path, photos: Iterable[str] | None = None) -> None:
+        self.root = root
+        self._top = f"{root}/"
+        self.guessed: dict[str, str] = {}  # each name that had to be looked for, and its file
+        self.photos = None if photos is None else frozenset(photos)
+        self._ends: dict[str, tuple[str, ...]] | None = None  # the end of a path: its files
+        self._bare: dict[str, tuple[str, ...]] | None = None  # likewise, without suffix
+        self._folders: dict[str, bool] = {}
+        self._drops: dict[tuple[tuple[str, ...], int, str], bool] = {}
+        self._tops = {photo.partition("/")[0] for photo in self.photos or () if "/" in photo}
+
+    def find(self, name: str) -> str | None:
+        """The file that a name means.
+
+        Args:
+            name: As an annotation gives it.
+
+        Returns:
+            Its POSIX path under the root; None if there is none, or more than one equally near.
+        """
+        found = self.choices(name)
+        if len(found) != 1:
+            return None
+        if found[0] != name:
+            self.guessed[name] = found[0]
+        return found[0]
+
+    def choices(self, name: str, *, bare: bool = False) -> list[str]:
+        """The files that a name may mean.
+
+        Args:
+            name: A path or a file's name.
+            bare: The name may lack the file's suffix.
+
+        Returns:
+            One where it is clear; several where it is not; none.
+        """
+        if "\0" in name:
+            return []
+        # Mostly a name as it is on this disk: looked at as such before anything costs time.
+        if "\\" not in name and name[:1] != "/" and name[1:2] != ":" and self._is_photo(name):
+            return [name]
+        plain = _DRIVE.sub("", name.replace("\\", "/"))
+        if plain == name and self._is_photo(name):
+            return [name]
+        below = self._below_root(name)
+        if below is not None:
+            return [below]
+        suffixed = not bare or is_photo_name(plain)
+        return self._by_end(plain, self._all_ends() if suffixed else self._bare_ends())
+
+    def notice(self) -> list[str]:
+        """A line that says how many names were matched otherwise than as they stand."""
+        if not self.guessed:
+            return []
+        name, file = next(iter(self.guessed.items()))
+        count = counted(len(self.guessed), "photo")
+        line = f"found by the end of their path: {count} such as '{name}', taken for '{file}'"
+        return [Guess(line)]
+
+    def _is_photo(self, name: str) -> bool:
+        if self.photos is not None:
+            return name in self.photos
+        return os.path.isfile(f"{self._top}{name}")
+
+    def _below_root(self, name: str) -> str | None:
+        """A path that leads to the root itself, written from the top of this disk."""
+        if not name.startswith("/"):
+            return None
+        for top in (os.path.abspath(self.root), os.path.realpath(self.root)):
+            inside = name.removeprefix(top.rstrip("/") + "/")
+            if inside != name and ".." not in inside.split("/") and os.path.isfile(name):
+                return inside
+        return None
+
+    def _by_end(self, plain: str, ends: dict[str, tuple[str, ...]]) -> list[str]:
+        parts = [part for part in _composed(plain).split("/") if part not in ("", ".", "..")]
+        for start in range(len(parts)):
+            end = "/".join(parts[start:])
+            found = ends.get(end) or ends.get(unquote(end), ())
+            if found:
+                return [file for file in found if self._may_drop(parts, start, file)]
+        return []
+
+    def _may_drop(self, parts: Sequence[str], start: int, file: str) -> bool:
+        """Whether what the first parts of a name say of the photo's place is true of a file."""
+        place = tuple(parts[:-1]), start, file.rpartition("/")[0]
+        if place not in self._drops:
+            self._drops[place] = self._drops_truly(parts, start, file)
+        return self._drops[place]
+
+    def _drops_truly(self, parts: Sequence[str], start: int, file: str) -> bool:
+        own = _composed(file).split("/")[:-1]
+        if any(self._is_folder(part) for part in set(parts[:start]) - set(own)):
+            return False
+        said, is_in = _split(parts[:-1]), _split([self.root.name, *own])
+        return not said or not is_in or said == is_in
+
+    def _is_folder(self, part: str) -> bool:
+        if part not in self._folders:
+            there = part in self._tops or os.path.isdir(self.root / part)
+            self._folders[part] = there
+        return self._folders[part]
+
+    def _all_ends(self) -> dict[str, tuple[str, ...]]:
+        if self._ends is None:
+            self._ends = _by_ends((file, file) for file in self._walk())
+        return self._ends
+
+    def _bare_ends(self) -> dict[str, tuple[str, ...]]:
+        if self._bare is None:
+            self._bare = _by_ends((os.path.splitext(file)[0], file) for file in self._walk())
+        return self._bare
+
+    def _walk(self) -> Iterable[str]:
+        if self.photos is not None:
+            return sorted(self.photos)
+        return photo_names(self.root)
+
+
+def plain_path(name: str) -> str:
+    """A path as it is compared: with slashes, letters composed, without ``./``.
+
+    Args:
+        name: As an annotation gives it.
+    """
+    return PurePosixPath(_composed(name.replace("\\", "/"))).as_posix()
+
+
+def as_posix(name: str) -> str:
+    """A path without doubled slashes and ``./``; most have none."""
+    if "//" in name or "./" in name or name.endswith(("/", "/.")) or name in ("", "."):
+        return PurePosixPath(name).as_posix()
+    return name
+
+
+def _by_ends(files: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Files by every end of their paths.
+
+    Args:
+        files: Path as it is looked up, and the file.
+    """
+    ends: dict[str, tuple[str, ...]] = {}
+    for path, file in files:
+        parts = _composed(path).split("/")
+        for start in range(len(parts)):
+            end = "/".join(parts[start:])
+            known = ends.get(end, ())
+            if len(known) < _MANY:
+                ends[end] = (*known, file)
+    return ends
+
+
+def _split(folders: Sequence[str]) -> str | None:
+    """The split that a path's innermost folder of a split's name says."""
+    named = [SPLIT_NAMES[part.lower()] for part in folders if part.lower() in SPLIT_NAMES]
+    return named[-1] if named else None
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)

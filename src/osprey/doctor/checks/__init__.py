@@ -1,0 +1,1 @@
+"""One file a check; `osprey.doctor.checks.registry` lists them."""

@@ -1,0 +1,1 @@
+"""The service: bundles that answer over HTTP, without PyTorch."""
