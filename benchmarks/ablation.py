@@ -1,9 +1,10 @@
 """``experiment=detect`` with each of its choices undone, one at a time.
 
-    python benchmarks/ablation.py [SET ...] [--seeds 3] [--passes 6]
+    python benchmarks/ablation.py [SET ...] [--seeds 3] [--passes 6] [-- SETTING ...]
 
 A choice undone is what a detector has without the recipe. Fewer passes than the recipe takes, so
-that the table is done within hours. Not part of ``make bench``.
+that the table is done within hours; settings after ``--`` go to every training, such as a smaller
+``data.size``. Not part of ``make bench``.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ UNDONE = {
 }
 
 
-def main(names: list[str], seeds: int, passes: int) -> None:
+def main(names: list[str], seeds: int, passes: int, more: list[str]) -> None:
     print(machine())
     print("| set | what is undone | seeds: AP50/mAP | AP50 | mAP | minutes | stopped |")
     print("|---|---|---|---|---|---|---|")
     for name in names:
         with tempfile.TemporaryDirectory() as place:
-            words = [*SETS[name](Path(place)), f"trainer.max_epochs={passes}"]
+            words = [*SETS[name](Path(place)), f"trainer.max_epochs={passes}", *more]
             for what, settings in UNDONE.items():
                 runs = [
                     trained(Path(place), [*words, *settings, f"seed={seed}"])
@@ -64,5 +65,7 @@ if __name__ == "__main__":
     parser.add_argument("sets", nargs="*", metavar="SET", help=", ".join(SETS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--passes", type=int, default=6)
-    arguments = parser.parse_args()
-    main(arguments.sets or ["blood_cells", "harbour"], arguments.seeds, arguments.passes)
+    index = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    arguments, settings = parser.parse_args(sys.argv[1:index]), sys.argv[index + 1 :]
+    names = arguments.sets or ["blood_cells", "harbour"]
+    main(names, arguments.seeds, arguments.passes, settings)

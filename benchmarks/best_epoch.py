@@ -37,7 +37,7 @@ KEEP = (
 SETS: dict[str, tuple[int, list[str]]] = {  # seeds, settings
     "harbour": (5, []),
     "clothing": (3, ["experiment=clothing_finetune", *CLOTHING]),
-    "blood_cells": (3, ["experiment=blood_cells", "data.size=160"]),
+    "blood_cells": (3, ["experiment=blood_cells", "data.size=160", "trainer.max_epochs=20"]),
     "reef": (5, ["experiment=detect", "data.size=160", "trainer.max_epochs=6"]),
 }
 MONITOR = {"classification": "macro_f1", "detection": "map"}

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from common import REPOSITORY, WEIGHTS, Row, finish, real_data, row
+from common import REPOSITORY, Row, finish, real_data, row
 from PIL import Image
 
 KINDS = ("copy", "mirrored", "turned", "cut", "recompressed", "burst")
@@ -157,9 +157,8 @@ def main() -> list[Row]:
         if not features:
             return score(faults, examine(root, folder))
         swapped = swap(root, faults, draw)
-        weights = [f"model.pretrained={WEIGHTS}", "model=timm", "model.name=mobilenetv2_100"]
-        words = [*weights, "model.options={pad_type: same}", "data.mean=[0.5,0.5,0.5]"]
-        found = examine(root, folder, "features=true", *words, "data.std=[0.5,0.5,0.5]")
+        weights = ("model=efficientnet_lite2", "model.pretrained=true")  # of the extra `weights`
+        found = examine(root, folder, "features=true", *weights)
         doubtful = [photos[0] for photos in found.get("doubtful_labels", [])]
         wrong = {fault.photos[0] for fault in swapped}
         hits = len(wrong.intersection(doubtful))
