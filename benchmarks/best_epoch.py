@@ -38,7 +38,7 @@ SETS: dict[str, tuple[int, list[str]]] = {  # seeds, settings
     "harbour": (5, []),
     "clothing": (3, ["experiment=clothing_finetune", *CLOTHING]),
     "blood_cells": (3, ["experiment=blood_cells", "data.size=160", "trainer.max_epochs=20"]),
-    "reef": (5, ["experiment=detect", "data.size=160", "trainer.max_epochs=6"]),
+    "reef": (5, ["experiment=detect", "data.size=320", "trainer.max_epochs=6"]),
 }
 MONITOR = {"classification": "macro_f1", "detection": "map"}
 RULES = ("highest", "log_loss", "last", "within_error")

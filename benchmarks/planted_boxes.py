@@ -173,7 +173,7 @@ def _planted_at(row: Mapping[str, object], unseen: pd.DataFrame) -> int:
     if mine.empty:
         return -1
     x, y, w, h = (float(str(row[column])) for column in columns)
-    corners = mine[_SIDES].to_numpy(np.float32)
+    corners = mine[_SIDES].to_numpy(np.float32, copy=True)
     corners[:, 2:] += corners[:, :2]
     shared = iou(np.array([[x, y, x + w, y + h]], np.float32), corners)[0]
     return int(mine.index[shared.argmax()]) if shared.max() >= 0.5 else -1
