@@ -272,8 +272,7 @@ def find_run(
     several = sorted((runs / word).glob("*/config.yaml"))  # the name of an experiment
     if several:
         newest = several[-1].parent.relative_to(runs).as_posix()
-        count = "one run" if len(several) == 1 else f"{len(several)} runs"
-        raise UserError(f"'{word}' has {count}: name one, such as the newest, '{newest}'")
+        raise UserError(f"'{word}' is a folder of runs: name one, such as the newest, '{newest}'")
     names = [str(r.path.relative_to(runs)) for r in _all_runs(runs)]
     near = nearest(word, names) or nearest(Path(word).name, [Path(n).name for n in names])
     hint = near or f"; name a folder below '{runs}', or latest"

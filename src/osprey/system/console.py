@@ -74,7 +74,7 @@ def names_fitted(names: Sequence[str], beside: int) -> dict[str, str]:
         Each name, shortened where it must be, padded to one width of at least 5.
     """
     columns = columns_of(sys.stdout)
-    longest = max(5, *map(len, names))
+    longest = max([5, *map(len, names)])
     width = longest if columns is None else max(5, min(longest, columns - beside))
     cut = "\N{HORIZONTAL ELLIPSIS}"
     short = {name: name if len(name) <= width else name[: width - 1] + cut for name in names}
