@@ -95,6 +95,12 @@ def reason_of(error: BaseException, most: int = 120) -> str:
 
 def nearest(word: str, valid: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the valid name closest to ``word``, or ``""``."""
+    found = nearest_name(word, valid)
+    return "" if found is None else f"; did you mean '{found}'?"
+
+
+def nearest_name(word: str, valid: Iterable[str]) -> str | None:
+    """Return the valid name closest to ``word``; None where none is close."""
     names = {name.lower(): name for name in valid}
     found = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
-    return f"; did you mean '{names[found[0]]}'?" if found else ""
+    return names[found[0]] if found else None

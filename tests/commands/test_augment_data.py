@@ -231,6 +231,11 @@ def _gone(here: Path) -> None:
     (here / "in" / "red2.png").unlink()
 
 
+def _slip(here: Path) -> None:
+    text = (here / LARGE).read_text()
+    (here / LARGE).write_text(text.replace("blue1,", "blue_1,"))
+
+
 def _single(here: Path) -> None:
     (here / "in" / "deep" / "er" / "blue1.png").unlink()
     text = (here / LARGE).read_text()
@@ -270,6 +275,12 @@ BAD = {
         _gone,
         [],
         "--label_file: 'labels.csv' names 1 photo that is not below 'in', first 'red2'",
+    ),
+    "a name with a slip": (
+        _slip,
+        [],
+        "--label_file: 'labels.csv' names 1 photo that is not below 'in', first 'blue_1'; did you "
+        "mean 'deep/er/blue1.png'?",
     ),
     "photos without a row": (
         _unlabelled,
@@ -338,6 +349,11 @@ BAD = {
         _nothing,
         ["--label_file", "label.csv"],
         "--label_file: there is no 'label.csv'; did you mean 'labels.csv'?",
+    ),
+    "no label file in its folder": (
+        _nothing,
+        ["--label_file", "in/../label.csv"],
+        "--label_file: there is no 'in/../label.csv'; did you mean 'in/../labels.csv'?",
     ),
     "somebody's file": (
         _foreign,

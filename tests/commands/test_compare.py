@@ -58,6 +58,7 @@ def test_the_other_way_round_the_signs_turn(two: Two, osprey: Compare) -> None:
         (["set/one", "set/one"], "'runs/set/one' was named twice: name two runs"),
         (["set/one"], "the following arguments are required: RUN_B"),
         (["set/one", "set/othr"], "there is no run 'set/othr'; did you mean 'set/other'?"),
+        (["set/one", "set"], "'set' is a folder of runs: name one, such as the newest"),
         (["set/one", "set/other", "set/more"], "two runs are compared, and 'set/more' is a third"),
         (["set/one", "set/other", "--limit", "-1"], "argument --limit: -1 is out of range"),
         (["set/one", "set/other", "--html", "no/x.html"], "there is no folder 'no' to write to"),

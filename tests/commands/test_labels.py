@@ -18,16 +18,10 @@ SMALL = ["data.size=32", "data.num_workers=0", "augmentation=none", "trainer.aut
          "callbacks.progress=false", "export=null", "paths.cache=cache"]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A probe of photos of which five red ones are labelled blue and three green ones red."""
+def _train(here: Path) -> None:
+    """A probe of the photos in a folder."""
     from osprey.commands import main
 
-    here = tmp_path_factory.mktemp("labels")
-    photos = make_photos(here / "photos", per_class=24, size=32)
-    for label, wrong, count in (("red", "blue", 5), ("green", "red", 3)):
-        for file in sorted((photos / label).iterdir())[:count]:
-            file.rename(photos / wrong / f"planted_{file.name}")
     torch.manual_seed(0)
     spec = ModelSpec("simple_cnn", "simple_cnn", {"width": 8})
     torch.save(build(spec, 5).state_dict(), here / "backbone.pth")
@@ -36,6 +30,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         words = ["train", "experiment=probe", "data=folder", "data.root=photos", "model=simple_cnn"]
         more = ["model.options={width: 8}", "model.pretrained=backbone.pth"]
         assert main([*words, *more, *SMALL]) == 0
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A probe of photos of which five red ones are labelled blue and three green ones red."""
+    here = tmp_path_factory.mktemp("labels")
+    photos = make_photos(here / "photos", per_class=24, size=32)
+    for label, wrong, count in (("red", "blue", 5), ("green", "red", 3)):
+        for file in sorted((photos / label).iterdir())[:count]:
+            file.rename(photos / wrong / f"planted_{file.name}")
+    _train(here)
     return here
 
 
@@ -91,6 +96,19 @@ def test_planted_mistakes_are_found_and_decided(inside: Path, osprey: Osprey) ->
     listed = osprey("train", "data=table", "data.root=photos", "data.file=manifest.csv",
                     "data.classes=[red,blu]")  # fmt: skip
     assert listed.err.startswith("osprey train: data.classes: no photo is labelled 'blu'")
+
+
+def test_nothing_is_suspected(here: Path, osprey: Osprey) -> None:
+    """Of clean labels: a table without rows, and nothing to do next."""
+    make_photos(here / "photos", per_class=24, size=32)
+    _train(here)
+    done = osprey("labels")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("labels  0 of 72 photos to look at, by heads on frozen features")
+    assert "next:" not in done.out
+    folder = here / "runs" / "latest" / "labels"
+    assert len(pd.read_csv(folder / "suspects.csv")) == 0
+    assert "What to do" not in (folder / "suspects.html").read_text()
 
 
 def test_tables_that_are_not_of_the_run(inside: Path, osprey: Osprey, tmp_path: Path) -> None:

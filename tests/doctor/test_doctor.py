@@ -75,12 +75,15 @@ def test_a_clean_set_is_clean(clean: Path, here: Path, osprey: Osprey) -> None:
 def test_files_that_are_no_photos_are_told_apart(root: Path, here: Path, osprey: Osprey) -> None:
     sound = save(root / "train" / "a" / "sound.jpg", scene(100)).read_bytes()
     (root / "train" / "a" / "cut.jpg").write_bytes(sound[: len(sound) // 2])
+    (root / "train" / "b" / "cut.jpg").write_bytes(sound[:3000])  # "... after 3,000 bytes"
     (root / "train" / "a" / "empty.jpg").write_bytes(b"")
     (root / "train" / "a" / "page.jpg").write_bytes(b"<html>not found</html>")
     save(root / "train" / "b" / "really.jpg", scene(101), format="PNG")
     found = examined(osprey, root)
     assert set(found) == {"empty_files", "truncated_files", "unreadable_files", "wrong_endings"}
-    assert found["empty_files"]["table"][1][0] == "train/a/empty.jpg"
+    assert found["empty_files"]["table"][1:] == [
+        ["train/a/empty.jpg", "is empty (0 bytes); copy it again from its source"]
+    ]
     assert "truncated JPEG" in found["truncated_files"]["table"][1][1]
     assert found["unreadable_files"]["table"][1][1] == "is not a picture but an HTML page"
     assert found["wrong_endings"]["remarks"] == {"train/b/really.jpg": "is a PNG"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from osprey.engine.console import epochs_table
+from osprey.system.console import some_of
 from osprey.tasks.registry import get_task
 
 
@@ -23,6 +24,8 @@ def test_of_many_classes_the_extremes(capsys: pytest.CaptureFixture[str]) -> Non
     assert lines[1].startswith("c00") and lines[-1].startswith("c20")
     assert lines[9] == "... 5 classes between the worst and the best ..."
     assert len(lines) == 18
+    shown = some_of(rows(30), "n", "values between the rarest and the commonest")
+    assert shown[8] == "... 14 values between the rarest and the commonest ..."
 
 
 def test_best_beside_last(capsys: pytest.CaptureFixture[str]) -> None:

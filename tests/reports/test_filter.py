@@ -7,12 +7,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from browser import browse
 from fake_box_run import make_box_run
 from fake_run import make_run
 from test_report import samples_of
 
+from osprey.reports.photo_map import TILE, map_payload, sheet_of
 from osprey.tasks.reporting import build_report
 
 # Class 2 of the first slice's first value; what the matrix then shows, and where it stands.
@@ -81,3 +83,14 @@ def test_a_matrix_of_many_classes_is_moved_to_the_class(tmp_path: Path) -> None:
     script = CHOOSE.replace('value = "2"', 'value = "40"')
     (found,) = browse([text], 390, script)
     assert found["moved"] > 200 and found["strong"] == ["40", "40"]
+
+
+def test_the_map_s_card_is_not_one_of_the_mistakes(tmp_path: Path) -> None:
+    """It appears where a photo is pointed at, whatever is chosen."""
+    run = make_run(tmp_path / "run", ["a", "b"], 20)
+    points = map_payload(np.zeros((2, 2), np.float32), [0, 1], ["a/1.jpg", "b/2.jpg"], {})
+    (run / "plots").mkdir(exist_ok=True)
+    (run / "plots" / "map.json").write_text(json.dumps({"how": "", "of": 2, "points": points}))
+    cv2.imwrite(str(run / "plots" / "map.jpg"), sheet_of(np.zeros((2, TILE, TILE, 3), np.uint8)))
+    text = build_report(run).read_text(encoding="utf-8")
+    assert browse([text], 1280, 'return page.getElementById("map-shown").hidden') == [True]

@@ -71,7 +71,8 @@ def _rank(run: RunFolder, config: TrainConfig, manifest: Manifest, *, force: boo
     names = names_fitted([each.path for each in shown], 60)
     for each in shown:
         say(f"{names[each.path]}  {each.line()}")
-    say()
+    if shown:
+        say()
     count = len(found.found) if found.unit == "photo" else counted(len(found.found), found.unit)
     of = "of" if found.unit == "photo" else "on"
     say(f"labels  {count} {of} {counted(found.photos, 'photo')} to look at, by {found.how}")
@@ -79,6 +80,8 @@ def _rank(run: RunFolder, config: TrainConfig, manifest: Manifest, *, force: boo
         say(f"note    {found.doubt}")
     say(f"table   {table}")
     say(f"page    {folder / _PAGE}")
+    if not shown:
+        return
     say()
     say(f"next: write {found.decisions} into its column '{DECISION}', then")
     words = ["osprey", "labels", str(run.path), "--decisions", str(table)]

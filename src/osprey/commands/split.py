@@ -43,6 +43,7 @@ Of the data's: data.val_fraction, data.test_fraction, data.folds, data.split_see
 data.group, data.given_split (false: cut anew what has a split). With data.folds the manifest has a
 column 'fold' too: fold data.fold tests, the next one validates. Photos are only ever read."""
 _FOLD = "fold"  # the manifest's column
+_BETWEEN = "between the rarest and the commonest"
 _BLANK = "(blank)"  # what a photo without a name in a column is counted as
 
 
@@ -136,7 +137,8 @@ def _lines(manifest: Manifest, prepared: Prepared) -> Iterator[str]:
     yield from _table("", rows)
     counts = target.counts(manifest)
     totals = {n: sum(counts[s].get(n, 0) for s in SPLITS) for n in manifest.classes}
-    shown = some_of([{"label": n, "n": totals[n]} for n in manifest.classes], "n")
+    sized = [{"label": n, "n": totals[n]} for n in manifest.classes]
+    shown = some_of(sized, "n", f"classes {_BETWEEN}")
     yield ""
     lines: list[tuple[str, list[str]]] = []
     for row in shown:
@@ -167,7 +169,8 @@ def _shares(manifest: Manifest, column: str) -> Iterator[str]:
     whole = known.sum(axis=1, keepdims=True) / sizes.sum()
     off = float(np.abs(shares - whole).max(initial=0))
     yield ""
-    shown = some_of([{"label": n, "n": int(row.sum())} for n, row in counts.iterrows()], "n")
+    sized = [{"label": n, "n": int(row.sum())} for n, row in counts.iterrows()]
+    shown = some_of(sized, "n", f"values {_BETWEEN}")
     lines: list[tuple[str, list[str]]] = [
         (row, []) if isinstance(row, str)
         else (str(row["label"]), [str(n) for n in counts.loc[row["label"]]])

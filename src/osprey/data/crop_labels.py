@@ -8,7 +8,8 @@ from typing import Any
 
 from osprey.data.manifest import SPLIT_NAMES
 from osprey.data.tables import load_table
-from osprey.errors import DataError, nearest
+from osprey.errors import DataError
+from osprey.system.paths import nearest_beside
 
 # Folders that say nothing of what is on their photos.
 _NO_CLASS = frozenset(
@@ -38,8 +39,7 @@ class Labels:
         if file is None:
             return
         if not file.is_file():
-            beside = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
-            raise DataError(f"--label_file: there is no '{file}'{nearest(file.name, beside)}")
+            raise DataError(f"--label_file: there is no '{file}'{nearest_beside(file)}")
         table = load_table(file, ("path", "label", "split"))
         self.columns = [str(column) for column in table]
         for column in ("path", "label"):

@@ -269,6 +269,10 @@ def find_run(
     for path in (Path(word), runs / word):
         if (path / "config.yaml").is_file():
             return RunFolder(path)
+    several = sorted((runs / word).glob("*/config.yaml"))  # the name of an experiment
+    if several:
+        newest = several[-1].parent.relative_to(runs).as_posix()
+        raise UserError(f"'{word}' is a folder of runs: name one, such as the newest, '{newest}'")
     names = [str(r.path.relative_to(runs)) for r in _all_runs(runs)]
     near = nearest(word, names) or nearest(Path(word).name, [Path(n).name for n in names])
     hint = near or f"; name a folder below '{runs}', or latest"

@@ -74,7 +74,7 @@ def names_fitted(names: Sequence[str], beside: int) -> dict[str, str]:
         Each name, shortened where it must be, padded to one width of at least 5.
     """
     columns = columns_of(sys.stdout)
-    longest = max(5, *map(len, names))
+    longest = max([5, *map(len, names)])
     width = longest if columns is None else max(5, min(longest, columns - beside))
     cut = "\N{HORIZONTAL ELLIPSIS}"
     short = {name: name if len(name) <= width else name[: width - 1] + cut for name in names}
@@ -100,14 +100,24 @@ def in_minutes(minutes: float) -> str:
     return "under a minute" if minutes < 1 else f"{minutes:.1f} minutes"
 
 
-_WHOLE = 20  # classes that are all shown
-_EXTREMES = 8  # of more, the worst and the best
+_WHOLE = 20  # rows that are all shown
+_EXTREMES = 8  # of more, the lowest and the highest
 
 
-def some_of(rows: Sequence[Mapping[str, Any]], key: str) -> list[Mapping[str, Any] | str]:
-    """All rows, or of many classes the worst and the best by ``key`` with a line between them."""
+def some_of(
+    rows: Sequence[Mapping[str, Any]],
+    key: str,
+    left: str = "classes between the worst and the best",
+) -> list[Mapping[str, Any] | str]:
+    """All rows, or of many the lowest and the highest by ``key`` with a line between them.
+
+    Args:
+        rows: With a ``label`` each.
+        key: Of the number that they are ranked by.
+        left: What the line calls the others.
+    """
     if len(rows) <= _WHOLE:
         return list(rows)
     ranked = sorted(rows, key=lambda row: (row[key] or 0.0, row["label"]))
-    between = f"... {len(rows) - 2 * _EXTREMES} classes between the worst and the best ..."
+    between = f"... {len(rows) - 2 * _EXTREMES} {left} ..."
     return [*ranked[:_EXTREMES], between, *ranked[-_EXTREMES:]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from osprey.errors import UserError, nearest
+from osprey.errors import UserError, nearest_name
 
 
 def home_path(typed: str | Path) -> Path:
@@ -30,6 +30,12 @@ def existing_photo(name: str) -> Path:
     if path.exists() and not path.is_file():
         raise UserError(f"--image: '{name}' is no regular file: name a photo")
     if not path.is_file():
-        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise UserError(f"--image: there is no file '{name}'{nearest(path.name, beside)}")
+        raise UserError(f"--image: there is no file '{name}'{nearest_beside(path)}")
     return path
+
+
+def nearest_beside(path: Path) -> str:
+    """``"; did you mean 'FOLDER/x'?"`` for what lies where ``path`` should and is called alike."""
+    beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    found = nearest_name(path.name, beside)
+    return "" if found is None else f"; did you mean '{path.with_name(found)}'?"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-_START = 0.3, 0.5, 0.05  # scale, exponent, rest
-_BOUNDS = ([0.0, 0.05, 0.0], [10.0, 2.0, 1.0])
+_EXPONENT = 0.05, 2.0  # range of the law's parameters
+_SCALE = 0.0, 10.0
+_REST = 0.0, 1.0
+_GRID, _ROUNDS = 65, 5  # exponents tried in each draw: the range narrows to 2/64 a round
 
 
 @dataclass(frozen=True)
@@ -47,26 +48,64 @@ def extrapolated(
 
     Returns:
         By the law, the figure at the last point and at ``at``, float64 [draws] each, 0 to 1; NaN
-        where a draw has a NaN or no fit was found.
+        where a draw has a NaN.
     """
-    from scipy.optimize import curve_fit
-
-    scale = counts / counts[-1]
-
-    def law(n: NDArray[np.float64], a: float, b: float, c: float) -> NDArray[np.float64]:
-        falling: NDArray[np.float64] = a * n**-b + c
-        return falling
-
     now, later = np.full(len(figures), np.nan), np.full(len(figures), np.nan)
-    for row, values in enumerate(figures):
-        if np.isnan(values).any():
-            continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of three numbers no covariance is known
-            try:
-                found, _ = curve_fit(law, scale, 1 - values, _START, bounds=_BOUNDS)
-            except RuntimeError:  # no fit within the steps allowed
-                continue
-        errors = law(np.array([1.0, at / counts[-1]]), *found)
-        now[row], later[row] = np.clip(1 - errors, 0, 1)
+    known = ~np.isnan(figures).any(axis=1)
+    if known.any():
+        a, b, c = fitted_law(counts / counts[-1], 1 - figures[known])
+        now[known] = np.clip(1 - (a + c), 0, 1)
+        later[known] = np.clip(1 - (a * (at / counts[-1]) ** -b + c), 0, 1)
     return now, later
+
+
+def fitted_law(
+    sizes: NDArray[np.float64], errors: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Least squares of ``a * size ** -b + c``, in all draws at once.
+
+    For a given exponent the best scale and rest are known in closed form, which leaves one number
+    to search for (variable projection, Golub and Pereyra 1973): a grid that narrows.
+
+    Args:
+        sizes: float64 [K], above 0.
+        errors: float64 [draws, K].
+
+    Returns:
+        Scale a, exponent b and rest c, float64 [draws] each.
+    """
+    rows = np.arange(len(errors))
+    low, high = (np.full(len(errors), end) for end in _EXPONENT)
+    for _ in range(_ROUNDS):
+        tried = np.linspace(low, high, _GRID, axis=1)
+        falling = sizes ** -tried[..., None]  # [draws, grid, K]
+        scale, rest, loss = _scale_and_rest(falling, errors[:, None, :])
+        best = loss.argmin(axis=1)
+        low = tried[rows, np.maximum(best - 1, 0)]
+        high = tried[rows, np.minimum(best + 1, _GRID - 1)]
+    return scale[rows, best], tried[rows, best], rest[rows, best]
+
+
+def _scale_and_rest(
+    x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The best a and c of ``a * x + c`` within their ranges, and the sum of squares, over [..., K].
+
+    Where the free optimum is out of range, the best lies on an edge of the ranges.
+    """
+    x_mean, y_mean = x.mean(axis=-1), y.mean(axis=-1)
+    spread = np.square(x - x_mean[..., None]).sum(axis=-1)
+    slope = ((x - x_mean[..., None]) * y).sum(axis=-1) / spread
+    pairs = [(slope, y_mean - slope * x_mean)]
+    for a in _SCALE:
+        pairs.append((np.full_like(slope, a), np.clip(y_mean - a * x_mean, *_REST)))
+    for c in _REST:
+        through = ((y - c) * x).sum(axis=-1) / np.square(x).sum(axis=-1)
+        pairs.append((np.clip(through, *_SCALE), np.full_like(slope, c)))
+    scales, rests = np.stack([a for a, _ in pairs]), np.stack([c for _, c in pairs])
+    losses = np.square(scales[..., None] * x + rests[..., None] - y).sum(axis=-1)
+    outside = (scales < _SCALE[0]) | (scales > _SCALE[1]) | (rests < _REST[0]) | (rests > _REST[1])
+    losses[outside] = np.inf
+    best = losses.argmin(axis=0)[None]
+    scale, rest, loss = (np.take_along_axis(v, best, axis=0)[0] for v in (scales, rests, losses))
+    return scale, rest, loss

@@ -19,6 +19,7 @@ from osprey.data.splits import assign_groups
 from osprey.data.tables import load_table
 from osprey.errors import DataError, nearest
 from osprey.system.console import counted
+from osprey.system.paths import nearest_beside
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,7 @@ def _targets(options: AugmentOptions, part: pd.DataFrame, notices: list[str]) ->
 def _given_targets(file: Path, sizes: Mapping[str, int], notices: list[str]) -> dict[str, int]:
     """The targets of a table ``label,count``, whatever its two columns are called."""
     if not file.is_file():
-        beside = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
-        raise DataError(f"--counts: there is no '{file}'{nearest(file.name, beside)}")
+        raise DataError(f"--counts: there is no '{file}'{nearest_beside(file)}")
     table = load_table(file)
     if len(table.columns) != 2:
         raise DataError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -17,8 +17,9 @@ from osprey.data.guess_columns import find_columns
 from osprey.data.manifest import SPLIT_NAMES, Manifest, complete
 from osprey.data.photo_paths import PhotoPaths
 from osprey.data.tables import load_table
-from osprey.errors import DataError, nearest
+from osprey.errors import DataError, nearest_name
 from osprey.system.console import counted
+from osprey.system.paths import nearest_beside
 
 _REMEDY = "write it in another form with 'osprey convert' first"
 _BOX = {"x", "y", "w", "h"}
@@ -63,8 +64,7 @@ def read_sources(
             photo has no label.
     """
     if not file.exists():
-        beside = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
-        raise DataError(f"--label_file: there is no '{file}'{nearest(file.name, beside)}")
+        raise DataError(f"--label_file: there is no '{file}'{nearest_beside(file)}")
     notices: list[str] = []
     if file.suffix.lower() in FORMS["csv"].ending:
         manifest, blank = _of_table(root, PhotoPaths(root, photos), file, columns, notices)
@@ -136,11 +136,10 @@ def _photos(cells: Sequence[str], names: PhotoPaths, root: Path, source: str) ->
     found = [names.choices(cell.strip(), bare=True) for cell in cells]
     missing = [cell for cell, photos in zip(cells, found, strict=True) if not photos]
     if missing:
-        ends = [PurePosixPath(photo).name for photo in names.photos or ()]
         raise DataError(
             f"--label_file: {source} names {counted(len(missing), 'photo')} that "
             f"{'is' if len(missing) == 1 else 'are'} not below '{root}', first '{missing[0]}'"
-            f"{nearest(PurePosixPath(missing[0]).name, ends) if len(ends) < 5000 else ''}"
+            f"{_nearest_photo(missing[0], names.photos or ())}"
         )
     for cell, photos in zip(cells, found, strict=True):
         if len(photos) > 1:
@@ -149,6 +148,15 @@ def _photos(cells: Sequence[str], names: PhotoPaths, root: Path, source: str) ->
                 f"paths from '{root}' on"
             )
     return [photos[0] for photos in found]
+
+
+def _nearest_photo(cell: str, photos: Collection[str]) -> str:
+    """The photo whose name is closest, with its folder; of very many none is looked for."""
+    if len(photos) >= 5000:
+        return ""
+    places = {PurePosixPath(photo).name: photo for photo in photos}
+    found = nearest_name(PurePosixPath(cell).name, places)
+    return "" if found is None else f"; did you mean '{places[found]}'?"
 
 
 def _refuse_twice(paths: Sequence[str], source: str) -> None:

@@ -27,7 +27,8 @@ from osprey.data.formats.names import check_names
 from osprey.data.formats.options import TRAINING, Options
 from osprey.data.formats.parsing import packed_as
 from osprey.data.formats.table import BOX_FIELDS, IMAGE_FIELDS, MARKS, Annotations, Collector
-from osprey.errors import DataError, nearest
+from osprey.errors import DataError
+from osprey.system.paths import nearest_beside
 
 
 @dataclass(frozen=True)
@@ -160,8 +161,7 @@ def read_annotations(path: Path, form: str, root: Path, options: Options = TRAIN
         DataError: The path is missing or its content malformed, with file and line number.
     """
     if not path.exists():
-        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise DataError(f"there is no '{path}'{nearest(path.name, beside)}")
+        raise DataError(f"there is no '{path}'{nearest_beside(path)}")
     return FORMS[form].read(path, root, options)
 
 

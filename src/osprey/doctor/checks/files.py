@@ -26,7 +26,7 @@ def check_files(survey: Survey) -> list[Finding]:
     other: list[int] = []
     for row, reason in enumerate(survey.looks.reasons):
         if reason:
-            kind = empty if "0 bytes" in reason else cut if "truncated" in reason else other
+            kind = empty if "(0 bytes)" in reason else cut if "truncated" in reason else other
             kind.append(row)
     found = [
         _unreadable(survey, "empty_files", "files of zero bytes", empty),

@@ -4,7 +4,7 @@ const onChoice = (data, { count, shows }) => {
   const byClass = document.getElementById("by-class");
   const bySlice = document.getElementById("by-slice");
   const clear = document.getElementById("clear");
-  const cards = [...document.querySelectorAll(".card")];
+  const cards = [...document.querySelectorAll(".cards .card")];
 
   const update = () => {
     const label = byClass.value === "" ? -1 : Number(byClass.value);
