@@ -66,7 +66,7 @@ def _rank(run: RunFolder, config: TrainConfig, manifest: Manifest, *, force: boo
         rows = ([*each.cells(), ""] for each in found.found)
         write_csv(partial, [*found.columns, DECISION], rows)
     with output_path(str(folder / _PAGE), "labels", force=True) as partial:
-        write_suspects(partial, run, manifest.root, found, str(table))
+        write_suspects(partial, run, config.data, found, str(table))
     shown = found.found[:_SHOWN]
     names = names_fitted([each.path for each in shown], 60)
     for each in shown:

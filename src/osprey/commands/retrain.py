@@ -23,6 +23,16 @@ What is given after it takes the place of the same setting of before:
 Hydra's flags work as in 'osprey train': -m tries several values, --cfg job shows the settings."""
 
 
+def _tell_dropped(before: list[str], words: list[str], changes: list[str]) -> None:
+    """Say which settings of before a group that is chosen anew drops."""
+    named = {word.partition("=")[0] for word in changes}
+    gone = [word for word in before if word not in words and word.partition("=")[0] not in named]
+    if dropped := [word for word in gone if "=" in word]:
+        groups = dict.fromkeys(word.partition(".")[0] for word in dropped)
+        why = f"as {' and '.join(groups)} is chosen anew: add what is to stay"
+        say(f"dropped {shlex.join(dropped)}, {why}")
+
+
 def main(argv: list[str]) -> int:
     """Say what is trained, and train it."""
     if not argv or any(word in ("-h", "--help") for word in argv):
@@ -33,6 +43,8 @@ def main(argv: list[str]) -> int:
         raise ConfigError(f"'{name}' stands where a run should: osprey retrain RUN [key=value ...]")
     places = [word.partition("=")[2] for word in argv if word.startswith("paths.runs=")]
     run = find_run(name, Path(places[-1] if places else "runs"))
-    words = replaced(command_of(run), argv[1:])
+    before = command_of(run)
+    words = replaced(before, argv[1:])
+    _tell_dropped(before, words, argv[1:])
     say(f"again   {shlex.join(['osprey', 'train', *words])}")
     return train.main(words)

@@ -12,6 +12,7 @@ from osprey.config.schema import DataConfig
 from osprey.data.auto_tables import SomePhotos, look_at_table
 from osprey.data.class_folders import find_layout, has_photo, subfolders
 from osprey.data.folders import existing_folder, is_archive
+from osprey.data.formats.coco import coco_files
 from osprey.data.formats.json_file import forget, opened
 from osprey.data.formats.registry import FORMS, sniff_form
 from osprey.data.notices import Guess
@@ -108,11 +109,11 @@ def _look(root: Path, config: DataConfig) -> tuple[list[Found], dict[str, str]]:
         path = next((place for place in places if place.exists()), None)
         if path is None:
             return [], {"data.file": f"there is no '{config.file}', here or in '{root}'"}
-        return _in_file(path, root, config.file)
+        return _in_file(path, root, config.file, config)
     fitting, missed = _in_folder(root)
     for file in _files(root):
         try:
-            more, why = _in_file(file, root, file.name)
+            more, why = _in_file(file, root, file.name, config)
         except DataError as error:  # malformed, which matters where nothing else fits
             more, why = [], {file.name: str(error)}
         known = {found.reader for found in fitting if found.file is None}
@@ -133,12 +134,14 @@ def _in_folder(root: Path) -> tuple[list[Found], dict[str, str]]:
     return [_of_form(name, root, None) for name in names], missed
 
 
-def _in_file(path: Path, root: Path, name: str) -> tuple[list[Found], dict[str, str]]:
+def _in_file(
+    path: Path, root: Path, name: str, config: DataConfig
+) -> tuple[list[Found], dict[str, str]]:
     """What a file holds: boxes in one of the forms, or a table of labels."""
     forms, missed = sniff_form(path, keep=True)
     found = [_of_form(form, path, name) for form in forms]
     if not found and path.suffix.lower() in (".csv", ".parquet"):
-        table = look_at_table(path, SomePhotos(root))
+        table = look_at_table(path, SomePhotos(root), _said_columns(config))
         if isinstance(table, str):
             return [], {**missed, "table": table}
         why = f"its column '{table.columns['path']}' names photos"
@@ -146,6 +149,12 @@ def _in_file(path: Path, root: Path, name: str) -> tuple[list[Found], dict[str, 
         question = f"'{name}': {table.question}" if table.question else ""
         found = [Found("table", why, name, columns, LabelTarget(), question)]
     return found, missed
+
+
+def _said_columns(config: DataConfig) -> dict[str, str]:
+    """The columns that the user named; a label from the photos' names needs none."""
+    said = {ours: theirs for ours, theirs in config.columns.items() if ours != theirs}
+    return {"label": "label", **said} if config.label is not None else said
 
 
 def _of_form(form: str, path: Path, file: str | None) -> Found:
@@ -158,8 +167,7 @@ def _of_form(form: str, path: Path, file: str | None) -> Found:
 
 def _has_boxes(path: Path) -> bool:
     """Whether COCO's annotations have boxes or outlines; of photos that nobody boxed there are."""
-    if path.is_dir():
-        return True
+    path = path if path.is_file() else coco_files(path)[0][0]
     annotations = opened(path).entries("annotations") or iter(())
     few = [item for item in islice(annotations, 1000) if isinstance(item, dict)]
     return not few or any(item.get("bbox") or item.get("segmentation") for item in few)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -59,12 +60,15 @@ class SomePhotos:
         return [self._names[last]] if last in self._names else []
 
 
-def look_at_table(file: Path, photos: SomePhotos) -> PhotoTable | str:
+def look_at_table(
+    file: Path, photos: SomePhotos, said: Mapping[str, str] | None = None
+) -> PhotoTable | str:
     """Find the columns of a table.
 
     Args:
         file: CSV or Parquet.
         photos: The photos that it may name.
+        said: Columns that are known, ``{"label": "species"}``; the label may be elsewhere.
 
     Returns:
         The columns; or, in words, why it is no table of photos.
@@ -74,10 +78,13 @@ def look_at_table(file: Path, photos: SomePhotos) -> PhotoTable | str:
     except DataError as error:
         return str(error)
     have = [str(column) for column in table]
-    path = "path" if "path" in have else path_column(table, photos)
+    said = said or {}
+    path = said.get("path") or ("path" if "path" in have else path_column(table, photos))
     if path is None:
         return f"no column of '{file.name}' names photos (it has: {', '.join(have)})"
-    columns = {"path": path, **split_column(table)}
+    columns = {"path": path, **split_column(table), **said}
+    if "label" in columns:
+        return PhotoTable(columns, "")
     label = "label" if "label" in have else label_column(table, columns.values())
     if label is not None:
         return PhotoTable({**columns, "label": label}, "")

@@ -67,7 +67,8 @@ def find_layout(
     """
     tops = subfolders(root)
     splits = {top: split for top in tops if (split := names.sure(top.name))}
-    alike = {top: split for top in tops if top not in splits and (split := names.maybe(top.name))}
+    like = names.of_folders(top.name for top in tops)
+    alike = {top: like[top.name] for top in tops if top.name in like}
     others = [top for top in tops if top not in splits and top not in alike]
     if splits or alike:
         _ask_of_classes(splits, alike, others, by_name=by_name)

@@ -54,7 +54,7 @@ _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 
 def _packed(file: Path) -> str:
     """The kind of archive that a file is; "" where it is none."""
-    from osprey.data.formats.parsing import packed_as
+    from osprey.data.text_encoding import packed_as
 
     try:
         with file.open("rb") as content:

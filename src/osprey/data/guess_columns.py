@@ -75,14 +75,15 @@ class Names(Protocol):
 
 
 def path_column(table: pd.DataFrame, names: Names) -> str | None:
-    """The column most of whose cells name photos; None where no cell does."""
+    """The column most of whose cells name photos, of several that with endings; None of none."""
     part = table.iloc[:: max(1, len(table) // _LOOKED_AT)]
-    shares = {
-        str(column): sum(_names_photo(str(cell).strip(), names) for cell in part[column])
-        for column in table
-    }
+    shares: dict[str, tuple[int, int]] = {}
+    for column in table:
+        cells = [str(cell).strip() for cell in part[column]]
+        named = [cell for cell in cells if _names_photo(cell, names)]
+        shares[str(column)] = len(named), sum(map(is_photo_name, named))
     best = max(shares, key=lambda column: shares[column], default=None)
-    return best if best is not None and shares[best] else None
+    return best if best is not None and shares[best][0] else None
 
 
 def _names_photo(cell: str, names: Names) -> bool:

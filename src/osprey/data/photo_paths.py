@@ -54,7 +54,7 @@ class PhotoPaths:
         found = self.choices(name)
         if len(found) != 1:
             return None
-        if found[0] != name:
+        if found[0] != as_posix(name):
             self.guessed[name] = found[0]
         return found[0]
 
@@ -71,8 +71,11 @@ class PhotoPaths:
         if "\0" in name:
             return []
         # Mostly a name as it is on this disk: looked at as such before anything costs time.
-        if "\\" not in name and name[:1] != "/" and name[1:2] != ":" and self._is_photo(name):
-            return [name]
+        # One without "./" and "//", so that a file has one name.
+        if "\\" not in name and name[:1] != "/" and name[1:2] != ":":
+            own = as_posix(name)
+            if self._is_photo(own):
+                return [own]
         plain = _DRIVE.sub("", name.replace("\\", "/"))
         if plain == name and self._is_photo(name):
             return [name]

@@ -45,6 +45,26 @@ def like_split(name: str) -> str | None:
     return min(named) if len(named) == 1 and _BESIDE.issuperset(beside) else None
 
 
+def alike_but_for_splits(names: Iterable[str]) -> dict[str, str]:
+    """Names that are one but for a split's, as ``fruits_train`` and ``fruits_test``.
+
+    Args:
+        names: Of folders.
+
+    Returns:
+        The split of each that another split's stands beside.
+    """
+    groups: dict[tuple[str, ...], dict[str, str]] = {}
+    for name in names:
+        words = [w.lower() for w in re.findall(r"[^\W\d_]+|\d+", _ENDS.sub(" ", name))]
+        named = {SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES}
+        if len(named) == 1:
+            rest = tuple(word for word in words if word not in SPLIT_NAMES)
+            groups.setdefault(rest, {})[name] = named.pop()
+    several = (group for group in groups.values() if len(set(group.values())) > 1)
+    return {name: split for group in several for name, split in group.items()}
+
+
 def _apart(word: str) -> Sequence[str]:
     """``trainset`` as ``train`` and ``set``; others as they are."""
     for name in SPLIT_NAMES:
@@ -84,6 +104,12 @@ class SplitNames:
     def maybe(self, name: str) -> str | None:
         """The split that a name may mean which `sure` knows nothing of."""
         return None if plain(name) in {*self.said, *SPLIT_NAMES} else like_split(name)
+
+    def of_folders(self, folders: Iterable[str]) -> dict[str, str]:
+        """The splits that folders beside each other may mean which `sure` knows nothing of."""
+        unsure = [name for name in folders if plain(name) not in {*self.said, *SPLIT_NAMES}]
+        like = {name: split for name in unsure if (split := like_split(name))}
+        return {**alike_but_for_splits(unsure), **like}
 
     def column(self, cells: Iterable[str], source: str, *, settable: bool = True) -> dict[str, str]:
         """The split of each value of a column; "" for no split.

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from osprey.data.notices import Guess
-from osprey.data.text_encoding import guess_encoding
+from osprey.data.text_encoding import guess_encoding, packed_as
 from osprey.errors import DataError
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -84,6 +84,8 @@ def _text(file: Path, said: list[str], *, beginning: bool) -> str:
                 data += content.read()
     except OSError as error:
         raise DataError(f"'{file}' cannot be read ({error.strerror})") from None
+    if kind := packed_as(data):
+        raise DataError(f"'{file}' is packed ({kind}): unpack it, or save it as CSV")
     name = guess_encoding(data)
     try:
         text = data.decode(name)
@@ -91,6 +93,8 @@ def _text(file: Path, said: list[str], *, beginning: bool) -> str:
         raise DataError(f"'{file}' cannot be read as CSV: {error}") from None
     if "\0" in text:
         raise DataError(f"'{file}' cannot be read as CSV: it is no text")
+    if text[:4].lower() == "sep=":  # a line for Excel alone
+        text = text.partition("\n")[2]
     if not text.strip():
         raise DataError(f"'{file}' is empty")
     if name in _ENCODINGS:
@@ -130,10 +134,11 @@ def _csv(
 ) -> pd.DataFrame:
     first = text.lstrip().partition("\n")[0]
     spaced = f"{separator} " in first
+    _refuse_twins(file, text, separator)  # pandas would number them
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
+            table = pd.read_csv(
                 io.StringIO(text),
                 sep=separator,
                 dtype=str,
@@ -141,13 +146,43 @@ def _csv(
                 index_col=False,
                 skipinitialspace=spaced,
             )
+            return _without_blank(table, said)
     except (pd.errors.ParserError, pd.errors.ParserWarning):
         if open_last:
-            return _ragged(file, text, separator, said, spaced=spaced, open_last=True)
+            table = _ragged(file, text, separator, said, spaced=spaced, open_last=True)
+            return _without_blank(table, said)
         said.append("empty cells at the ends of lines left out")
-        return _ragged(file, text, separator, said, spaced=spaced)
+        return _without_blank(_ragged(file, text, separator, said, spaced=spaced), said)
     except pd.errors.EmptyDataError:
         raise DataError(f"'{file}' is empty") from None
+
+
+def _refuse_twins(file: Path, text: str, separator: str) -> None:
+    """Refuse a table with two columns of one name."""
+    try:
+        row = next(
+            filter(any, csv.reader(io.StringIO(text, newline=None), delimiter=separator)), []
+        )
+    except csv.Error:
+        return  # which the reading tells of
+    _refuse_twice(file, [name.strip() for name in row if name.strip()])
+
+
+def _refuse_twice(file: Path, names: Sequence[str]) -> None:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"'{file}' has two columns '{twice}'")
+
+
+def _without_blank(table: pd.DataFrame, said: list[str]) -> pd.DataFrame:
+    """The table without rows in which nothing stands, as spreadsheets leave them at the end."""
+    if not len(table) or table.iloc[:, 0].str.strip().ne("").all():
+        return table
+    blank = table.apply(lambda column: column.str.strip().eq("")).all(axis=1)
+    if blank.any():
+        said.append(f"{int(blank.sum())} blank rows left out")
+    filled: pd.DataFrame = table[~blank].reset_index(drop=True)
+    return filled
 
 
 def _ragged(
@@ -198,9 +233,7 @@ def _named(table: pd.DataFrame, file: Path, wanted: Iterable[str], said: list[st
     """The table with its columns' names stripped, and as they are wanted but for capitals."""
     table.columns = pd.Index([str(name).strip() for name in table.columns], dtype=object)
     have = list(table.columns)
-    twice = next((name for name in have if have.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"'{file}' has two columns '{twice}'")
+    _refuse_twice(file, have)
     renamed = {}
     for name in dict.fromkeys(wanted):
         alike = [one for one in have if one.casefold() == name.casefold()]

@@ -1,4 +1,4 @@
-"""The encoding of a text that does not say it."""
+"""What bytes are: an archive, or a text in an encoding that it does not say."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_PACKED = {b"PK\x03\x04": "ZIP", b"\x1f\x8b": "gzip", b"7z\xbc\xaf": "7z", b"Rar!": "RAR"}
 _LOOKED_AT = 4096  # bytes by which UTF-16 without a mark is known
+
+
+def packed_as(data: bytes) -> str:
+    """The kind of archive that a file is, by its first bytes; "" where it is none."""
+    return next((kind for start, kind in _PACKED.items() if data.startswith(start)), "")
 
 
 def guess_encoding(data: bytes) -> str:

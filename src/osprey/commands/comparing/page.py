@@ -8,6 +8,7 @@ from typing import Any
 
 from osprey.commands.comparing.facts import ClassChange, Comparison, Figure, SplitFigures
 from osprey.commands.comparing.pictures import pictures_of
+from osprey.config.schema import DataConfig
 from osprey.errors import UnreadableImage, UserError
 from osprey.reports.build import render, write_page
 from osprey.system.console import counted, say
@@ -53,8 +54,8 @@ def _values(found: Comparison) -> tuple[dict[str, Any], str]:
     if not found.shown.unpaired:
         groups = found.task.changed_photos(*found.runs, found.shown.split)
     failures: dict[str, str] = {}
-    roots = [config.data.root for config in found.configs]
-    shown = [_group(group, roots, failures) for group in groups]
+    data = [config.data for config in found.configs]
+    shown = [_group(group, data, failures) for group in groups]
     unreadable = _unreadable(failures)
     notices = [*unpaired, found.untested, unreadable]
     values = {
@@ -117,17 +118,20 @@ def _class(change: ClassChange) -> dict[str, Any]:
     }
 
 
-def _group(group: ChangedGroup, roots: Sequence[str], failures: dict[str, str]) -> dict[str, Any]:
-    photos = [_photo(photo, roots, failures) for photo in group.photos]
+def _group(
+    group: ChangedGroup, data: Sequence[DataConfig], failures: dict[str, str]
+) -> dict[str, Any]:
+    photos = [_photo(photo, data, failures) for photo in group.photos]
     return {"title": group.title, "count": group.count, "photos": photos}
 
 
-def _photo(photo: ChangedPhoto, roots: Sequence[str], failures: dict[str, str]) -> dict[str, Any]:
-    places = zip(roots, photo.paths, strict=True)
-    files = [home_path(root) / path for root, path in places]
+def _photo(
+    photo: ChangedPhoto, data: Sequence[DataConfig], failures: dict[str, str]
+) -> dict[str, Any]:
+    files = [home_path(of.root) / path for of, path in zip(data, photo.paths, strict=True)]
     pictures: list[str] = []
     try:
-        pictures = pictures_of(files, photo.panels)
+        pictures = pictures_of(files, photo.panels, [of.value_range for of in data])
     except UnreadableImage as error:
         failures[photo.paths[0]] = str(error)
     return {

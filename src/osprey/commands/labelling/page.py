@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from osprey.commands.comparing.pictures import pictures_of
+from osprey.config.schema import DataConfig
 from osprey.errors import UnreadableImage
 from osprey.reports.build import render, write_page
 from osprey.runs.folder import RunFolder
+from osprey.system.paths import home_path
 from osprey.tasks.suspects import Suspect, Suspects
 
 _PAGE = Path(__file__).with_name("page")
@@ -18,13 +20,15 @@ _PAIRS = 10  # of classes that are mixed up
 _SHOWN = 200  # photos; the table has them all
 
 
-def write_suspects(target: Path, run: RunFolder, root: Path, found: Suspects, table: str) -> None:
+def write_suspects(
+    target: Path, run: RunFolder, data: DataConfig, found: Suspects, table: str
+) -> None:
     """Write the page.
 
     Args:
         target: Its file.
         run: Whose labels they are.
-        root: Of the photos.
+        data: The run's, which says where its photos are and how deep ones are shown.
         found: The suspects.
         table: Name of their table, which the page says to edit.
     """
@@ -42,14 +46,15 @@ def write_suspects(target: Path, run: RunFolder, root: Path, found: Suspects, ta
         "unit": found.unit,
         "outlines": any(each.panel().outlines for each in shown),
         "pairs": _pairs(found.found),
-        "suspects": [_card(each, root) for each in shown],
+        "suspects": [_card(each, data) for each in shown],
     }
     write_page(render(_PAGE, values), target)
 
 
-def _card(each: Suspect, root: Path) -> dict[str, Any]:
+def _card(each: Suspect, data: DataConfig) -> dict[str, Any]:
+    photo = home_path(data.root) / each.path
     try:
-        (picture,) = pictures_of([root / each.path], [each.panel()])
+        (picture,) = pictures_of([photo], [each.panel()], [data.value_range])
     except UnreadableImage:
         picture = ""
     return {"path": each.path, "facts": each.facts(), "picture": picture}

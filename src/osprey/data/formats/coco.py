@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,27 @@ from osprey.data.formats.json_file import opened
 from osprey.data.formats.options import TRAINING, Options
 from osprey.data.formats.outlines import outline_box
 from osprey.data.formats.table import IMAGE_FIELDS, MARKS, Annotations, Collector
-from osprey.data.formats.values import ById, a_flag, a_ranking, a_score, a_side, four_numbers
+from osprey.data.formats.values import (
+    ById,
+    a_flag,
+    a_number,
+    a_ranking,
+    a_score,
+    a_side,
+    four_numbers,
+)
 from osprey.data.manifest import SPLIT_NAMES
 from osprey.data.notices import Guess
 from osprey.errors import DataError
 from osprey.system.console import counted
 
 UNSPLIT = "unsplit"  # the file of photos that have no split
+_PLACES = (
+    *("annotations/*.json", "*/_annotations.coco.json", "*.json"),
+    *("*/*annotations*.json", "*/labels.json"),
+)
+_PLAIN = ("annotations", "labels", "coco", "instances", "_annotations")
+_BESIDE = re.compile(r"^(annotations|labels|coco)[_-]|[_-](annotations|labels|coco)$")
 _MARKS = frozenset(MARKS)
 _OWN = ("image_id", "category_id", "bbox", "score", "classifications")  # a box's, beside `extra`
 
@@ -33,7 +48,7 @@ def read(path: Path, root: Path, options: Options = TRAINING) -> Annotations:
         DataError: One line with file and line number.
     """
     found = Collector(root, options)
-    for file, split in [(path, "")] if path.is_file() else _files_of(path, options):
+    for file, split in [(path, "")] if path.is_file() else coco_files(path, options):
         _File(file, split, found).read()
     found.tell("outlined", "boxes taken round the outline or mask, where there is no bbox: {}")
     found.tell("retyped", Guess("ids of another type than the entry's own, matched by value: {}"))
@@ -42,6 +57,9 @@ def read(path: Path, root: Path, options: Options = TRAINING) -> Annotations:
         # Without their boxes they would pass for photos of nothing.
         photos = counted(found.counts["crowded"], "photo")
         found.notices.append(f"left out, no boxes but round crowds: {photos}")
+    if found.counts["bare"] and not found.images:
+        how = "" if options.converting else ": data=camera_traps reads them"
+        raise DataError(f"'{path}' has labels of whole photos, and no box or outline{how}")
     if bare := found.counts["bare"]:
         found.notices.append(f"left out, named but not boxed: {counted(bare, 'photo')}")
     return found.done()
@@ -51,18 +69,28 @@ def sniff(path: Path) -> str:
     """Why a path does not hold COCO; "" if it does."""
     if path.is_dir():
         try:
-            path = _files_of(path, TRAINING)[0][0]
+            path = coco_files(path)[0][0]
         except DataError:
-            return "no JSON file in it or in annotations/"
+            several = next(path.glob("*.json"), None) or next(path.glob("annotations/*.json"), None)
+            why = "several JSON files, none of which names a split"
+            return why if several else "no JSON file in it or in annotations/"
     if path.suffix.lower() != ".json":
         return "no JSON file"
     missing = [part for part in PARTS if part not in opened(path).keys]
     return f"no '{missing[0]}' in the JSON" if missing else ""
 
 
-def _files_of(folder: Path, options: Options) -> list[tuple[Path, str]]:
-    """Annotation files in a folder, each with the split in its name."""
-    for pattern in ("annotations/*.json", "*/_annotations.coco.json", "*.json"):
+def coco_files(folder: Path, options: Options = TRAINING) -> list[tuple[Path, str]]:
+    """Annotation files in a folder, each with the split in its name.
+
+    Args:
+        folder: Of the set.
+        options: Whose command the refusal names.
+
+    Raises:
+        DataError: There is none, or several of which none names a split.
+    """
+    for pattern in _PLACES:
         files = [f for f in sorted(folder.glob(pattern)) if not f.name.startswith(".")]
         splits = {file: _split_of(file) for file in files}
         if any(splits.values()):
@@ -81,8 +109,10 @@ def _split_of(file: Path) -> str:
     """``val`` of ``instances_val2017.json``, ``valid/_annotations.coco.json`` or ``Val.json``."""
     if file.name == "_annotations.coco.json":
         return SPLIT_NAMES.get(file.parent.name.lower(), "")
-    word = file.stem.lower().removeprefix("instances_").rstrip("0123456789")
-    return SPLIT_NAMES.get(word, "")
+    words = file.stem.lower().removeprefix("instances_").rstrip("0123456789_")
+    if words in _PLAIN:  # train/annotations.json
+        words = file.parent.name.lower()
+    return SPLIT_NAMES.get(words) or SPLIT_NAMES.get(_BESIDE.sub("", words), "")
 
 
 class _File(CocoFile):
@@ -185,9 +215,11 @@ class _File(CocoFile):
 
     def _box(self, item: dict[str, Any], image: object) -> tuple[float, float, float, float] | None:
         box = item.get("bbox")
+        outline = item.get("segmentation")
+        if outline and isinstance(box, list) and len(box) == 4 and not any(map(a_number, box[2:])):
+            box = None  # zeros stand where nobody drew one
         if box is not None and box != []:
             return four_numbers(box, self._where(item, image))
-        outline = item.get("segmentation")
         if not outline:
             return None
         found = outline_box(outline, self._where(item, image))

@@ -77,6 +77,8 @@ def plain_boxes(
     boxes = np.fromiter(sides, np.float64, 4 * len(items)).reshape(-1, 4)
     if min(of_image) < 0 or min(of_label) < 0 or not (np.abs(boxes).sum(axis=1) < _FAR).all():
         return None
+    if not boxes[:, 2:].any(axis=1).all():  # zeros, which may stand beside an outline
+        return None
     crowd = np.array([item.iscrowd != 0 for item in items])
     numbers = np.array(of_image, dtype=np.int64)
     found = np.array(of_label, dtype=np.int64)

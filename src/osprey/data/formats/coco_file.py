@@ -81,6 +81,7 @@ class CocoFile:
         stem = self.path.stem.removeprefix("instances_")
         places = [root, self.path.parent]
         places += [root / place for place in ("images", stem, f"images/{stem}")]
+        places += [self.path.parent / place for place in ("data", "images")]
         for item in list(images)[:20]:
             for place in places:
                 if place.is_relative_to(root) and os.path.isfile(place / str(item["file_name"])):

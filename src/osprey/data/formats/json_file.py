@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from osprey.data.formats.parsing import check_whole, decoded, packed_as, read_bytes
+from osprey.data.formats.parsing import check_whole, decoded, read_bytes
+from osprey.data.text_encoding import packed_as
 from osprey.errors import DataError
 
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # may be half a character

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from osprey.data.folders import some_files
+from osprey.data.formats.folder_splits import split_by_folders
 from osprey.data.formats.json_file import JsonFile, json_files, opened
 from osprey.data.formats.options import TRAINING, Options
 from osprey.data.formats.placing import check_stems
@@ -44,6 +45,7 @@ def read(path: Path, root: Path, options: Options = TRAINING) -> Annotations:
         _take(found, file, content, path)
     if not found.images:
         raise DataError(f"no labelme file in '{path}'")
+    split_by_folders(found)
     found.tell("foreign", "left out, JSON files that are not labelme's: {}")
     found.tell("outlined", "polygons, circles and masks, taken as the boxes round them: {}")
     found.tell("lines", "left out, lines and points: {}")

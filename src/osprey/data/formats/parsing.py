@@ -9,14 +9,8 @@ from typing import Any
 
 import yaml
 
+from osprey.data.text_encoding import packed_as
 from osprey.errors import DataError
-
-_PACKED = {b"PK\x03\x04": "ZIP", b"\x1f\x8b": "gzip", b"7z\xbc\xaf": "7z", b"Rar!": "RAR"}
-
-
-def packed_as(data: bytes) -> str:
-    """The kind of archive that a file is, by its first bytes; "" where it is none."""
-    return next((kind for start, kind in _PACKED.items() if data.startswith(start)), "")
 
 
 def read_bytes(path: Path) -> bytes:

@@ -25,8 +25,8 @@ from osprey.data.formats import (
 from osprey.data.formats.json_file import forget, opened
 from osprey.data.formats.names import check_names
 from osprey.data.formats.options import TRAINING, Options
-from osprey.data.formats.parsing import packed_as
 from osprey.data.formats.table import BOX_FIELDS, IMAGE_FIELDS, MARKS, Annotations, Collector
+from osprey.data.text_encoding import packed_as
 from osprey.errors import DataError
 from osprey.system.paths import nearest_beside
 

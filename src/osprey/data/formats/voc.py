@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from osprey.data.folders import some_files, walk_photos
+from osprey.data.formats.folder_splits import split_by_folders
 from osprey.data.formats.options import TRAINING, Options
 from osprey.data.formats.parsing import read_lines
 from osprey.data.formats.placing import below, check_stems
@@ -84,6 +85,8 @@ def read(path: Path, root: Path, options: Options = TRAINING) -> Annotations:
         else:
             unannotated.append(name)
             found.measured(name, split=split)
+    if not splits:
+        split_by_folders(found)
     _tell(found, files, unannotated)
     return found.done()
 
@@ -165,7 +168,9 @@ def _nearest(file: VocFile, photos: list[Path]) -> Path | None:
 
 def _listed(folder: Path, photos: Iterable[Path], top: Path) -> dict[Path, str]:
     """The split of each photo that the lists name; ``trainval`` counts where ``train`` is not."""
-    by_name = {photo.relative_to(top).with_suffix("").as_posix(): photo for photo in photos}
+    below_top = [(photo.relative_to(top), photo) for photo in photos]
+    by_name = {name.as_posix(): photo for name, photo in below_top}  # some lists have endings
+    by_name |= {name.with_suffix("").as_posix(): photo for name, photo in below_top}
     splits: dict[Path, str] = {}
     lists = {file.stem.lower(): file for file in sorted(folder.glob("*.txt"))}
     for name, file in lists.items():

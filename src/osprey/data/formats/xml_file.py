@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
-from osprey.data.formats.parsing import packed_as, read_bytes
-from osprey.data.text_encoding import guess_encoding
+from osprey.data.formats.parsing import read_bytes
+from osprey.data.text_encoding import guess_encoding, packed_as
 from osprey.errors import DataError
 
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # even escaped

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from osprey.data.folders import some_files
+from osprey.data.formats.folder_splits import split_by_folders
 from osprey.data.formats.options import TRAINING, Options
 from osprey.data.formats.placing import below, boxes_of, check_stems
 from osprey.data.formats.table import Annotations, Collector
@@ -51,6 +52,8 @@ def read(path: Path, root: Path, options: Options = TRAINING) -> Annotations:
             lines[row] = list(lines_of(boxes, described.names, keypoints=described.keypoints))
         else:
             unannotated.append(name)
+    if described.by_folders:
+        split_by_folders(found)
     _add_boxes(found, lines, _numbered(described.names, lines, found))
     found.tell("outlined", "outlines, taken as the boxes round them: {}")
     _tell_orphans(described, found)

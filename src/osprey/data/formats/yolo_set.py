@@ -33,12 +33,14 @@ class YoloSet:
         photos: Each photo's absolute path with its split, "" where it has none.
         keypoints: The lines hold keypoints after each box.
         notices: What was guessed or left out.
+        by_folders: Nothing but folders says which split a photo is in.
     """
 
     names: dict[int, str]
     photos: dict[str, str]
     keypoints: bool = False
     notices: list[str] = field(default_factory=list)
+    by_folders: bool = False
 
 
 def find_set(path: Path, options: Options) -> YoloSet:
@@ -56,11 +58,11 @@ def find_set(path: Path, options: Options) -> YoloSet:
     if file.suffix.lower() in (".yaml", ".yml"):
         return _Splits(file, read_yaml(file)).done()
     if file.name == "notes.json":
-        return YoloSet(_of_notes(file), _all_below(folder))
+        return YoloSet(_of_notes(file), _all_below(folder), by_folders=True)
     if file.suffix == ".data":
         return _of_darknet(file)
     top = folder.parent if folder.name == "labels" else folder
-    return YoloSet(_listed_names(file), _all_below(top))
+    return YoloSet(_listed_names(file), _all_below(top), by_folders=True)
 
 
 def main_file(folder: Path, options: Options) -> Path:
@@ -160,7 +162,8 @@ class _Splits:
             for entry in entries if isinstance(entries, list) else [entries]:
                 for photo in self._photos(key, str(entry)):
                     splits.setdefault(os.path.abspath(photo), set()).add(split)
-        if not splits:
+        by_folders = not splits
+        if by_folders:
             splits = {photo: {split} - {""} for photo, split in _all_below(self.base).items()}
         several = [photo for photo, of in splits.items() if len(of) > 1]
         if several:
@@ -169,7 +172,8 @@ class _Splits:
             self.notices.append(Guess(line))
         self.notices += self.paths.notice()
         photos = {photo: _only(of, photo) for photo, of in splits.items()}
-        return YoloSet(self._names(), photos, bool(self.content.get("kpt_shape")), self.notices)
+        points = bool(self.content.get("kpt_shape"))
+        return YoloSet(self._names(), photos, points, self.notices, by_folders)
 
     def _names(self) -> dict[int, str]:
         """Class names by number, from a list or from ``number: name`` lines."""
