@@ -67,7 +67,7 @@ def test_one_that_cannot_be_read_ends_nothing(few: Path, osprey: Call) -> None:
         )
     missing = osprey("classify", "--image", "few/a.png", "few/bb.png")
     assert (missing.code, missing.out) == (2, "")
-    assert "there is no file 'few/bb.png'; did you mean 'b.png'?" in missing.err
+    assert "there is no file 'few/bb.png'; did you mean 'few/b.png'?" in missing.err
     alone = osprey("classify", "--image", "few/a.png", "-")
     assert alone.err.endswith("- (standard input) is one photo: name it alone\n")
 

@@ -111,7 +111,7 @@ def test_submission_refuses_twins(folder: Path, tmp_path: Path, osprey) -> None:
 def test_mistakes(folder: Path, inbox: Path, tmp_path: Path, osprey) -> None:  # type: ignore[no-untyped-def]
     cases = {
         ("--image", str(inbox / "cut.jpg")): (
-            f"--image: there is no file '{inbox}/cut.jpg'; did you mean 'cut.png'?"
+            f"--image: there is no file '{inbox}/cut.jpg'; did you mean '{inbox}/cut.png'?"
         ),
         ("--image", str(inbox)): f"--image: '{inbox}' is a folder; use --folder",
         ("--folder", str(inbox)): "--folder needs --output FILE to write its table to",
