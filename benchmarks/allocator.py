@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
 import time
 
-from common import REPOSITORY, Row, finish, row
+from common import Row, environment, finish, row
 
 BATCHES = {"answers, batches of 64": (64, False), "training, batches of 16": (16, True)}
 SECONDS = 4.0
@@ -40,9 +39,9 @@ def rate(batch: int, training: bool) -> float:
 
 def elsewhere(more: dict[str, str]) -> list[float]:
     """The rates in a process of its own: what is set of an allocator stays so."""
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src"), **more}
     words = [sys.executable, __file__, "here"]
-    done = subprocess.run(words, env=environment, text=True, capture_output=True, check=True)
+    place = environment(**more)
+    done = subprocess.run(words, env=place, text=True, capture_output=True, check=True)
     return [float(word) for word in done.stdout.split()]
 
 

@@ -7,7 +7,6 @@ A probe on clothing with MobileNetV2 is trained first, which takes a minute or t
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import REPOSITORY, WEIGHTS, Row, compare, finish, real_data, row
+from common import WEIGHTS, Row, compare, environment, finish, real_data, row
 from probe import train
 
 from osprey.bundle.measure import compare_formats
@@ -28,13 +27,12 @@ PHOTOS, BATCH, TURNS = 512, 16, 10
 
 def one_photo(folder: Path, bundle: Path, photo: Path) -> Row:
     """Seconds from the command to the answer, the files in the system's cache."""
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
     command = [sys.executable, "-m", "osprey", "classify", "--image", str(photo)]
     command += ["--model", str(bundle)]
     seconds = []
     for _ in range(TURNS + 1):
         started = time.perf_counter()
-        subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
+        subprocess.run(command, cwd=folder, env=environment(), check=True, capture_output=True)
         seconds.append(time.perf_counter() - started)
     return row("classify --image, wall time", seconds[1:], "s", 0.25, at_most=True)
 

@@ -84,6 +84,11 @@ def compare(
     return row(what, [a / b for a, b in zip(mine, theirs, strict=True)], "x", goal, note=note)
 
 
+def environment(**more: str) -> dict[str, str]:
+    """Of a command that runs this checkout."""
+    return {**os.environ, "PYTHONPATH": str(REPOSITORY / "src"), **more}
+
+
 def machine() -> str:
     """Processor, cores, memory and the versions that matter, in one line."""
     import torch

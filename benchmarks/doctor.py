@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from common import REPOSITORY, WEIGHTS, Row, finish, real_data, row
+from common import WEIGHTS, Row, environment, finish, real_data, row
 
 from osprey.doctor.hashing import close_pairs
 from osprey.system.memory import cores
@@ -23,14 +22,10 @@ BITS = 8
 def examine(root: Path, folder: Path, *words: str) -> tuple[float, float]:
     """Seconds and processor seconds of the command."""
     command = [sys.executable, "-m", "osprey", "doctor", "data=folder", f"data.root={root}"]
-    environment = {
-        **os.environ,
-        "OSPREY_CACHE": str(folder / "cache"),
-        "PYTHONPATH": str(REPOSITORY / "src"),
-    }
+    place = environment(OSPREY_CACHE=str(folder / "cache"))
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     command += [*words, f"output={folder / 'out'}"]
-    done = subprocess.run(command, env=environment, cwd=folder, stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, env=place, cwd=folder, stdout=subprocess.DEVNULL)
     seconds = time.monotonic() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode in (0, 1)

@@ -10,7 +10,6 @@ frozen features. Not part of ``make bench``: the features take minutes where the
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import REPOSITORY, machine, real_data
+from common import REPOSITORY, environment, machine, real_data
 from detect import interval
 from torchmetrics.functional.classification import multiclass_f1_score
 
@@ -54,8 +53,7 @@ def features(here: Path) -> tuple[Features, Features, Features, int]:
     """Of a probe of the clothing photos."""
     words = ["experiment=probe", "data=folder", f"data.root={real_data('clothing')}"]
     command = [sys.executable, str(REPOSITORY / "scripts" / "train.py"), *words, "export=null"]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
-    subprocess.run(command, cwd=here, env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=here, env=environment(), check=True, stdout=subprocess.DEVNULL)
     run = RunFolder((here / "runs" / "latest").resolve())
     config = run.load_config()
     manifest = run.load_manifest(config.data.root)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from common import REPOSITORY, WEIGHTS, Row, finish, real_data, row
+from common import WEIGHTS, Row, environment, finish, real_data, row
 
 from osprey.system.memory import cores
 
@@ -21,14 +20,10 @@ def draw(folder: Path) -> tuple[float, float]:
     """Seconds of the whole command, and of it what the command itself says."""
     command = [sys.executable, "-m", "osprey", "learning-curve", "data=folder"]
     command += [f"data.root={real_data('clothing')}", *_MODEL]
-    environment = {
-        **os.environ,
-        "OSPREY_CACHE": str(folder / "cache"),
-        "PYTHONPATH": str(REPOSITORY / "src"),
-    }
+    place = environment(OSPREY_CACHE=str(folder / "cache"))
     started = time.monotonic()
     done = subprocess.run(
-        command, env=environment, cwd=folder, check=True, capture_output=True, text=True
+        command, env=place, cwd=folder, check=True, capture_output=True, text=True
     )
     seconds = time.monotonic() - started
     said = re.search(r"\((\d+) s\)", done.stdout)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import REPOSITORY, Row, finish, row
+from common import Row, environment, finish, row
 
 MANY, FEW = 1_000_000, 1_000
 CLASSES = 100
@@ -71,11 +71,10 @@ def training(folder: Path, table: Path) -> float:
     words += ["trainer.deterministic=false", f"paths.cache={folder / 'cache'}"]
     words += [f"paths.runs={folder / 'runs'}", "callbacks.progress=false"]
     starter = "import sys; from osprey.commands import main; sys.exit(main())"
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
     process = subprocess.Popen(
         [sys.executable, "-c", starter, *words, "trainer.max_epochs=100000"],
         cwd=folder,
-        env=environment,
+        env=environment(),
         stdout=subprocess.DEVNULL,
     )
     highest = 0.0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from common import REPOSITORY, Row, finish, real_data, row
+from common import Row, environment, finish, real_data, row
 from PIL import Image
 
 KINDS = ("copy", "mirrored", "turned", "cut", "recompressed", "burst")
@@ -113,13 +112,9 @@ def swap(root: Path, faults: list[Fault], draw: np.random.Generator) -> list[Fau
 def examine(root: Path, folder: Path, *words: str) -> dict[str, list[list[str]]]:
     """What the doctor finds: sets of photos by check."""
     command = [sys.executable, "-m", "osprey", "doctor", "data=folder", f"data.root={root}"]
-    environment = {
-        **os.environ,
-        "OSPREY_CACHE": str(folder / "cache"),
-        "PYTHONPATH": str(REPOSITORY / "src"),
-    }
+    place = environment(OSPREY_CACHE=str(folder / "cache"))
     out = folder / "out"
-    done = subprocess.run([*command, f"output={out}", *words], env=environment, cwd=folder)
+    done = subprocess.run([*command, f"output={out}", *words], env=place, cwd=folder)
     assert done.returncode in (0, 1), done.returncode
     found = json.loads((out / "doctor.json").read_text())
     return {finding["check"]: finding["photos"] for finding in found["findings"]}

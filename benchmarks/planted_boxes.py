@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from cleanlab.object_detection import rank
-from common import REPOSITORY, WEIGHTS, machine, real_data
+from common import WEIGHTS, environment, machine, real_data
 from numpy.typing import NDArray
 
 from osprey.imaging.boxes import iou
@@ -180,9 +179,8 @@ def _planted_at(row: Mapping[str, object], unseen: pd.DataFrame) -> int:
 
 
 def _osprey(here: Path, *words: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
-    subprocess.run([sys.executable, "-m", "osprey", *words], cwd=here, env=environment, check=True,
-                   stdout=subprocess.DEVNULL)  # fmt: skip
+    command = [sys.executable, "-m", "osprey", *words]
+    subprocess.run(command, cwd=here, env=environment(), check=True, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

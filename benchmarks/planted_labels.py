@@ -9,7 +9,6 @@ Not part of ``make bench``: features of 3,781 photos take minutes where they are
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from common import REPOSITORY, machine, real_data
+from common import REPOSITORY, environment, machine, real_data
 
 _SIZE = "data.size=160"
 
@@ -62,8 +61,7 @@ def _linked(root: Path, share: float, draw: np.random.Generator) -> set[str]:
 
 def _osprey(here: Path, *words: str) -> None:
     first = [str(REPOSITORY / words[0]), *words[1:]] if words[0] != "-m" else list(words)
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
-    subprocess.run([sys.executable, *first], cwd=here, env=environment, check=True,
+    subprocess.run([sys.executable, *first], cwd=here, env=environment(), check=True,
                    stdout=subprocess.DEVNULL)  # fmt: skip
 
 

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from common import REPOSITORY, WEIGHTS, Row, finish, real_data, row
+from common import REPOSITORY, WEIGHTS, Row, environment, finish, real_data, row
 
 
 def train(folder: Path, *words: str) -> tuple[float, dict[str, object]]:
     """Run the command in ``folder``; its seconds, and what its run's summary says."""
     command = [sys.executable, str(REPOSITORY / "scripts" / "train.py"), *words]
     cache = str(folder / "cache")
-    environment = {
-        **os.environ,
-        "OSPREY_CACHE": cache,
-        "OSPREY_REAL_DATA": str(real_data()),
-        "PYTHONPATH": str(REPOSITORY / "src"),
-    }
+    place = environment(OSPREY_CACHE=cache, OSPREY_REAL_DATA=str(real_data()))
     started = time.monotonic()
-    subprocess.run(command, cwd=folder, env=environment, check=True)
+    subprocess.run(command, cwd=folder, env=place, check=True)
     seconds = time.monotonic() - started
     newest = (folder / "runs" / "latest").resolve()
     return seconds, json.loads((newest / "summary.json").read_text())

@@ -24,9 +24,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from common import Row, compare, finish, row
+from common import Row, compare, environment, finish, row
 from http_clients import CLIENTS, Asked, Question, ask, post
-from service import ENVIRONMENT, bundle_of, jpegs, resident_mb, serving, wait_for
+from service import bundle_of, jpegs, resident_mb, serving, wait_for
 
 from osprey.inference.predictor import Predictor
 
@@ -98,7 +98,7 @@ def litserve(python: Path, bundle: Path, workers: int) -> Iterator[tuple[int, in
     script = Path(__file__).with_name("litserve_server.py")
     command = [str(python), str(script), str(bundle), str(port), str(BATCH), str(workers)]
     process = subprocess.Popen(
-        command, env=ENVIRONMENT, text=True, start_new_session=True, stdout=subprocess.DEVNULL
+        command, env=environment(), text=True, start_new_session=True, stdout=subprocess.DEVNULL
     )
     try:
         wait_for(f"http://127.0.0.1:{port}/health", process)

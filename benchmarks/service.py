@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -12,10 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
-from common import REPOSITORY, WEIGHTS, real_data
+from common import WEIGHTS, environment, real_data
 from probe import train
-
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
 
 
 def bundle_of(folder: Path, given: Path | None) -> Path:
@@ -42,7 +39,7 @@ def serving(folder: Path, *words: str | Path) -> Iterator[tuple[subprocess.Popen
     process = subprocess.Popen(
         command,
         cwd=folder,
-        env=ENVIRONMENT,
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 class UserError(Exception):
@@ -93,14 +93,14 @@ def reason_of(error: BaseException, most: int = 120) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:most]
 
 
-def nearest(word: str, valid: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the valid name closest to ``word``, or ``""``."""
-    found = nearest_name(word, valid)
-    return "" if found is None else f"; did you mean '{found}'?"
+def nearest(word: str, valid: Iterable[str], shown: Callable[[str], object] = str) -> str:
+    """Return ``"; did you mean 'x'?"`` for the valid name closest to ``word``, or ``""``.
 
-
-def nearest_name(word: str, valid: Iterable[str]) -> str | None:
-    """Return the valid name closest to ``word``; None where none is close."""
+    Args:
+        word: What was typed.
+        valid: The names that there are.
+        shown: What is shown of the closest, such as its path.
+    """
     names = {name.lower(): name for name in valid}
     found = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
-    return names[found[0]] if found else None
+    return f"; did you mean '{shown(names[found[0]])}'?" if found else ""

@@ -54,9 +54,13 @@ class PhotoPaths:
         found = self.choices(name)
         if len(found) != 1:
             return None
-        if found[0] != as_posix(name):
-            self.guessed[name] = found[0]
-        return found[0]
+        return self.taken(name, found[0])
+
+    def taken(self, name: str, found: str) -> str:
+        """Take a name for a file, and note it where that is more than another spelling."""
+        if found != as_posix(name):
+            self.guessed[name] = found
+        return found
 
     def choices(self, name: str, *, bare: bool = False) -> list[str]:
         """The files that a name may mean.

@@ -22,10 +22,10 @@ from osprey.data.formats.camera_traps import single_labels
 from osprey.data.join_copies import learnt_elsewhere, tell_copies, without_learnt
 from osprey.data.keep_classes import only_classes
 from osprey.data.leakage import check_splits
-from osprey.data.manifest import SOURCE, Manifest
+from osprey.data.manifest import Manifest
 from osprey.data.notices import guesses
 from osprey.data.readers import read_manifest
-from osprey.data.splits import assign_groups, assign_splits
+from osprey.data.splits import assign_splits, given_splits, groups_of_set
 from osprey.data.value_range import resolve_range
 from osprey.errors import DataError
 from osprey.imaging.deep import Range
@@ -100,16 +100,13 @@ def prepare(config: DataConfig, cache: Path, notices: list[str] | None = None) -
     manifest, unreadable, value_range = _readable(manifest, config, cache, notices)
     manifest, mended = manifest.target.mend(manifest, notices)
     manifest = resolve_conflicts(manifest, config.conflicts, notices)
-    joined = config.reader == JOIN
-    manifest = assign_groups(manifest, config.group, within=SOURCE if joined else None)
+    manifest = groups_of_set(manifest, config)
     check_columns(manifest, config)
-    given = manifest.table["split"].to_numpy(dtype=str)
-    if not config.given_split and not joined:
-        given = np.full_like(given, "")
+    given = given_splits(manifest, config).astype(str)
     manifest = assign_splits(manifest, config, notices)
     held = held_copies(manifest, given)
     manifest, given = without(manifest, held, notices), given[~held]
-    if joined:
+    if config.reader == JOIN:
         tell_copies(manifest, config.check_files, notices)
         learnt = learnt_elsewhere(manifest)
         manifest, given = without_learnt(manifest, learnt, notices), given[~learnt]

@@ -14,7 +14,7 @@ from osprey.data.copies import follow_given
 from osprey.data.cuts import cut
 from osprey.data.folds import make_folds
 from osprey.data.join_splits import cut_sources
-from osprey.data.manifest import Manifest
+from osprey.data.manifest import SOURCE, Manifest
 from osprey.data.path_patterns import named_in_paths
 from osprey.data.scarce import kept_among, tell_kept
 from osprey.errors import DataError, nearest
@@ -69,6 +69,23 @@ def _tell_apart(table: pd.DataFrame, within: str) -> None:
         table["group"] = (table[within] + "/" + group).where(known | alone, "")
 
 
+def groups_of_set(manifest: Manifest, config: DataConfig) -> Manifest:
+    """`assign_groups` by ``data.group``; the sources of a join tell their groups apart."""
+    within = SOURCE if config.reader == JOIN else None
+    return assign_groups(manifest, config.group, within)
+
+
+def given_splits(manifest: Manifest, config: DataConfig) -> NDArray[np.object_]:
+    """The splits that the data give, object [N]; all "" where ``data.given_split`` leaves them out.
+
+    Those of a join stay: each source has said whether its own count.
+    """
+    split = manifest.table["split"].to_numpy(dtype=object, copy=True)
+    if not config.given_split and config.reader != JOIN:
+        split[:] = ""
+    return split
+
+
 def assign_splits(
     manifest: Manifest, config: DataConfig, notices: list[str] | None = None
 ) -> Manifest:
@@ -87,12 +104,9 @@ def assign_splits(
         DataError: There are too few samples or groups to cut.
     """
     notices = [] if notices is None else notices
-    split = manifest.table["split"].to_numpy(dtype=object, copy=True)
-    joined = config.reader == JOIN
-    if not config.given_split and not joined:
-        split[:] = ""
+    split = given_splits(manifest, config)
     given = bool((split != "").any())
-    if joined and config.folds is None:
+    if config.reader == JOIN and config.folds is None:
         split = cut_sources(manifest, split, config, DEFAULT_FRACTION, notices)
     split = follow_given(manifest, split)
     unset = int((split == "").sum())

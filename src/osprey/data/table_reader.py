@@ -13,7 +13,7 @@ from osprey.data.folders import existing_folder, walk_photos
 from osprey.data.manifest import Manifest, complete
 from osprey.data.notices import Guess
 from osprey.data.path_patterns import named_in_paths
-from osprey.data.photo_paths import PhotoPaths, as_posix, plain_path
+from osprey.data.photo_paths import PhotoPaths, plain_path
 from osprey.data.split_names import SplitNames
 from osprey.data.tables import load_table
 from osprey.errors import DataError, nearest
@@ -223,9 +223,7 @@ def _file_of(name: str, paths: PhotoPaths, file: Path) -> str:
         )
     if not found:
         return name
-    if found[0] != as_posix(name):
-        paths.guessed[name] = found[0]
-    return found[0]
+    return paths.taken(name, found[0])
 
 
 def _same(name: str, file: str, root: Path) -> bool:

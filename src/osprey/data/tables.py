@@ -132,13 +132,19 @@ def _filled(row: Sequence[str]) -> int:
 def _csv(
     file: Path, text: str, separator: str, said: list[str], *, open_last: bool
 ) -> pd.DataFrame:
+    _refuse_twins(file, text, separator)  # pandas would number them
+    return _without_blank(_parsed(file, text, separator, said, open_last=open_last), said)
+
+
+def _parsed(
+    file: Path, text: str, separator: str, said: list[str], *, open_last: bool
+) -> pd.DataFrame:
     first = text.lstrip().partition("\n")[0]
     spaced = f"{separator} " in first
-    _refuse_twins(file, text, separator)  # pandas would number them
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(
+            return pd.read_csv(
                 io.StringIO(text),
                 sep=separator,
                 dtype=str,
@@ -146,13 +152,11 @@ def _csv(
                 index_col=False,
                 skipinitialspace=spaced,
             )
-            return _without_blank(table, said)
     except (pd.errors.ParserError, pd.errors.ParserWarning):
         if open_last:
-            table = _ragged(file, text, separator, said, spaced=spaced, open_last=True)
-            return _without_blank(table, said)
+            return _ragged(file, text, separator, said, spaced=spaced, open_last=True)
         said.append("empty cells at the ends of lines left out")
-        return _without_blank(_ragged(file, text, separator, said, spaced=spaced), said)
+        return _ragged(file, text, separator, said, spaced=spaced)
     except pd.errors.EmptyDataError:
         raise DataError(f"'{file}' is empty") from None
 

@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from osprey.config.groups.data import JOIN
 from osprey.config.schema import DataConfig
 from osprey.data.class_names import KEEP, tidy_class_names
 from osprey.data.copies import originals, with_content
 from osprey.data.keep_classes import only_classes
-from osprey.data.manifest import SOURCE, Manifest
+from osprey.data.manifest import Manifest
 from osprey.data.readers import read_what_can_be_read
-from osprey.data.splits import assign_groups, assign_splits
+from osprey.data.splits import assign_splits, given_splits, groups_of_set
 from osprey.data.table_reader import LeftOut
 from osprey.data.value_range import measure_levels, resolve_range
 from osprey.doctor.likeness import Likeness
@@ -136,8 +135,7 @@ def survey(config: DataConfig, near: str, notices: list[str], tiles: int = 0) ->
     if config.classes is not None:
         manifest = only_classes(manifest, list(config.classes))
         raw = manifest
-    within = SOURCE if config.reader == JOIN else None
-    manifest = assign_groups(manifest, config.group, within)
+    manifest = groups_of_set(manifest, config)
     count = len(manifest.table)
     shown = range(0, count, -(-count // tiles)) if tiles else ()
     paths = [str(path) for path in manifest.table["path"]]
@@ -168,9 +166,7 @@ def survey(config: DataConfig, near: str, notices: list[str], tiles: int = 0) ->
 def _split(manifest: Manifest, config: DataConfig, looks: Looks, notices: list[str]) -> Manifest:
     """The samples with the split that they would be trained with."""
     readable = looks.readable
-    split = manifest.table["split"].to_numpy(dtype=object, copy=True)
-    if not config.given_split and config.reader != JOIN:
-        split[:] = ""
+    split = given_splits(manifest, config)
     part = with_content(manifest.where(pd.Series(readable)), looks.digests[readable])
     try:
         if part.table.empty:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from osprey.errors import UserError, nearest_name
+from osprey.errors import UserError, nearest
 
 
 def home_path(typed: str | Path) -> Path:
@@ -37,5 +37,4 @@ def existing_photo(name: str) -> Path:
 def nearest_beside(path: Path) -> str:
     """``"; did you mean 'FOLDER/x'?"`` for what lies where ``path`` should and is called alike."""
     beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    found = nearest_name(path.name, beside)
-    return "" if found is None else f"; did you mean '{path.with_name(found)}'?"
+    return nearest(path.name, beside, path.with_name)

@@ -17,7 +17,7 @@ from osprey.data.guess_columns import find_columns
 from osprey.data.manifest import SPLIT_NAMES, Manifest, complete
 from osprey.data.photo_paths import PhotoPaths
 from osprey.data.tables import load_table
-from osprey.errors import DataError, nearest_name
+from osprey.errors import DataError, nearest
 from osprey.system.console import counted
 from osprey.system.paths import nearest_beside
 
@@ -155,8 +155,7 @@ def _nearest_photo(cell: str, photos: Collection[str]) -> str:
     if len(photos) >= 5000:
         return ""
     places = {PurePosixPath(photo).name: photo for photo in photos}
-    found = nearest_name(PurePosixPath(cell).name, places)
-    return "" if found is None else f"; did you mean '{places[found]}'?"
+    return nearest(PurePosixPath(cell).name, places, places.__getitem__)
 
 
 def _refuse_twice(paths: Sequence[str], source: str) -> None:
