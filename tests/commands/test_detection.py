@@ -66,6 +66,38 @@ def test_a_run_keeps_what_it_found(
     pd.testing.assert_frame_equal(again, found)
 
 
+def test_eval_of_a_detector_of_one_class_on_classes_called_otherwise(
+    detector: Path, osprey: Callable[..., Result], tmp_path: Path, here: Path
+) -> None:
+    run = here / "runs" / "copy" / only_run(detector).name
+    shutil.copytree(only_run(detector), run)
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace("single_class: fish", "single_class: null"))
+    photos = make_squares(tmp_path)
+    words = (
+        "eval",
+        f"run={run}",
+        f"data.root={photos}",
+        "data.reader=coco",
+        "data.file=boxes.json",
+    )
+    result = osprey(*words)
+    assert (result.code, result.err) == (
+        2,
+        f"osprey eval: '{photos}' has classes the model does not know: square (it knows: "
+        "fish); data.single_class=fish counts all of them as that\n",
+    )
+    content = json.loads((photos / "boxes.json").read_text())
+    content["annotations"][0]["difficult"] = 1
+    (photos / "boxes.json").write_text(json.dumps(content))
+    boxes = len(content["annotations"])
+    for more, count in (((), boxes - 1), (("data.difficult=count",), boxes)):
+        result = osprey(*words, "data.single_class=fish", *more)
+        assert result.code == 0, result.err
+        assert f" photos, {count} boxes)" in result.out
+    assert len(list((run / "evaluations").glob("best-test-*.json"))) == 2
+
+
 def test_eval_on_other_photos_with_boxes(
     detector: Path, osprey: Callable[..., Result], tmp_path: Path, here: Path
 ) -> None:

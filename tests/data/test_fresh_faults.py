@@ -190,3 +190,86 @@ def test_lists_of_voc_with_endings(tmp_path: Path) -> None:
     (lists / "val.txt").write_text("val2017/val2017\n")
     manifest, _ = read(tmp_path, "voc")
     assert rows(manifest, "split") == {("train",), ("val",)}
+
+
+def test_photos_in_other_capitals_than_a_table_names_them(root: Path) -> None:
+    manifest, notices = table(root, "path,label\n1.PNG,cod\nSub\\2.Png,eel\n")
+    assert rows(manifest, "path", "label") == {("1.png", "cod"), ("sub/2.png", "eel")}
+    assert notices[-1] == (
+        "found by the end of their path: 2 photos such as '1.PNG', taken for '1.png'"
+    )
+    write_photo(root / "ONE.png")
+    write_photo(root / "one.png")
+    with pytest.raises(DataError, match=r"'One\.png' may be 'ONE\.png' or 'one\.png'"):
+        table(root, "path,label\nOne.png,cod\n")
+    assert table(root, "path,label\none.png,cod\n1.png,eel\n")[1] == []  # as it stands
+
+
+def test_commas_before_decimals(root: Path) -> None:
+    (root / "b.csv").write_text(
+        "path;label;x;y;w;h\n1.png;cod;1,5;2;3,25;4\nsub/2.png;eel;2;3;4;5,5\n"
+    )
+    manifest, notices = read(root, "boxes", file="b.csv")
+    assert manifest.box_lists == [[("cod", 1.5, 2, 3.25, 4)], [("eel", 2, 3, 4, 5.5)]]
+    assert f"'{root / 'b.csv'}': commas before decimals in 'x', 'w', 'h'" in notices
+    (root / "b.csv").write_text('path,label,x,y,w,h\n1.png,cod,"1,234",2,3,4\n')
+    with pytest.raises(DataError, match="a box needs four numbers"):
+        read(root, "boxes", file="b.csv")  # or a thousand and more
+    weighed, _ = table(root, "path;label;weight\n1.png;1,5;0,5\nsub/2.png;2,5;1,5\n")
+    assert rows(weighed, "label", "weight") == {("1,5", 0.5), ("2,5", 1.5)}
+
+
+@pytest.mark.parametrize("folder", ["Training", "images/train"])
+def test_photos_of_one_name_in_two_folders_of_splits(tmp_path: Path, folder: str) -> None:
+    for split in (folder, folder.replace("Training", "val").replace("train", "val")):
+        write_photo(tmp_path / split / "1.png")
+    for split in ("train", "val"):
+        coco(tmp_path / "annotations" / f"{split}.json", ["1.png"])
+    manifest, _ = read(tmp_path, "coco")
+    other = folder.replace("Training", "val").replace("train", "val")
+    expected = {(f"{folder}/1.png", "train"), (f"{other}/1.png", "val")}
+    assert rows(manifest, "path", "split") == expected
+
+
+def test_a_name_without_its_ending_in_voc(tmp_path: Path) -> None:
+    write_photo(tmp_path / "images" / "fish.png")
+    box = "<bndbox><xmin>2</xmin><ymin>3</ymin><xmax>9</xmax><ymax>8</ymax></bndbox>"
+    (tmp_path / "0001.xml").write_text(
+        f"<annotation><filename>fish</filename><object><name>cod</name>{box}</object></annotation>"
+    )
+    manifest, _ = read(tmp_path, "voc")
+    assert rows(manifest, "path", "label") == {("images/fish.png", "cod")}
+
+
+@pytest.mark.parametrize("top", ["", "train/"])
+def test_folders_of_boats_above_those_of_classes_are_told(tmp_path: Path, top: str) -> None:
+    for boat in ("boat1", "boat2"):
+        for label in ("cod", "eel"):
+            write_photo(tmp_path / top / boat / label / "1.png")
+    manifest, notices = read(tmp_path, "folder")
+    assert manifest.classes == ["boat1", "boat2"]
+    above = "[^/]+/" * (2 if top else 1)
+    pattern = f"^{above}(?P<label>[^/]+)/"
+    assert notices == [
+        "classes are the outer folders, such as 'boat1'; in them lie folders of the same names, "
+        f"such as 'cod' and 'eel': data.label='{pattern}' takes these"
+    ]
+    manifest, notices = read(tmp_path, "folder", label=pattern)
+    assert (manifest.classes, notices) == (["cod", "eel"], [])
+
+
+def test_folders_below_classes_that_are_no_classes_are_not_told(tmp_path: Path) -> None:
+    for name in ("cod/a/1.png", "cod/b/1.png", "eel/c/1.png", "eel/a/1.png"):
+        write_photo(tmp_path / name)
+    assert read(tmp_path, "folder")[1] == []
+
+
+def test_the_look_finds_the_set_one_folder_below(tmp_path: Path) -> None:
+    coco(tmp_path / "my set" / "annotations" / "a.json", ["1.png"])
+    write_photo(tmp_path / "my set" / "1.png")
+    with pytest.raises(DataError) as caught:
+        resolve_auto(data_config(tmp_path, "auto"), [])
+    assert str(caught.value).replace(str(tmp_path), "ROOT") == (
+        "data=auto: 'ROOT' is none of the forms that are read here, but 'ROOT/my set' is: "
+        "data.root='ROOT/my set'"
+    )

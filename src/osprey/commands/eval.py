@@ -158,6 +158,7 @@ def _told_apart(config: EvalConfig) -> str:
     if hidden != ("", None, None, None, None, False, None):
         if data.label or data.split_names:
             hidden += (data.label, sorted((data.split_names or {}).items()))
+        hidden += tuple(filter(None, (data.single_class, data.difficult)))
         shown.append(hashlib.sha256(repr(hidden).encode()).hexdigest()[:6])
     return "".join(f"-{part}" for part in shown if part)
 

@@ -106,6 +106,15 @@ class EvalDataConfig:
     split_names: dict[str, str] | None = setting(
         None, "of that data set: what names of splits mean, as in training"
     )
+    single_class: str | None = setting(
+        None, "of that data set: its boxes of every class as this one; null: as in training"
+    )
+    difficult: str | None = setting(
+        None,
+        "of that data set: boxes marked difficult, neither found nor missed, or counted; null: as "
+        "in training",
+        choices=("ignore", "count"),
+    )
     conflicts: str = setting(
         "refuse",
         "of that data set: one photo (byte for byte) under two labels is an error, left out, kept",

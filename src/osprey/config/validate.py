@@ -192,7 +192,7 @@ def validate_eval(config: EvalConfig) -> None:
         ConfigError: One line that names the setting and what it may be.
     """
     check_fields(config)
-    for key in ("reader", "file", "label", "split_names"):
+    for key in ("reader", "file", "label", "split_names", "single_class", "difficult"):
         if getattr(config.data, key) is not None and config.data.root is None:
             raise ConfigError(f"data.{key} is of another data set: name its folder with data.root")
     two_steps = {

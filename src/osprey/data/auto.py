@@ -77,7 +77,7 @@ def resolve_auto(config: DataConfig, notices: list[str]) -> Found:
     root = existing_folder(config.root)
     fitting, missed = look(root, config)
     if len(fitting) != 1:
-        raise _asks(root, fitting) if fitting else _none(root, missed)
+        raise _asks(root, fitting) if fitting else _none(root, missed, config)
     found = fitting[0]
     if found.question:
         raise DataError(f"data=auto: {found.question}: {shlex.join(found.words())}")
@@ -215,10 +215,16 @@ def _of(found: Found) -> str:
     return "" if found.file is None else f", '{found.file}'"
 
 
-def _none(root: Path, missed: dict[str, str]) -> DataError:
+def _none(root: Path, missed: dict[str, str], config: DataConfig) -> DataError:
     packed = [file for file in sorted(root.iterdir()) if is_archive(file)]
     if packed and not has_photo(root):
         return DataError(f"data=auto: '{packed[0]}' is packed: unpack it and name the folder")
+    below = [folder for folder in subfolders(root)[:_LOOKED_AT] if look(folder, config)[0]]
+    if len(below) == 1:
+        return DataError(
+            f"data=auto: '{root}' is none of the forms that are read here, but '{below[0]}' is: "
+            f"data.root={shlex.quote(str(below[0]))}"
+        )
     return DataError(
         f"data=auto: '{root}' is none of the forms that are read here:",
         details=(f"{_READERS.get(form, form)}: {why}" for form, why in missed.items()),

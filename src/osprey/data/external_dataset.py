@@ -53,6 +53,7 @@ def read_external_dataset(
         given_split=True,
         label=asked.label or (trained.label if asked.reader is None else None),
         split_names={**(trained.split_names or {}), **(asked.split_names or {})},
+        difficult=asked.difficult or trained.difficult,
         weights="use" if trained.weights == "ask" else trained.weights,  # no loss is made of them
     )
     other = read_manifest(config, notices)
@@ -61,15 +62,16 @@ def read_external_dataset(
             f"'{asked.root}' holds {other.target.description}, and the run needs "
             f"{known.target.description}: set data.reader"
         )
-    if trained.classes is not None:
+    if trained.classes is not None and asked.single_class is None:
         other = only_classes(other, [name for name in trained.classes if name in other.classes])
-    if trained.single_class is not None:
-        other = other.target.merge_classes(other, trained.single_class)
+    single_class = asked.single_class or trained.single_class
+    if single_class is not None:
+        other = other.target.merge_classes(other, single_class)
     strange = sorted(set(other.classes) - set(known.classes))
     if strange:
         raise DataError(
             f"'{asked.root}' has classes the model does not know: {', '.join(strange)} "
-            f"(it knows: {', '.join(known.classes)})"
+            f"(it knows: {', '.join(known.classes)}){_as_one(known)}"
         )
     ends = trained.value_range
     value_range = None if ends is None else (ends[0], ends[1])
@@ -85,3 +87,10 @@ def read_external_dataset(
     other = resolve_conflicts(other, asked.conflicts, notices)
     splits = other.table["split"].replace("", asked.split)
     return replace(other, table=other.table.assign(split=splits))
+
+
+def _as_one(known: Manifest) -> str:
+    """What a detector of one class can do about classes that are called otherwise."""
+    if known.target.one_label or len(known.classes) != 1:
+        return ""
+    return f"; data.single_class={known.classes[0]} counts all of them as that"

@@ -11,6 +11,7 @@ from osprey.config.schema import DataConfig
 from osprey.data.class_folders import Layout, empty_classes, find_layout
 from osprey.data.folders import existing_folder, photo_names
 from osprey.data.manifest import Manifest, complete
+from osprey.data.notices import Guess
 from osprey.data.passed_over import PassedOver, printable
 from osprey.data.path_patterns import named_in_paths
 from osprey.data.split_names import SplitNames
@@ -57,6 +58,8 @@ def read_folder(config: DataConfig, notices: list[str]) -> Manifest:
         shown = ", ".join(f"'{name}'" for name in empty[:5])
         more = f" and {len(empty) - 5} more" if empty[5:] else ""
         notices.append(f"left out, class folders without a photo: {shown}{more}")
+    if not by_name and not crops:
+        notices.extend(_nested(layout, root, rows))
     notices.extend(passed.lines())
     table = pd.DataFrame(rows, columns=["path", "split", "label"])
     if config.label is not None:
@@ -96,6 +99,32 @@ def _photos(
 def _is_text(path: str) -> bool:
     """Whether a path is UTF-8."""
     return not any("\udc80" <= letter <= "\udcff" for letter in path)
+
+
+def _nested(layout: Layout, root: Path, rows: list[_Row]) -> list[str]:
+    """A line where folders below the class folders may be the classes: ``boat1/cod``.
+
+    They may be if every photo lies in one, and most of their names stand below several classes.
+    """
+    depths = {len(part.folder.relative_to(root).parts) for part in layout.parts}
+    depth = min(depths)
+    outer: dict[str, set[str]] = {}  # of the name of an inner folder
+    for path, _, label in rows:
+        parts = path.split("/")
+        if len(depths) > 1 or len(parts) < depth + 3:  # directly in the class folder
+            return []
+        outer.setdefault(parts[depth + 1], set()).add(label)
+    shared = [name for name, labels in outer.items() if len(labels) > 1]
+    if len(outer) < 2 or 2 * len(shared) <= len(outer):
+        return []
+    said = " and ".join(f"'{name}'" for name in sorted(shared)[:2])
+    above = "[^/]+/" * (depth + 1)
+    return [
+        Guess(
+            f"classes are the outer folders, such as '{rows[0][2]}'; in them lie folders of the "
+            f"same names, such as {said}: data.label='^{above}(?P<label>[^/]+)/' takes these"
+        )
+    ]
 
 
 def _explain_empty(root: Path, loose: list[Path]) -> None:

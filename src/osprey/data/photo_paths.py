@@ -23,8 +23,9 @@ class PhotoPaths:
 
     A name that is a file there is taken as it is. Any other, with backslashes, from the root of
     another machine's disk or with letters composed differently, is the file that shares the
-    longest end with it (whole parts of the path), if that is one file alone. A folder that is
-    there, and the name of a split, say where the photo is: they are not passed over.
+    longest end with it (whole parts of the path), if that is one file alone; capitals count
+    unless nothing fits. A folder that is there, and the name of a split, say where the photo is:
+    they are not passed over.
 
     Args:
         root: Folder of the photos.
@@ -36,8 +37,7 @@ class PhotoPaths:
         self._top = f"{root}/"
         self.guessed: dict[str, str] = {}  # each name that had to be looked for, and its file
         self.photos = None if photos is None else frozenset(photos)
-        self._ends: dict[str, tuple[str, ...]] | None = None  # the end of a path: its files
-        self._bare: dict[str, tuple[str, ...]] | None = None  # likewise, without suffix
+        self._ends: dict[tuple[bool, bool], dict[str, tuple[str, ...]]] = {}
         self._folders: dict[str, bool] = {}
         self._drops: dict[tuple[tuple[str, ...], int, str], bool] = {}
         self._tops = {photo.partition("/")[0] for photo in self.photos or () if "/" in photo}
@@ -86,8 +86,8 @@ class PhotoPaths:
         below = self._below_root(name)
         if below is not None:
             return [below]
-        suffixed = not bare or is_photo_name(plain)
-        return self._by_end(plain, self._all_ends() if suffixed else self._bare_ends())
+        bare = bare and not is_photo_name(plain)
+        return self._by_end(plain, bare) or self._by_end(plain, bare, folded=True)
 
     def notice(self) -> list[str]:
         """A line that says how many names were matched otherwise than as they stand."""
@@ -113,10 +113,12 @@ class PhotoPaths:
                 return inside
         return None
 
-    def _by_end(self, plain: str, ends: dict[str, tuple[str, ...]]) -> list[str]:
+    def _by_end(self, plain: str, bare: bool, *, folded: bool = False) -> list[str]:
+        ends = self._files_by_end(bare, folded)
         parts = [part for part in _composed(plain).split("/") if part not in ("", ".", "..")]
         for start in range(len(parts)):
             end = "/".join(parts[start:])
+            end = end.casefold() if folded else end
             found = ends.get(end) or ends.get(unquote(end), ())
             if found:
                 return [file for file in found if self._may_drop(parts, start, file)]
@@ -142,15 +144,14 @@ class PhotoPaths:
             self._folders[part] = there
         return self._folders[part]
 
-    def _all_ends(self) -> dict[str, tuple[str, ...]]:
-        if self._ends is None:
-            self._ends = _by_ends((file, file) for file in self._walk())
-        return self._ends
-
-    def _bare_ends(self) -> dict[str, tuple[str, ...]]:
-        if self._bare is None:
-            self._bare = _by_ends((os.path.splitext(file)[0], file) for file in self._walk())
-        return self._bare
+    def _files_by_end(self, bare: bool, folded: bool) -> dict[str, tuple[str, ...]]:
+        """Files by every end of their paths, with or without suffix, capitals folded or not."""
+        if (bare, folded) not in self._ends:
+            names = ((os.path.splitext(file)[0] if bare else file, file) for file in self._walk())
+            self._ends[bare, folded] = _by_ends(
+                (name.casefold() if folded else name, file) for name, file in names
+            )
+        return self._ends[bare, folded]
 
     def _walk(self) -> Iterable[str]:
         if self.photos is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from osprey.config.schema import DataConfig
+from osprey.data.decimal_commas import with_points
 from osprey.data.folders import existing_folder, walk_photos
 from osprey.data.manifest import Manifest, complete
 from osprey.data.notices import Guess
@@ -126,7 +127,7 @@ def _rows(config: DataConfig, notices: list[str]) -> tuple[pd.DataFrame, Path, P
         table["split"] = cells.map(SplitNames(config.split_names).column(cells, f"'{file}'"))
     if "weight" in table and config.weights == "ignore":
         table = table.drop(columns="weight")
-    return table, root, file
+    return with_points(table, ["weight"], file, notices), root, file
 
 
 def find_table(config: DataConfig, root: Path) -> Path:

@@ -10,14 +10,16 @@ from typing import Any
 
 import pandas as pd
 
+from osprey.data.decimal_commas import with_points
 from osprey.data.formats.options import TRAINING, Options
 from osprey.data.formats.table import MARKS, Annotations, BoxRow, Collector
 from osprey.data.formats.values import a_flag, a_ranking, a_score, four_numbers
 from osprey.data.tables import load_table
 from osprey.errors import DataError, nearest
 
-NEEDED = ("path", "label", "x", "y", "w", "h")
-_OF_A_BOX = ("label", "x", "y", "w", "h", "score", "classifications", *MARKS)
+_SIDES = ("x", "y", "w", "h")
+NEEDED = ("path", "label", *_SIDES)
+_OF_A_BOX = ("label", *_SIDES, "score", "classifications", *MARKS)
 
 
 def read(
@@ -47,6 +49,7 @@ def read(
     found = Collector(root, options, sources=[path])
     names = [*NEEDED, *_OF_A_BOX, "width", "height", "split", *(columns or {}).values()]
     table = _renamed(load_table(path, names, found.notices), path, columns or {})
+    table = with_points(table, (*_SIDES, "score", "width", "height"), path, found.notices)
     rows: dict[str, int] = {}
     records = table.astype(object).where(table.notna(), "").to_dict("records")
     for line, record in enumerate(records, start=2):  # the first names the columns
@@ -94,7 +97,7 @@ def _image(found: Collector, file: str, said: dict[str, Any], where: str) -> int
 
 def _take(found: Collector, row: int, record: Mapping[Any, Any], where: str) -> None:
     label = str(record["label"]).strip()
-    values = [record[key] for key in ("x", "y", "w", "h")]
+    values = [record[key] for key in _SIDES]
     given = [value for value in values if str(value).strip()]
     if not label and not given:
         return
@@ -157,7 +160,7 @@ def _cells(box: BoxRow) -> dict[str, Any]:
     ranked = box.classifications
     return {
         "label": box.label,
-        **{key: round(getattr(box, key), 4) for key in ("x", "y", "w", "h")},
+        **{key: round(getattr(box, key), 4) for key in _SIDES},
         "score": None if math.isnan(box.score) else box.score,
         "classifications": None if ranked is None else json.dumps(ranked, ensure_ascii=False),
         **{mark: (box.extra or {}).get(mark) for mark in MARKS},

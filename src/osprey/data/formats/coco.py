@@ -142,7 +142,7 @@ class _File(CocoFile):
         self.crowded -= boxed
         self.bare -= boxed | self.crowded
         counts.update(crowded=len(self.crowded), bare=len(self.bare))
-        folder = self.photo_folder(found.root, images.values())
+        folder = self.photo_folder(found.root, images.values(), self.split)
         left_out = self.bare | self.crowded
         rows = []
         for number, item in enumerate(images.values()):

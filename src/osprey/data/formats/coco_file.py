@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from osprey.data.class_folders import subfolders
 from osprey.data.formats.json_file import JsonFile
 from osprey.data.formats.parsing import line_of
+from osprey.data.manifest import SPLIT_NAMES
 from osprey.errors import DataError
 
 PARTS = ("images", "annotations", "categories")
@@ -76,10 +78,23 @@ class CocoFile:
         line = line_of(self.json.text, key, value)
         return DataError(f"'{self.path}' line {line}: {key} {value!r:.40} {why}")
 
-    def photo_folder(self, root: Path, images: Iterable[dict[str, Any]]) -> str:
-        """Where below the root the photos lie, as the first one found shows."""
+    def photo_folder(self, root: Path, images: Iterable[dict[str, Any]], split: str = "") -> str:
+        """Where below the root the photos lie, as the first one found shows.
+
+        Args:
+            root: The folder.
+            images: The file's photos.
+            split: Of all of them: a folder of its name comes before others; "" where it is open.
+        """
         stem = self.path.stem.removeprefix("instances_")
         places = [root, self.path.parent]
+        tops = [root, root / "images"] if split else []
+        places += [
+            below
+            for top in tops
+            for below in subfolders(top)
+            if SPLIT_NAMES.get(below.name.lower()) == split
+        ]
         places += [root / place for place in ("images", stem, f"images/{stem}")]
         places += [self.path.parent / place for place in ("data", "images")]
         for item in list(images)[:20]:

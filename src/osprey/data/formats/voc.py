@@ -136,9 +136,9 @@ def _pairs(
 
 def _named(file: VocFile, paths: PhotoPaths) -> Path | None:
     """The photo that a file names, where none has its own name."""
-    found = paths.find(file.filename) if file.filename else None
-    if found is not None:
-        return paths.root / found
+    found = paths.choices(file.filename, bare=True) if file.filename else []
+    if len(found) == 1:
+        return paths.root / found[0]
     for place in (paths.root / file.filename, file.path.parent / file.filename):
         if file.filename and place.is_file():  # which may be outside: that is told of then
             return place
