@@ -55,6 +55,7 @@ def test_each_rule_by_its_definition(epochs: list[tuple[float, float, float]]) -
         "last": len(epochs) - 1,
         "log_loss": losses.index(min(losses)),
         "within_error": near[-1],
+        "auto": near[-1],
     }
     for rule, place in wanted.items():
         choice = Choice(rule)
@@ -64,6 +65,14 @@ def test_each_rule_by_its_definition(epochs: list[tuple[float, float, float]]) -
             if choice.takes(number, score, "top1", Known(error, loss))
         ]
         assert taken[-1] == choice.epoch == place + 1, rule
+
+
+@pytest.mark.parametrize("rule", ["auto", "within_error"])
+def test_without_an_error_the_first_highest_is_taken(rule: str) -> None:
+    choice = Choice(rule)
+    scores = (0.5, 0.7, 0.7, 0.6)
+    taken = [n for n, s in enumerate(scores, 1) if choice.takes(n, s, "map", Validated())]
+    assert taken == [1, 2]
 
 
 def test_a_log_loss_that_nothing_tells() -> None:
@@ -105,7 +114,7 @@ def epoch_of(run: Path, name: str) -> int:
     return int(read_checkpoint(run / "checkpoints" / name)["epoch"]) + 1
 
 
-@pytest.mark.parametrize("rule", ["last", "within_error", "log_loss"])
+@pytest.mark.parametrize("rule", ["last", "auto", "within_error", "log_loss"])
 def test_a_run_keeps_the_epoch_of_its_rule(
     here: Path, osprey: Osprey, photos: Path, rule: str
 ) -> None:
@@ -122,7 +131,7 @@ def test_a_run_keeps_the_epoch_of_its_rule(
     assert (epochs["best"], epochs["highest"]) == (2, 1)
     (line,) = [line for line in done.out.splitlines() if line.startswith("best    epoch")]
     assert line.startswith("best    epoch 2 of 2: validation macro-F1 ")
-    assert " in epoch 1" in line and ("standard error" in line) == (rule == "within_error")
+    assert " in epoch 1" in line and ("standard error" in line) == (rule != "last")
     # What goes on remembers the highest figure and its error.
     again = osprey("train", f"resume={run}", "trainer.max_epochs=3")
     assert again.code == 0, again.err

@@ -60,10 +60,10 @@ class CallbacksConfig:
         choices=("none", "swa", "soup"),
     )
     checkpoint_rule: str = setting(
-        "highest",
-        "the epoch that best.ckpt holds, by validation: highest figure, lowest log loss, last, or "
-        "the latest within the highest one's standard error",
-        choices=("highest", "log_loss", "last", "within_error"),
+        "auto",
+        "the epoch that best.ckpt holds, by validation: highest figure, lowest log loss, last, the "
+        "latest within the highest one's standard error; auto: that where the error is known",
+        choices=("auto", "highest", "log_loss", "last", "within_error"),
     )
     progress: bool = setting(True, "a bar while an epoch runs")
     args: dict[str, Any] = setting({})

@@ -107,7 +107,7 @@ class BestAndLast(ModelCheckpoint):
         best: Path,
         last: Path,
         metric: MetricSpec,
-        rule: str = "highest",
+        rule: str = "auto",
         looks: LooksAtPhotos | None = None,
     ) -> None:
         super().__init__(best.parent, best.stem, monitor=metric.logged, mode=metric.mode)

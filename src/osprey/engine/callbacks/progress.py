@@ -191,7 +191,7 @@ class ExplainedEarlyStopping(EarlyStopping):
 
 
 def raise_best(last: Path, score: float) -> None:
-    """Raise the best score stored in a checkpoint, in place.
+    """Raise the best score stored in a checkpoint, in place: a later epoch must beat it.
 
     Args:
         last: The checkpoint ``last.ckpt``.
@@ -201,4 +201,5 @@ def raise_best(last: Path, score: float) -> None:
     for watcher, key in ((BestAndLast, "score"), (Progress, "best")):
         seen = content["callbacks"][watcher.__qualname__]
         seen[key] = max(seen[key], score)
+    content["callbacks"][BestAndLast.__qualname__]["error"] = None
     write_checkpoint(content, last)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from osprey.errors import ConfigError
 from osprey.tasks.validated import Validated
 
+_BY_ERROR = ("within_error", "auto")
+
 
 @dataclass
 class Choice:
@@ -15,14 +17,14 @@ class Choice:
     Attributes:
         rule: ``highest`` monitored figure, ``log_loss``: the lowest, ``last``, or
             ``within_error``: the latest epoch no further below the highest than that figure's
-            standard error.
+            standard error. ``auto`` is the same, and the highest where no error is known.
         highest: The highest figure so far; negated where lower is better.
         error: Its standard error; None where it is not known, or not asked for.
         loss: The lowest log loss so far.
         epoch: The epoch chosen, from 1; 0: none.
     """
 
-    rule: str = "highest"
+    rule: str = "auto"
     highest: float = float("-inf")
     error: float | None = None
     loss: float = float("inf")
@@ -43,7 +45,7 @@ class Choice:
         higher = score > self.highest
         if higher:
             self.highest = score
-            if self.rule == "within_error":
+            if self.rule in _BY_ERROR:
                 self.error = validated.standard_error(key)
         if self.rule == "last":
             taken = True
@@ -56,8 +58,8 @@ class Choice:
                 )
             taken = loss < self.loss
             self.loss = min(self.loss, loss)
-        elif self.rule == "within_error":
-            taken = score >= self.highest - (self.error or 0.0)
+        elif self.rule in _BY_ERROR and self.error is not None:
+            taken = score >= self.highest - self.error
         else:
             taken = higher
         self.epoch = epoch if taken else self.epoch
