@@ -106,6 +106,13 @@ def test_small_boxes_are_seen() -> None:
     assert choices(Facts(205, 1920, "cow", 384, 0.2, 0.4, "cow", 1.0))["data.size"] == 320
 
 
+def test_random_weights_get_a_small_backbone_and_more_passes() -> None:
+    facts = Facts(900, 160, "cod", 40, 0.25, 0.4, "cod", 1.0)
+    before, anew = choices(facts), choices(facts, pretrained=False)
+    assert anew["model.backbone"] == "test_resnet"
+    assert anew["trainer.max_epochs"] == 2 * before["trainer.max_epochs"]
+
+
 @pytest.mark.parametrize(("resize", "share"), [("squash", 0.25), ("letterbox", 0.125)])
 def test_sizes_are_those_of_the_photo_and_of_the_input(resize: str, share: float) -> None:
     """On photos of 400 x 100 a box of 50 x 50 is 50 px, and on the input by how it is made."""

@@ -23,11 +23,13 @@ _SEEN = 16  # pixels of a small box's side, two cells of the finest map
 _BATCH, _FOLLOWED = 4, 8  # the latter where BatchNorm follows the photos
 _VIEWS = 4500  # training photos shown over the whole run at 320 px and more
 _QUICK = 3  # times as many, at most, of smaller ones
+_ANEW = 2  # times as many where all weights are random
 _EPOCHS = 4, 100
 _FEW, _MANY = 1000, 5000  # training photos up to which early layers rest
 _RARE = 0.1  # share of the photos with boxes
 _LONG = 60  # steps from which on an average of weights looks back far enough
 _LITE = "tf_efficientnet_lite0"
+_SMALL = "test_resnet"  # of timm's: quick on processors, and learns from nothing in few passes
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def decide(config: TrainConfig, facts: Facts, unset: Collection[str]) -> list[De
     size = _size(config, facts) if "data.size" in unset else config.data.size or _USUAL
     fresh = config.model.pretrained is False
     batch = _FOLLOWED if fresh else _BATCH
-    views = _VIEWS * min(max((_SIDES[0] / size) ** 2, 1), _QUICK)
+    views = _VIEWS * min(max((_SIDES[0] / size) ** 2, 1), _QUICK) * (_ANEW if fresh else 1)
     epochs = min(max(math.ceil(views / facts.photos), _EPOCHS[0]), _EPOCHS[1])
     photos = counted(facts.photos, "training photo")
     made = [
@@ -166,12 +168,14 @@ def _network(
     model = config.model
     if config.from_run is not None or not _has_head_of_ours(config, unset):
         return []
+    fresh = model.pretrained is False
     lite = model.pretrained is True and installed_weights(_LITE) is not None
-    name = _LITE if lite else "mobilenetv2_100"
+    name = _SMALL if fresh else _LITE if lite else "mobilenetv2_100"
     large = facts.large * size
     made = [Decision("model.options.width", 64, "for processors")]
     if model.backbone is None:
         why = "weights of an installed package" if lite else "for processors"
+        why = "learns from random weights" if fresh else why
         made.insert(0, Decision("model.backbone", name, why))
     if model.name != "ssdlite":
         levels = 3 if large <= 8 * _STEP else 4
