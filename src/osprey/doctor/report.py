@@ -42,7 +42,7 @@ def doctor_page(survey: Survey, findings: Sequence[Finding], fixed: Fixed | None
     values = {
         "name": survey.manifest.root.resolve().name or "data",
         "stamp": "examined",
-        "root": str(survey.manifest.root),
+        "root": str(survey.manifest.root.resolve()),
         "summary": summary(survey),
         "notices": survey.notices,
         "findings": [_shown(survey, finding, pictures) for finding in findings],

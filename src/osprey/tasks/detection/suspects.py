@@ -64,7 +64,7 @@ class BoxSuspect(Suspect):
     def line(self) -> str:
         """What is suspected."""
         words = {
-            MISSING: f"no box round a {self.suggested}",
+            MISSING: f"{self.suggested} without a box",
             SWAPPED: f"{self.label} looks like {self.suggested}",
             PLACED: f"{self.label} is badly placed",
         }[self.what]
