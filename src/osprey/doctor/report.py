@@ -39,10 +39,11 @@ def doctor_page(survey: Survey, findings: Sequence[Finding], fixed: Fixed | None
         HTML without external resources.
     """
     pictures: dict[int, str] = {}
+    root = survey.manifest.root
     values = {
-        "name": survey.manifest.root.resolve().name or "data",
+        "name": root.resolve().name or "data",
         "stamp": "examined",
-        "root": str(survey.manifest.root.resolve()),
+        "root": "" if str(root) == root.name else str(root),
         "summary": summary(survey),
         "notices": survey.notices,
         "findings": [_shown(survey, finding, pictures) for finding in findings],
