@@ -131,21 +131,25 @@ SETS: dict[str, Callable[[Path], list[str]]] = {
 SHORT = ["trainer.max_epochs=1", "trainer.limit_train_batches=2", "trainer.limit_eval_batches=1"]
 
 
-def osprey(*words: str) -> list[str]:
-    return [sys.executable, str(REPOSITORY / "scripts" / "train.py"), "experiment=detect", *words]
+def osprey(*words: str, experiment: str = "detect") -> list[str]:
+    script = str(REPOSITORY / "scripts" / "train.py")
+    return [sys.executable, script, f"experiment={experiment}", *words]
 
 
 def environment() -> dict[str, str]:
     return {**os.environ, "OSPREY_REAL_DATA": str(DATA)}
 
 
-def trained(folder: Path, words: list[str]) -> tuple[float, dict[str, Any] | str]:
+def trained(
+    folder: Path, words: list[str], experiment: str = "detect"
+) -> tuple[float, dict[str, Any] | str]:
     """Minutes, and the run's summary; or the line with which it stopped."""
     before = set(folder.glob("runs/*/*/summary.json"))
     started = time.perf_counter()
     done = subprocess.run(
-        osprey(*words), cwd=folder, env=environment(), capture_output=True, text=True, check=False
-    )
+        osprey(*words, experiment=experiment),
+        cwd=folder, env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
     minutes = (time.perf_counter() - started) / 60
     if done.returncode:
         return minutes, (done.stderr.strip().splitlines() or ["?"])[-1]
