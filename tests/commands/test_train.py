@@ -144,7 +144,8 @@ def test_every_option_trains(words: list[str], here: Path, photos: Path, osprey)
     )
     assert result.code == 0, result.err
     (summary,) = here.glob("runs/**/summary.json")
-    assert json.loads(summary.read_text())["epochs"] == {"trained": 1, "best": 1}
+    epochs = json.loads(summary.read_text())["epochs"]
+    assert (epochs["trained"], epochs["best"], 0 <= epochs["error"] < 1) == (1, 1, True)
     if "debug=profile" in words:
         assert list(summary.parent.glob("*profile*.txt"))
         assert not (here / "runs" / "latest").exists(), "a debug run is nobody's newest model"

@@ -98,6 +98,7 @@ def test_the_best_epoch_before_is_kept(
 
     monkeypatch.setattr(looks, "agree", from_the_third_on)
     words = ("train", "data=folder", f"data.root={photos}", *TINY, "trainer.max_epochs=9")
+    words = (*words, "callbacks.checkpoint_rule=highest")
     result = osprey(*words)
     said = epochs(result.out)
     assert [line.endswith(SAME) for line in said] == [False, False, True, True]
