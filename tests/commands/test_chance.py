@@ -46,6 +46,16 @@ def test_it_is_said(here: Path, photos: Path, osprey: Callable[..., Result]) -> 
     assert "Hardly better than chance: always &#39;" in page
 
 
+def test_a_run_without_a_test_split_says_that_its_figures_flatter(
+    here: Path, photos: Path, osprey: Callable[..., Result]
+) -> None:
+    words = ("train", "data=folder", f"data.root={photos}", *TINY, "data.test_fraction=0")
+    result = osprey(*words)
+    assert result.code == 0, result.err
+    lines = result.out.splitlines()
+    assert "test    none: validation, which also chose what is best, flatters" in lines
+
+
 def test_what_is_not_above_chance_is_no_better() -> None:
     assert chance_line(figures({"a": 50, "b": 40}, 0.5)) == (
         "no better than chance: always 'a' is right for 0.556 of these 90, and the network for "

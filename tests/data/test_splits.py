@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from helpers import (
@@ -18,6 +19,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from osprey.config.validate import validate
+from osprey.data.copies import CONTENT
 from osprey.data.leakage import check_splits
 from osprey.data.manifest import Manifest
 from osprey.data.splits import assign_splits
@@ -111,10 +113,19 @@ def test_fractions_that_leave_nothing_to_train_on() -> None:
 
 def test_too_little_to_cut() -> None:
     assert refusal(manifest_of(["a"])) == (
-        "cannot cut a test split: only 1 samples are left for training"
+        "cannot cut a test split: only 1 sample left for training"
     )
     assert refusal(manifest_of(["a", "b"] * 9, ["x", "y"] * 9)) == (
-        "cannot cut a val split: only 1 groups are left for training"
+        "cannot cut a val split: only 1 group left for training"
+    )
+
+
+def test_copies_of_one_photo_cannot_be_cut() -> None:
+    manifest = manifest_of(["a", "b"] * 9)
+    same = manifest.table.assign(**{CONTENT: "one"})
+    assert refusal(replace(manifest, table=same)) == (
+        "cannot cut a test split: the 18 photos left for training are copies of one, which stay "
+        "together"
     )
 
 

@@ -20,7 +20,7 @@ from osprey.errors import ConfigError
 from osprey.models.simple_cnn import SimpleCNN
 from osprey.tuning import autotune
 from osprey.tuning import resolve as resolve_settings
-from osprey.tuning.autotune import STEPS, candidates, compare, describe, pays
+from osprey.tuning.autotune import STEPS, candidates, compare, describe, pays, pays_from
 from osprey.tuning.memory import fit_batch
 from osprey.tuning.trial import Setting, Trial
 
@@ -124,6 +124,7 @@ def test_explicit_values_are_not_tried() -> None:
     assert candidates(trainer, CPU) == [PLAIN, LAST]
     assert candidates(train_config().trainer, CPU)[:2] == [PLAIN, LAST]
     assert pays(2, 160) and not pays(2, 159)
+    assert pays_from(2) == 160, "the number that a run which is too short is told"
 
 
 def test_trials_agree_and_leave_the_task_alone() -> None:

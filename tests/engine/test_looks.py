@@ -58,7 +58,7 @@ def test_a_classifier_whose_rate_is_far_too_high(
         2,
         "osprey train: the network gives every photo the same answer, by epoch 1 and still by "
         "epoch 2: lower optimizer.lr (it is 0.2) or let BatchNorm follow with "
-        "model.freeze_batchnorm=false\n",
+        "model.freeze_batchnorm=false; no epoch of this run is worth keeping\n",
     )
     assert not (only_run(here) / "summary.json").exists()
 
@@ -125,7 +125,7 @@ def test_a_detector_whose_rate_is_far_too_high(here: Path, osprey: Call) -> None
     ]
     assert result.err == (
         "osprey train: the network gives every photo the same answer, by epoch 1 and still by "
-        "epoch 2: lower optimizer.lr (it is 30)\n"
+        "epoch 2: lower optimizer.lr (it is 30); no epoch of this run is worth keeping\n"
     )
 
 

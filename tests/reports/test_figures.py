@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from helpers import quick
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osprey.reports.figures import wilson
-from osprey.reports.svg import Axis, tag
+from osprey.reports.svg import Axis, frame, tag
 from osprey.tasks.classification.report.figures import (
     confusions,
     coverage,
@@ -107,6 +109,14 @@ def test_ticks_are_few_and_inside(low: float, span: float) -> None:
     assert 2 <= len(ticks) <= 7
     assert all(low - 1e-6 * span <= t <= low + span * (1 + 1e-6) for t in ticks)
     assert [axis(low), axis(low + span)] == pytest.approx([10, 110])
+
+
+def test_ticks_leave_room_for_the_axis_name_and_can_be_whole() -> None:
+    x, y = Axis(1, 2, 66, 338), Axis(0, 0.00018, 208, 12)
+    drawn = re.findall(r">([^<>]+)</text>", frame(x, y, ("epoch", "learning rate")))
+    assert "5e-5" in drawn and "1.5e-4" in drawn
+    whole = frame(x, Axis(0, 2, 208, 12), ("true boxes", "boxes found"), whole=(True, True))
+    assert re.findall(r">([^<>]+)</text>", whole)[:5] == ["0", "1", "2", "1", "2"]
 
 
 def test_drawn_text_is_escaped() -> None:

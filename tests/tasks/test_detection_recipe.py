@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from conftest import Result, only_run
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +27,7 @@ from osprey.config.schema import (
 )
 from osprey.data.manifest import complete
 from osprey.models.detection.spec import HEADS
+from osprey.models.detection.torchvision_detectors import coco_network
 from osprey.tasks.detection.recipe import Facts, decide, facts_of
 
 Call = Callable[..., Result]
@@ -299,7 +301,8 @@ def test_no_boxes_to_check_by(here: Path, osprey: Call) -> None:
     result = osprey(*words(root))
     assert (result.code, result.err) == (
         2,
-        "osprey train: the 'val' split has no boxes: nothing to learn or to check\n",
+        "osprey train: the 'val' split has no boxes: nothing to learn or to check; label boxes in "
+        "it, or have the splits cut anew (data.given_split=false)\n",
     )
 
 
@@ -324,6 +327,16 @@ def test_a_detector_is_trained_on(detector: Path, here: Path, osprey: Call) -> N
         2,
         "osprey train: model cannot be set beside from=RUN: a run brings its own network\n",
     )
+
+
+def test_weights_of_a_whole_detector_need_no_backbone(here: Path, osprey: Call) -> None:
+    root = draw(here / "fish", {f"{n}.png": some(n) for n in range(40)})
+    torch.save(coco_network("ssdlite").state_dict(), here / "whole.pth")
+    data = ["data=boxes", f"data.root={root}", f"data.file={root}/boxes.csv", "data.num_workers=0"]
+    given = ["model=ssdlite", f"model.pretrained={here}/whole.pth"]
+    result = osprey("train", "experiment=detect", *data, *FEW_STEPS, *given)
+    assert result.code == 0, result.err
+    assert "model   ssdlite, " in result.out and "model.backbone" not in result.out
 
 
 def test_a_photo_of_50_megapixels(here: Path, osprey: Call) -> None:

@@ -13,6 +13,7 @@ from osprey.data.folds import make_folds, pieces_of
 from osprey.data.manifest import Manifest
 from osprey.data.scarce import give_back, kept_among
 from osprey.errors import DataError
+from osprey.system.console import counted
 
 
 def free_to_cut(
@@ -56,8 +57,7 @@ def cut(
         split[free] = name  # its classes stand in what stays in train too, or it would stay as well
         return
     if pieces < 2:
-        what = "groups" if part.has_groups else "samples"
-        raise DataError(f"cannot cut a {name} split: only {pieces} {what} are left for training")
+        raise DataError(f"cannot cut a {name} split: {_too_few(part, pieces)}")
     wanted = fraction * among.sum() / len(free)
     # So many of so many folds: 2/5 for 0.4, as near as a few folds, or the groups, can come.
     limit = min(max(10, round(1 / wanted)), pieces)
@@ -78,3 +78,14 @@ def cut(
         return lost_train, lost_held, abs(held.mean() - wanted)
 
     split[free[give_back(part, held_from(min(range(count), key=cost)))]] = name
+
+
+def _too_few(part: Manifest, pieces: int) -> str:
+    """Why what is left of train cannot be cut."""
+    if part.has_groups:
+        return f"only {counted(pieces, 'group')} left for training"
+    samples = len(part.table)
+    if samples > pieces:
+        copies = counted(samples, "photo")
+        return f"the {copies} left for training are copies of one, which stay together"
+    return f"only {counted(pieces, 'sample')} left for training"

@@ -29,6 +29,8 @@ from osprey.tasks.plugin import MetricSpec
 from osprey.tasks.quiet import quieten
 from osprey.tasks.registry import get_task, shown_metrics
 
+_UNTESTED = "none: validation, which also chose what is best, flatters"
+
 
 def evaluate_run(
     run: RunFolder,
@@ -171,8 +173,8 @@ def report(
         epochs_table(run.read_metrics(), epochs["best"], metrics)
         say()
     say(f"val     {task.metrics_line(summary['val'])}")
-    if "test" in summary:
-        say(f"test    {task.metrics_line(summary['test'])}")
+    tested = task.metrics_line(summary["test"]) if "test" in summary else _UNTESTED
+    say(f"test    {tested}")
     print_sources(summary[shown], task.metrics_line)
     print_remarks(task.remarks(summary[shown]))
     for name, count in summary.get("trained_on", {}).items():

@@ -57,7 +57,7 @@ def curve(
         mark = tag("line", x1=x(best), x2=x(best), y1=y.start, y2=y.end, class_="best")
         mark += tag("text", f"best: {best}", x=x(best) + gap, y=TOP + 12.0, class_=f"{side} strong")
     drawn = join(line(x, y, points, class_) for class_, points in lines.items())
-    grid = frame(x, y, ("epoch", name), whole_x=True)
+    grid = frame(x, y, ("epoch", name), whole=(True, False))
     return svg(WIDTH, HEIGHT, f"{name} over {counted(len(metrics), 'epoch')}", grid, mark, drawn)
 
 

@@ -135,7 +135,7 @@ def frame(
     names: tuple[str, str],
     *,
     percent: tuple[bool, bool] = (False, False),
-    whole_x: bool = False,
+    whole: tuple[bool, bool] = (False, False),
 ) -> Markup:
     """Grid, ticks and axis labels.
 
@@ -144,19 +144,21 @@ def frame(
         y: The y axis; no ticks if it has no extent.
         names: Labels of the axes.
         percent: Whether the ticks of each axis are percentages.
-        whole_x: Only whole numbers on the x axis.
+        whole: Whether there are only whole numbers on each axis.
 
     Returns:
         SVG elements.
     """
     parts = []
     for value in y.ticks() if y.start != y.end else []:
+        if whole[1] and value != int(value):
+            continue
         at = y(value)
         parts.append(tag("line", x1=x.start, x2=x.end, y1=at, y2=at, class_="grid"))
         text = _tick(value, percent[1])
         parts.append(tag("text", text, x=x.start - 6, y=at + 4, class_="end"))
     for value in x.ticks():
-        if whole_x and value != int(value):
+        if whole[0] and value != int(value):
             continue
         text = _tick(value, percent[0])
         parts.append(tag("text", text, x=x(value), y=y.start + 17, class_="mid"))
@@ -169,7 +171,11 @@ def frame(
 
 
 def _tick(value: float, percent: bool) -> str:
-    return f"{100 * value:.3g}%" if percent else f"{value:.3g}"
+    if percent:
+        return f"{100 * value:.3g}%"
+    if value == 0 or abs(value) >= 0.001:
+        return f"{value:.3g}"
+    return f"{value:.1e}".replace(".0e", "e").replace("e-0", "e-")  # short: the name is beside it
 
 
 def line(x: Axis, y: Axis, points: Sequence[tuple[float, float]], class_: str) -> Markup:

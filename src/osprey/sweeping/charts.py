@@ -36,7 +36,10 @@ def history(values: Sequence[float], name: str, *, higher: bool) -> Markup | Non
     x, y = chart_axes((1, len(values)), _wide(values))
     steps = [(n + 1.0, value) for n, value in enumerate(so_far)]
     dots = [_dot(x(n), y(v), f"trial {n}: {v:.4g}") for n, v in enumerate(values, 1)]
-    parts = [frame(x, y, ("finished trial", name), whole_x=True), line(x, y, steps, "second")]
+    parts = [
+        frame(x, y, ("finished trial", name), whole=(True, False)),
+        line(x, y, steps, "second"),
+    ]
     return svg(WIDTH, HEIGHT, f"{name} of each trial and the best so far", *parts, *dots)
 
 

@@ -93,7 +93,12 @@ def _sixteen_bits(device: torch.device) -> list[str]:
 
 def pays(count: int, steps: int) -> bool:
     """Whether timing ``count`` candidates is at most 5% of a run of ``steps`` steps."""
-    return count * STEPS <= _SHARE * steps
+    return steps >= pays_from(count)
+
+
+def pays_from(count: int) -> int:
+    """The steps of a run from which timing ``count`` candidates is at most 5% of it."""
+    return math.ceil(count * STEPS / _SHARE)
 
 
 def compare(

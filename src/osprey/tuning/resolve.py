@@ -15,12 +15,12 @@ from osprey.tasks.assemble import Assembly
 from osprey.tasks.base import Task
 from osprey.tasks.loading import run_device
 from osprey.tuning.autotune import (
-    STEPS,
     candidates,
     compare,
     defaults,
     describe,
     pays,
+    pays_from,
     resolve_auto,
 )
 from osprey.tuning.cache import (
@@ -136,8 +136,8 @@ def _tune(
         return []
     elif not pays(len(ways), steps):
         return [
-            f"autotune skipped: the run is too short ({steps} steps, trials need "
-            f"{len(ways) * STEPS}); {defaults(trainer)}"
+            f"autotune skipped: the run is too short ({steps} steps, trials pay from "
+            f"{pays_from(len(ways))}); {defaults(trainer)}"
         ]
     else:
         batch = task.example_batch(share, size, device)

@@ -24,6 +24,7 @@ from osprey.data.formats.values import (
 )
 from osprey.data.manifest import SPLIT_NAMES
 from osprey.data.notices import Guess
+from osprey.data.photo_paths import as_posix
 from osprey.errors import DataError
 from osprey.system.console import counted
 
@@ -146,10 +147,11 @@ class _File(CocoFile):
         left_out = self.bare | self.crowded
         rows = []
         for number, item in enumerate(images.values()):
+            name = f"{folder}{item['file_name']}"
             if number in left_out:
                 rows.append(-1)  # of no box
+                found.left_out.add(as_posix(found.photos.find(name) or name))
                 continue
-            name = f"{folder}{item['file_name']}"
             rows.append(found.image(name, *self._size(item), **self._said(item)))
         table = self.columns.table(rows, list(self.names.values()))
         found.tables += [] if table is None else [table]

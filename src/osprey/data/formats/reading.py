@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +42,8 @@ def read_detection(config: DataConfig, notices: list[str]) -> Manifest:
     form = FORMS.get(config.reader)
     if form is not None and form.places_photos:
         return _leave_out_unlisted(manifest, notices) if config.given_split else manifest
-    _tell_unnamed(root, annotations.images["file"].tolist(), notices)
+    named = {*annotations.images["file"], *annotations.left_out}
+    _tell_unnamed(root, named, notices)
     return manifest
 
 
@@ -125,9 +126,8 @@ def _leave_out_unlisted(manifest: Manifest, notices: list[str]) -> Manifest:
     return manifest.where(~unlisted)
 
 
-def _tell_unnamed(root: Path, known: Sequence[str], notices: list[str]) -> None:
+def _tell_unnamed(root: Path, named: Collection[str], notices: list[str]) -> None:
     """Say how many photos under the root are named by no annotation."""
-    named = set(known)
     unnamed = [path for path in photo_names(root) if path not in named]
     if unnamed:
         count = counted(len(unnamed), "photo")

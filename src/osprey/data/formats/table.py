@@ -70,6 +70,7 @@ class Annotations:
         species: Every class name that ``classifications`` may hold, where the source lists them.
         info: MegaDetector's ``info``: ``detector``, ``classifier``.
         kept: What only COCO says: ``info``, ``licenses``, and ``categories`` by class name.
+        left_out: Photos that are named, but not in ``images``; ``notices`` say why.
     """
 
     images: pd.DataFrame
@@ -80,6 +81,7 @@ class Annotations:
     species: list[str] = field(default_factory=list)
     info: dict[str, Any] = field(default_factory=dict)
     kept: dict[str, Any] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
 
     def box_rows(self) -> list[BoxRow]:
         """The boxes in order."""
@@ -122,6 +124,7 @@ class Collector:
     species: dict[str, None] = field(default_factory=dict)  # in order, each once
     info: dict[str, Any] = field(default_factory=dict)
     kept: dict[str, Any] = field(default_factory=dict)
+    left_out: set[str] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)  # what was done, for `tell`
 
     def __post_init__(self) -> None:
@@ -244,7 +247,7 @@ class Collector:
         listed = dict.fromkeys(map(self.label, self.classes))
         classes = [*listed, *sorted(set(boxes["label"]) - set(listed))]
         notices = [*self.notices, *self._merged(), *self.photos.notice()]
-        known = notices, self.sources, list(self.species), self.info, self.kept
+        known = notices, self.sources, list(self.species), self.info, self.kept, self.left_out
         return Annotations(images, boxes, classes, *known)
 
     def _box_table(self) -> pd.DataFrame:

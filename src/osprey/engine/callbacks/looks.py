@@ -89,11 +89,12 @@ class LooksAtPhotos(Callback):
             held = pl_module.settings.freeze_batchnorm
             more = " or let BatchNorm follow with model.freeze_batchnorm=false" if held else ""
             kept: Any = trainer.checkpoint_callback
-            best = f"; the best epoch before is kept in '{kept.best}'" if kept.any_sound else ""
+            before = f"the best epoch before is kept in '{kept.best}'"
+            best = before if kept.any_sound else "no epoch of this run is worth keeping"
             raise UserError(
                 f"the network gives every photo the same answer, by epoch {self._since} and still "
                 f"by epoch {epoch}: lower optimizer.lr (it is "
-                f"{pl_module.settings.optimizer.lr:g}){more}{best}"
+                f"{pl_module.settings.optimizer.lr:g}){more}; {best}"
             )
 
     def state_dict(self) -> dict[str, Any]:

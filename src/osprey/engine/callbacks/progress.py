@@ -44,7 +44,8 @@ class MetricsTable(Callback):
         row = {
             "epoch": str(trainer.current_epoch + 1),
             "step": str(trainer.global_step),
-            "lr": f"{trainer.optimizers[0].param_groups[0]['lr']:.6g}",
+            # Of the head where rates are by layer: as optimizer.lr names it.
+            "lr": f"{max(group['lr'] for group in trainer.optimizers[0].param_groups):.6g}",
             "seconds": f"{time.monotonic() - self.started:.1f}",
         }
         for name, value in sorted(trainer.callback_metrics.items()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -184,4 +185,6 @@ def _library(name: str) -> Any:
         raise ConfigError(
             f"model={name} needs transformers: pip install 'osprey-vision[transformers]'"
         ) from None
+    # torchao, which it brings in, makes torch warn of torch's own future.
+    logging.getLogger("torch.utils._pytree").setLevel(logging.ERROR)
     return transformers

@@ -60,9 +60,26 @@ def load_detector(
     with torch.device("meta"):
         classifier = build_timm(backbone, 1).state_dict()
     beside = classifier.keys() - model.body.state_dict().keys()
-    return describe_weights(
-        source, load_strictly(model.body, state, source, lambda key: key in beside)
-    )
+    try:
+        left = load_strictly(model.body, state, source, lambda key: key in beside)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{error}; the backbone is '{backbone.name}': name that of the weights with "
+            "model.backbone=NAME"
+        ) from None
+    return describe_weights(source, left)
+
+
+def are_of_a_detector(path: str) -> bool:
+    """Whether weights are of a whole detector of torchvision's, and not of a classifier.
+
+    Args:
+        path: Of whatever `read_weights` reads; what it refuses is none.
+    """
+    try:
+        return any(key.startswith("backbone.") for key in read_weights(home_path(path)))
+    except CheckpointError:
+        return False
 
 
 def _load_whole(

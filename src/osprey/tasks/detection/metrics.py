@@ -13,7 +13,7 @@ from osprey.config.schema import DataConfig
 from osprey.data.manifest import Manifest
 from osprey.imaging.boxes import Detections
 from osprey.tasks.by_source import figures_by_source
-from osprey.tasks.detection.coco import coco_metrics
+from osprey.tasks.detection.coco import MOST, coco_metrics
 from osprey.tasks.detection.interval import ap50_interval
 from osprey.tasks.detection.outputs import BoxOutputs, scores_of_class
 
@@ -113,9 +113,10 @@ def plain_metrics(
         classes: Class names in the order of the ids.
 
     Returns:
-        ``n`` photos, ``boxes``, COCO's metrics (None where there are no such boxes), ``per_class``,
-        ``count_error`` (mean absolute error of boxes per photo) and ``empty``: the photos without
-        boxes, and how many of them have a false alarm.
+        ``n`` photos, ``boxes``, how many of those are ``beyond`` what can be found, since AP counts
+        100 boxes of a class in a photo, COCO's metrics (None where there are no such boxes),
+        ``per_class``, ``count_error`` (mean absolute error of boxes per photo) and ``empty``: the
+        photos without boxes, and how many of them have a false alarm.
     """
     coco = coco_metrics(outputs.truth, outputs.found, len(classes))
     limits = np.array(thresholds, dtype=np.float32)
@@ -126,6 +127,7 @@ def plain_metrics(
     return {
         "n": len(outputs.paths),
         "boxes": sum(there),
+        "beyond": sum(_beyond(truth, len(classes)) for truth in outputs.truth),
         **{name: _plain(value) for name, value in coco.scalars.items()},
         "per_class": [
             {
@@ -140,6 +142,12 @@ def plain_metrics(
         "count_error": float(np.mean(errors)),
         "empty": {"n": len(empty), "with_false_alarm": sum(k > 0 for k in empty)},
     }
+
+
+def _beyond(photo: Detections, num_classes: int) -> int:
+    """True boxes that no answer can find, as COCO counts so many of a class in a photo."""
+    counts = np.bincount(photo.labels, minlength=num_classes)
+    return int(np.maximum(counts - MOST, 0).sum())
 
 
 def _counted(outputs: BoxOutputs, label: int, threshold: float) -> dict[str, float]:

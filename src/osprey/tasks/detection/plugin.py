@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from osprey.errors import ConfigError, DataError
-from osprey.system.console import counted, names_fitted, say, some_of
+from osprey.system.console import counted
 from osprey.tasks.detection.label_tools import BoxLabelTools
 from osprey.tasks.plugin import Decision, MetricSpec, ReportPage
 
@@ -82,7 +82,10 @@ class DetectionTask(BoxLabelTools):
         counts = manifest.box_counts()
         for split in ("train", "val"):
             if not sum(counts[split].values()):
-                raise DataError(f"the '{split}' split has no boxes: nothing to learn or to check")
+                raise DataError(
+                    f"the '{split}' split has no boxes: nothing to learn or to check; label boxes "
+                    "in it, or have the splits cut anew (data.given_split=false)"
+                )
 
     def fit_to_data(
         self, config: TrainConfig, manifest: Manifest, unset: Collection[str]
@@ -90,6 +93,11 @@ class DetectionTask(BoxLabelTools):
         """The network's size and rates, the input's side and the schedule, by the boxes."""
         from osprey.tasks.detection.recipe import decide, facts_of
 
+        if "model.backbone" in unset and isinstance(config.model.pretrained, str):
+            from osprey.models.detection.weights import are_of_a_detector
+
+            if are_of_a_detector(config.model.pretrained):  # on the backbone that it comes with
+                unset = set(unset) - {"model.backbone"}
         return decide(config, facts_of(manifest, config.data.resize), unset)
 
     def describe_data(self, manifest: Manifest) -> list[str]:
@@ -173,6 +181,8 @@ class DetectionTask(BoxLabelTools):
             if figures[f"ap_{name}"] is not None
         )
         counts = f"n={counted(figures['n'], 'photo')}, {counted(figures['boxes'], 'box')}"
+        if beyond := figures.get("beyond"):
+            counts += f", {beyond} of them beyond the 100 of a class and photo that AP counts"
         if figures["map"] is None:
             empty = figures["empty"]
             alarms = f"false alarms on {empty['with_false_alarm']} of {empty['n']} photos"
@@ -184,16 +194,9 @@ class DetectionTask(BoxLabelTools):
 
     def per_class_table(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Print AP and metrics at the threshold of each class; of many classes the extremes."""
-        names = names_fitted(["class", *(row["label"] for row in rows)], 52)
-        say(f"{names['class']}      n   AP50     AP  thresh.  prec.  recall     F1")
-        for row in some_of(rows, "ap50"):
-            say(
-                row
-                if isinstance(row, str)
-                else f"{names[row['label']]} {row['n']:>6}  {_three(row['ap50'])}  "
-                f"{_three(row['ap'])}  {row['threshold']:>7.2f}  {row['precision']:>5.3f}  "
-                f"{row['recall']:>6.3f}  {row['f1']:>5.3f}"
-            )
+        from osprey.tasks.detection.class_table import print_table
+
+        print_table(rows)
 
     def blind_figures(self, train: Manifest, part: Manifest) -> dict[str, Any]:
         """Those of boxes that are the same in every photo."""
@@ -294,7 +297,3 @@ class DetectionTask(BoxLabelTools):
         from osprey.tasks.detection.predict.video import open_source, predict_video
 
         return predict_video(arguments, run, open_source(arguments))
-
-
-def _three(value: float | None) -> str:
-    return "    –" if value is None else f"{value:>5.3f}"

@@ -57,7 +57,7 @@ def count_chart(true: Ints, found: Ints) -> Markup:
     step = -(-most // _CELLS)
     pairs, n = np.unique(np.stack([true, found], 1) // step, axis=0, return_counts=True)
     x, y = chart_axes((0.0, most), (0.0, most))
-    parts = [frame(x, y, ("true boxes", "boxes found"), whole_x=True)]
+    parts = [frame(x, y, ("true boxes", "boxes found"), whole=(True, True))]
     parts.append(tag("line", x1=x(0.0), y1=y(0.0), x2=x(most), y2=y(most), class_="ideal"))
     for (a, b), photos in zip(pairs.tolist(), n.tolist(), strict=True):
         there, seen = (min(most, v * step + (step - 1) / 2) for v in (a, b))

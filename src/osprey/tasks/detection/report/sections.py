@@ -64,11 +64,19 @@ def _headline(run: DetectorRun) -> dict[str, Any]:
     return {
         "sizes": sizes,
         "all": figures.totals(run),
+        "averaged": _averaged(run),
         "empty": run.figures["empty"],
         "chance": chance_line(run.figures),
         "monitored": monitored(run, _MONITORED),
         "chosen": "each class's threshold",
     }
+
+
+def _averaged(run: DetectorRun) -> str:
+    """How many classes the mean is over: one without true boxes has no AP."""
+    tested = sum(row["ap"] is not None for row in run.figures["per_class"])
+    every = counted(len(run.classes), "class")
+    return every if tested == len(run.classes) else f"{tested} of {every}, those with boxes"
 
 
 def _curves(run: DetectorRun) -> list[dict[str, Any]]:

@@ -1,0 +1,36 @@
+"""The classes of a tested detector, as a table on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from osprey.system.console import names_fitted, say, some_of
+
+
+def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print AP and metrics at the threshold of each class; of many classes the extremes.
+
+    Args:
+        rows: ``per_class`` of `plain_metrics`.
+    """
+    names = names_fitted(["class", *(row["label"] for row in rows)], 52)
+    say(f"{names['class']}      n   AP50     AP  thresh.  prec.  recall     F1")
+    for row in some_of(rows, "ap50"):
+        say(
+            row
+            if isinstance(row, str)
+            else f"{names[row['label']]} {row['n']:>6}  {_three(row['ap50'])}  "
+            f"{_three(row['ap'])}  {row['threshold']:>7.2f}  {_at_threshold(row)}"
+        )
+
+
+def _at_threshold(row: Mapping[str, Any]) -> str:
+    """Precision, recall and F1: of a class without boxes to find nothing is known."""
+    known = row["n"] > 0
+    precision, recall, f1 = (row[k] if known else None for k in ("precision", "recall", "f1"))
+    return f"{_three(precision)}   {_three(recall)}  {_three(f1)}"
+
+
+def _three(value: float | None) -> str:
+    return "    –" if value is None else f"{value:>5.3f}"
