@@ -79,9 +79,9 @@ def sources_of(data: DataConfig) -> list[Source]:
 
 
 def roots_of(data: DataConfig) -> list[Path]:
-    """The folders that photos are read from: one, or one of each source of a join."""
+    """The folders that photos are read from: one, one of each source of a join, or none yet."""
     if data.reader != JOIN:
-        return [home_path(data.root)]
+        return [home_path(data.root)] if data.root else []
     return [source.root(data.root) for source in sources_of(data)]
 
 
