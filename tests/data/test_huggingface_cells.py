@@ -129,3 +129,17 @@ def test_what_save_to_disk_writes(tmp_path: Path) -> None:
     (tmp_path / "set" / "train" / "data-00000-of-00001.arrow").write_bytes(b"")
     with pytest.raises(DataError, match="holds Arrow files, as save_to_disk writes them: write"):
         read(tmp_path / "set", tmp_path / "cache")
+
+
+def test_a_source_of_a_join(here: Path, osprey: Any) -> None:
+    for name, first in (("one", 0), ("two", 120)):
+        shades = pa.array([photo(first + 256 * 12 * n) for n in range(8)], CELL)
+        columns = {"image": shades, "labels": pa.array([0, 1] * 4, pa.int64())}
+        written(here / name / "train.parquet", columns, LEAVES)
+    sources = ",".join(
+        f"{{data: huggingface, name: {n}, root: {here / n}}}" for n in ("one", "two")
+    )
+    words = (f"data.sources=[{sources}]", f"paths.cache={here / 'cache'}", "output=split.csv")
+    result = osprey("split", "data=join", "data.test_fraction=0.25", *words)
+    assert result.code == 0, result.err
+    assert "data    16 photos of 2 classes" in result.out

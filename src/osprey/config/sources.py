@@ -19,7 +19,7 @@ from osprey.system.paths import home_path
 READING = (
     *("reader", "root", "source", "file", "columns", "filter", "case", "single_class", "min_score"),
     *("strict", "pixels", "origin", "group", "given_split", "render_count", "render_seed"),
-    *("label", "split_names", "weights", "open_last", "missing", "frames"),
+    *("label", "split_names", "weights", "open_last", "missing", "frames", "unpacked"),
 )
 OWN = ("name", "classes", "weight", "split")
 KEY = "data.sources"
