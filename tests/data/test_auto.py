@@ -240,3 +240,18 @@ def test_other_data_to_test_on_are_read_by_their_names(
         2,
         "osprey eval: data.label is of another data set: name its folder with data.root\n",
     )
+
+
+def test_parquet_files_with_photos_in_them(here: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from parquet_sets import CELL, LEAVES, photo, written
+
+    columns = {"image": pa.array([photo(n) for n in range(3)], CELL), "labels": [0, 1, 2]}
+    written(here / "leaves" / "data" / "train-00000-of-00001.parquet", columns, LEAVES)
+    notices: list[str] = []
+    config = data_config(here / "leaves", "auto", unpacked=str(here / "cache"))
+    assert read_manifest(config, notices).classes == ["healthy", "rust", "spot"]
+    assert notices[0].endswith(
+        "read as huggingface (Parquet files with photos in them), as data=huggingface "
+        "data.name=leaves does"
+    )

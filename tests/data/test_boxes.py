@@ -424,7 +424,7 @@ BAD_COCO = {
         '"image_id": 2', '"image_id": 77'
     ),
     "'{file}' line 17: there is no photo 'gone.png' under '{root}' (1 of 3 are missing); "
-    "is data.root right?": _coco_text('"3.png"', '"gone.png"'),
+    "is data.root right? (data.missing=skip leaves them out)": _coco_text('"3.png"', '"gone.png"'),
     "'{file}' line 5: '1.png' is listed twice (1 such photos)": _coco_text('"2.png"', '"1.png"'),
     "'{file}': two entries of 'images' have the id 1": _coco_text(
         '"id": 2,\n   "f', '"id": 1,\n   "f'
@@ -518,8 +518,21 @@ def test_bad_tables(root: Path) -> None:
     put(root, "path,label,x,y,w,h\n1.png,cod,1,2,3,4\ngone.png,cod,1,2,3,4\n", "boxes.csv")
     assert refusal(root, "boxes", file="boxes.csv") == (
         f"'{file}' line 3: there is no photo 'gone.png' under '{root}' (1 of 2 are missing); "
-        "is data.root right?"
+        "is data.root right? (data.missing=skip leaves them out)"
     )
+
+
+def test_photos_that_are_not_there_are_left_out_where_that_is_asked(root: Path) -> None:
+    rows = "path,label,x,y,w,h\ngone.png,cod,1,2,3,4\n1.png,cod,1,2,3,4\n1.png,eel,5,2,3,4\n"
+    put(root, rows, "boxes.csv")
+    notices: list[str] = []
+    config = data_config(root, "boxes", file="boxes.csv", missing="skip")
+    manifest = read_manifest(config, notices)
+    assert {path: len(of) for path, of in boxes_of(manifest).items()} == {"1.png": 2}
+    assert "left out, not there (data.missing=skip): 1 photo such as 'gone.png'" in notices
+    put(root, "path,label,x,y,w,h\ngone.png,cod,1,2,3,4\n", "boxes.csv")
+    said = refusal(root, "boxes", file="boxes.csv", missing="skip")
+    assert said.endswith("(1 of 1 are missing); is data.root right?")
 
 
 def test_tables_without_the_needed_columns(root: Path) -> None:

@@ -108,10 +108,19 @@ def test_groups_by_pattern_by_column_or_not_at_all() -> None:
         ),
         (
             r"boat(?P<group>\d)?",
-            r"data.group: 'boat.png' has no 'boat(?P<group>\d)?'; fill it in for every sample",
+            r"data.group: 'boat.png' has no 'boat(?P<group>\d)?'; fill it in for every sample"
+            " (data.missing=skip leaves those without out)",
         ),
-        ("boat", "data.group: 'boat.png' has no 'boat'; fill it in for every sample"),
-        ("group", "data.group: 'boat.png' has no 'group'; fill it in for every sample"),
+        (
+            "boat",
+            "data.group: 'boat.png' has no 'boat'; fill it in for every sample"
+            " (data.missing=skip leaves those without out)",
+        ),
+        (
+            "group",
+            "data.group: 'boat.png' has no 'group'; fill it in for every sample"
+            " (data.missing=skip leaves those without out)",
+        ),
     ],
 )
 def test_groups_that_cannot_be_told(group: str, message: str) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import TINY, Result
-from PIL import Image
+from parquet_sets import CELL, LEAVES, NAMES, photo, read, written
 
 from osprey.config.schema import DataConfig
 from osprey.data.manifest import Manifest
@@ -23,30 +21,6 @@ pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
 Call = Callable[..., Result]
-NAMES = ["healthy", "rust", "spot"]
-CELL = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-
-
-def photo(shade: int, kind: str = "JPEG", size: tuple[int, int] = (24, 16)) -> dict[str, Any]:
-    buffer = io.BytesIO()
-    Image.new("RGB", size, (shade % 256, 90, shade // 256)).save(buffer, kind)
-    return {"bytes": buffer.getvalue(), "path": None}
-
-
-def written(file: Path, columns: dict[str, Any], features: dict[str, Any] | None) -> None:
-    """A Parquet file as `datasets` writes it, its types in the metadata."""
-    table = pa.table(columns)
-    if features is not None:
-        said = json.dumps({"info": {"features": features}})
-        table = table.replace_schema_metadata({"huggingface": said})
-    file.parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(table, file)
-
-
-LEAVES = {
-    "image": {"_type": "Image"},
-    "labels": {"names": NAMES, "_type": "ClassLabel"},
-}
 
 
 def leaves(root: Path) -> Path:
@@ -59,22 +33,6 @@ def leaves(root: Path) -> Path:
         columns = {"image": pa.array(photos, CELL), "labels": pa.array(labels, pa.int64())}
         written(root / "data" / f"{split}-00000-of-00001.parquet", columns, LEAVES)
     return root
-
-
-def read(root: Path, place: Path, **said: Any) -> tuple[Manifest, list[str]]:
-    notices: list[str] = []
-    columns = {k: k for k in ("path", "label", "split", "group", "weight")} | said.pop(
-        "columns", {}
-    )
-    config = DataConfig(
-        name="beans",
-        reader="huggingface",
-        root=str(root),
-        unpacked=str(place),
-        columns=columns,
-        **said,
-    )
-    return read_manifest(config, notices), notices
 
 
 def test_classes_by_their_names_and_splits_by_theirs(tmp_path: Path) -> None:

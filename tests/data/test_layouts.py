@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,6 +19,7 @@ from osprey.config.schema import TrainConfig
 from osprey.data.manifest import Manifest
 from osprey.data.prepare import Prepared, prepare
 from osprey.data.readers import read_manifest
+from osprey.data.splits import groups_of_set
 from osprey.errors import DataError
 
 Call = Callable[..., Result]
@@ -243,7 +246,7 @@ def test_a_table_without_a_class(tmp_path: Path) -> None:
         read("jungle", root)
     assert str(caught.value) == (
         f"'{root / 'train_labels.csv'}' lists 1 of 8 clips that are not under '{root}', first "
-        "'CL0000.mp4'; is data.root right?"
+        "'CL0000.mp4'; is data.root right? (data.missing=skip leaves them out)"
     )
     assert len(read("jungle", root, "data.missing=skip")[0].table) == 28
 
@@ -267,7 +270,8 @@ def test_one_column_a_class_of_photos(tmp_path: Path) -> None:
 
 def test_iwildcam(tmp_path: Path) -> None:
     root = tmp_path / "set"
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations = []
     for number in range(60):
         name = f"{number:08x}-21bc-11ea-a13a-137349068a90.jpg"
         photo(root / "train" / name)
@@ -295,6 +299,13 @@ def test_iwildcam(tmp_path: Path) -> None:
     assert found.manifest.classes == ["empty", "tayassu pecari"]
     spread = found.manifest.table.groupby("location")["split"].nunique()
     assert len(spread) == 12 and (spread == 1).all()
+    (root / "train" / images[7]["file_name"]).unlink()
+    with pytest.raises(DataError, match=r"\(1 of 60 are missing\); .*data.missing=skip leaves"):
+        read("iwildcam", root)
+    manifest, notices = read("iwildcam", root, "data.missing=skip")
+    assert len(manifest.table) == 59
+    skipped = f"1 photo such as '{images[7]['file_name']}'"
+    assert f"left out, not there (data.missing=skip): {skipped}" in notices
 
 
 def wilds(top: Path) -> Path:
@@ -357,6 +368,19 @@ def test_fashion_products(tmp_path: Path) -> None:
     assert manifest.table["label"].tolist() == ["Topwear", "Bottomwear", "Watches", "Topwear"]
     assert f"'{root / 'styles.csv'}' read with commas in the last cell of 1 lines" in notices
     assert "left out, not there (data.missing=skip): 1 photo such as '39403'" in notices
+    # Seven of the published products have no name, and the archive holds the whole set twice.
+    with (root / "styles.csv").open("a") as file:
+        file.write("12346,Men,Apparel,Topwear,Shirts,Red,Fall,2011,Casual,\n")
+    photo(root / "images" / "12346.jpg")
+    shutil.copytree(root / "images", root / "myntradataset" / "images")
+    named, notices = read("fashion_products", root)
+    named = groups_of_set(named, recipe("fashion_products", root).data, notices)
+    assert set(named.table["path"]) == set(manifest.table["path"])
+    line = "left out, without 'group' (data.missing=skip): 1 photo such as 'images/12346.jpg'"
+    assert line in notices
+    photo(root / "myntradataset" / "images" / "12345.jpg")  # no copy any more
+    with pytest.raises(DataError, match=r"'12345' may be 'images/12345\.jpg' or 'myntrada"):
+        read("fashion_products", root)
     with pytest.raises(DataError) as caught:
         read("fashion_products", root, "data.open_last=false")
     assert str(caught.value) == (

@@ -130,7 +130,7 @@ def test_missing_columns(root: Path) -> None:
         (
             "path,label\n1.png,a\nx/9.png,b\n,c\n",
             "'ROOT/t.csv' lists 2 of 3 photos that are not under 'ROOT', first 'x/9.png'; "
-            "is data.root right?",
+            "is data.root right? (data.missing=skip leaves them out)",
         ),
     ],
 )
@@ -271,7 +271,7 @@ def test_paths_that_are_not_clear(root: Path) -> None:
     )
     assert table_refusal(root, "path,label\n1.png,a\nnew/1.png,b\n") == (
         "'ROOT/t.csv' lists 1 of 2 photos that are not under 'ROOT', first 'new/1.png'; is "
-        "data.root right?"
+        "data.root right? (data.missing=skip leaves them out)"
     )
     assert table_refusal(root, "path,label\n1.png,a\n.\\1.png,b\n") == (
         "'ROOT/t.csv': '1.png' is listed twice (1 such rows)"

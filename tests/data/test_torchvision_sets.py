@@ -112,7 +112,7 @@ def test_cifar10(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(first, one["data"][0].reshape(3, 32, 32).transpose(1, 2, 0))  # type: ignore[index]
     assert notices == [f"unpacked 12 photos of 'cifar10' to '{manifest.root}'"]
     (folder / "data_batch_1").write_bytes(b"changed")  # what is no longer torchvision's is not read
-    with pytest.raises(DataError, match=r"^'.*cifar-10-batches-py': Dataset not found or corrupt"):
+    with pytest.raises(DataError, match=r"^'.*cifar-10-batches-py' is not whole, as torchvision's"):
         read("cifar10", tmp_path / "set", f"data.unpacked={tmp_path / 'other'}")
 
 
@@ -145,6 +145,8 @@ def test_without_a_network_one_line(
     monkeypatch.setattr(socket, "getaddrinfo", closed)
     for key in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(key, raising=False)
+    result = osprey("split", "experiment=eurosat", "output=split.csv")
+    assert "split: data=torchvision: 'eurosat' cannot be fetched, there is no network" in result.err
     result = osprey("train", "experiment=eurosat")
     assert result.code == 2
     assert result.err == (

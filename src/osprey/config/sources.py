@@ -19,7 +19,7 @@ from osprey.system.paths import home_path
 READING = (
     *("reader", "root", "source", "file", "columns", "filter", "case", "single_class", "min_score"),
     *("strict", "pixels", "origin", "group", "given_split", "render_count", "render_seed"),
-    *("label", "split_names", "weights", "open_last", "missing", "frames"),
+    *("label", "split_names", "weights", "open_last", "missing", "frames", "unpacked"),
 )
 OWN = ("name", "classes", "weight", "split")
 KEY = "data.sources"
@@ -79,9 +79,9 @@ def sources_of(data: DataConfig) -> list[Source]:
 
 
 def roots_of(data: DataConfig) -> list[Path]:
-    """The folders that photos are read from: one, or one of each source of a join."""
+    """The folders that photos are read from: one, one of each source of a join, or none yet."""
     if data.reader != JOIN:
-        return [home_path(data.root)]
+        return [home_path(data.root)] if data.root else []
     return [source.root(data.root) for source in sources_of(data)]
 
 

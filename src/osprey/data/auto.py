@@ -15,6 +15,7 @@ from osprey.data.folders import existing_folder, is_archive
 from osprey.data.formats.coco import coco_files
 from osprey.data.formats.json_file import forget, opened
 from osprey.data.formats.registry import FORMS, sniff_form
+from osprey.data.huggingface.sources import holds_photos
 from osprey.data.notices import Guess
 from osprey.data.split_names import SPLITS, SplitNames
 from osprey.data.targets import BoxTarget, LabelTarget
@@ -38,6 +39,7 @@ class Found:
         columns: Of a table, the columns that are called otherwise.
         target: Whether it holds labels or boxes; None where only reading it tells.
         question: What has to be said of it first; "" where nothing has.
+        name: ``data.name``, where the reader needs one.
     """
 
     reader: str
@@ -46,12 +48,14 @@ class Found:
     columns: dict[str, str] = field(default_factory=dict)
     target: LabelTarget | None = None
     question: str = ""
+    name: str | None = None
 
     def words(self) -> list[str]:
         """The settings that name it."""
         named = [f"data.columns.{ours}={theirs}" for ours, theirs in self.columns.items()]
         file = [] if self.file is None else [f"data.file={self.file}"]
-        return [f"data={self.reader}", *file, *named]
+        name = [] if self.name is None else [f"data.name={self.name}"]
+        return [f"data={self.reader}", *name, *file, *named]
 
     def command(self, root: str) -> str:
         """The training that reads it."""
@@ -126,6 +130,9 @@ def _look(root: Path, config: DataConfig) -> tuple[list[Found], dict[str, str]]:
         fitting.append(folders)
     else:
         missed["folder"] = folders
+    if not fitting and holds_photos(root):
+        name = root.resolve().name
+        fitting.append(Found("huggingface", "Parquet files with photos in them", name=name))
     return fitting, missed
 
 

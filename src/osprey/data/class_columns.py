@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from osprey.config.schema import DataConfig
 from osprey.data.folders import existing_folder
 from osprey.data.manifest import Manifest, complete
+from osprey.data.missing import skip_hint, skipped_line
 from osprey.data.photo_paths import PhotoPaths
 from osprey.data.stamps import file_stamps
 from osprey.data.table_reader import check_paths, find_table, without_missing
@@ -106,13 +107,10 @@ def _clips(
     if missing and (config.missing == "refuse" or len(missing) == len(found)):
         raise DataError(
             f"'{file}' lists {len(missing)} of {len(rows)} clips that are not under '{root}', "
-            f"first '{missing[0]}'; is data.root right?"
+            f"first '{missing[0]}'; is data.root right?{skip_hint(len(missing), len(rows))}"
         )
     if missing:
-        notices.append(
-            f"left out, not there (data.missing=skip): {counted(len(missing), 'clip')} such as "
-            f"'{missing[0]}'"
-        )
+        notices.append(skipped_line(missing, "clip"))
     pairs = [(c, str(t)) for c, t in zip(found, rows["label"], strict=True) if c is not None]
     damaged: list[str] = []
     target = home_path(config.unpacked) / f"{root.resolve().name}-{_key(root, file, pairs, config)}"

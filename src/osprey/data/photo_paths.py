@@ -15,7 +15,7 @@ from osprey.data.split_names import SPLIT_NAMES
 from osprey.system.console import counted
 
 _DRIVE = re.compile(r"^([A-Za-z]:)?/+")
-_MANY = 2  # files of one end that are remembered: enough to say that it is not clear
+_MANY = 3  # files of one end that are remembered: more than a file and its copy
 
 
 class PhotoPaths:

@@ -100,7 +100,7 @@ def prepare(config: DataConfig, cache: Path, notices: list[str] | None = None) -
     manifest, unreadable, value_range = _readable(manifest, config, cache, notices)
     manifest, mended = manifest.target.mend(manifest, notices)
     manifest = resolve_conflicts(manifest, config.conflicts, notices)
-    manifest = groups_of_set(manifest, config)
+    manifest = groups_of_set(manifest, config, notices)
     check_columns(manifest, config)
     given = given_splits(manifest, config).astype(str)
     manifest = assign_splits(manifest, config, notices)

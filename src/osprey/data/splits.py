@@ -15,6 +15,7 @@ from osprey.data.cuts import cut
 from osprey.data.folds import make_folds
 from osprey.data.join_splits import cut_sources
 from osprey.data.manifest import SOURCE, Manifest
+from osprey.data.missing import SKIP, without_blank
 from osprey.data.path_patterns import named_in_paths
 from osprey.data.scarce import kept_among, tell_kept
 from osprey.errors import DataError, nearest
@@ -56,7 +57,10 @@ def assign_groups(manifest: Manifest, group: str | None, within: str | None = No
     unset = table["group"] == ""
     if group is not None and unset.any() and not (group == "group" and unset.all()):
         example = table["path"][unset].iloc[0]
-        raise DataError(f"data.group: '{example}' has no '{group}'; fill it in for every sample")
+        hint = " (data.missing=skip leaves those without out)" if not unset.all() else ""
+        raise DataError(
+            f"data.group: '{example}' has no '{group}'; fill it in for every sample{hint}"
+        )
     return replace(manifest, table=table)
 
 
@@ -69,8 +73,16 @@ def _tell_apart(table: pd.DataFrame, within: str) -> None:
         table["group"] = (table[within] + "/" + group).where(known | alone, "")
 
 
-def groups_of_set(manifest: Manifest, config: DataConfig) -> Manifest:
-    """`assign_groups` by ``data.group``; the sources of a join tell their groups apart."""
+def groups_of_set(
+    manifest: Manifest, config: DataConfig, notices: list[str] | None = None
+) -> Manifest:
+    """`assign_groups` by ``data.group``; the sources of a join tell their groups apart.
+
+    With ``data.missing=skip`` samples whose column says no group are left out, and told.
+    """
+    skips = config.missing == SKIP and config.reader != JOIN
+    if skips and config.group is not None and config.group in manifest.table:
+        manifest = without_blank(manifest, config.group, [] if notices is None else notices)
     within = SOURCE if config.reader == JOIN else None
     return assign_groups(manifest, config.group, within)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from osprey.config.schema import DataConfig
 from osprey.data.decimal_commas import with_points
 from osprey.data.folders import existing_folder, walk_photos
 from osprey.data.manifest import Manifest, complete
+from osprey.data.missing import skip_hint, skipped_line
 from osprey.data.notices import Guess
 from osprey.data.path_patterns import named_in_paths
 from osprey.data.photo_paths import PhotoPaths, plain_path
@@ -158,8 +160,7 @@ def without_missing(
     if not there.any():
         raise DataError(f"none of the photos of '{file}' is under '{root}'; is data.root right?")
     if not there.all():
-        count, first = counted(int((~there).sum()), "photo"), table["path"][~there].iloc[0]
-        notices.append(f"left out, not there (data.missing=skip): {count} such as '{first}'")
+        notices.append(skipped_line(table["path"][~there].astype(str).tolist()))
     return table[there]
 
 
@@ -218,13 +219,21 @@ def _file_of(name: str, paths: PhotoPaths, file: Path) -> str:
     found = paths.choices(name, bare=True)
     if not found and name != name.strip():
         found = paths.choices(name.strip(), bare=True)
-    if len(found) > 1:
+    if len(found) > 1 and not _nested_copy(found, paths.root):
         raise DataError(
             f"'{file}': '{name}' may be '{found[0]}' or '{found[1]}': write paths from data.root on"
         )
     if not found:
         return name
-    return paths.taken(name, found[0])
+    return paths.taken(name, min(found, key=len))
+
+
+def _nested_copy(found: list[str], root: Path) -> bool:
+    """Whether the second file is the first one's copy, in a copy of its folder inside the set."""
+    if len(found) != 2:
+        return False
+    near, far = sorted(found, key=len)
+    return far.endswith(f"/{near}") and filecmp.cmp(root / near, root / far, shallow=False)
 
 
 def _same(name: str, file: str, root: Path) -> bool:
@@ -248,4 +257,5 @@ def check_paths(manifest: Manifest, file: Path) -> None:
         raise DataError(
             f"'{file}' lists {len(missing)} of {len(manifest.table)} photos that are not under "
             f"'{manifest.root}', first '{missing[0]}'; is data.root right?"
+            + skip_hint(len(missing), len(paths))
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import urllib.error
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -101,13 +102,21 @@ def _fetch(name: str, one: _Set, place: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
     try:
         getattr(datasets, one.kind)(str(place), download=True)
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        raise DataError(
+    except BaseException as error:
+        shutil.rmtree(place / one.folder, ignore_errors=True)  # a part of it is not the set
+        raise _explained(error, name, one) from None
+
+
+def _explained(error: BaseException, name: str, one: _Set) -> BaseException:
+    """What to tell of an error while fetching."""
+    if isinstance(error, urllib.error.URLError | ConnectionError | TimeoutError):
+        return DataError(
             f"data=torchvision: '{name}' cannot be fetched, there is no network: data.root=FOLDER "
             f"names a folder that holds '{one.folder}'"
-        ) from None
-    except RuntimeError as error:
-        raise DataError(f"data=torchvision: '{name}' cannot be fetched ({error})") from None
+        )
+    if isinstance(error, RuntimeError):
+        return DataError(f"data=torchvision: '{name}' cannot be fetched ({error})")
+    return error
 
 
 # ---------------------------------------------------------------- the layouts
@@ -163,8 +172,11 @@ def _arrays(one: _Set, root: Path) -> Iterator[Sample]:
     for split, train in (("train", True), ("test", False)):
         try:
             found: Any = getattr(datasets, one.kind)(str(root), train=train)
-        except RuntimeError as error:
-            raise DataError(f"'{root / one.folder}': {' '.join(str(error).split())}") from None
+        except RuntimeError:
+            raise DataError(
+                f"'{root / one.folder}' is not whole, as torchvision's digests have it: leave "
+                "data.root out, and it is fetched"
+            ) from None
         for pixels, target in zip(found.data, found.targets, strict=True):
             buffer = io.BytesIO()
             Image.fromarray(pixels).save(buffer, "PNG")

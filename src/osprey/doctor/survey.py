@@ -135,7 +135,7 @@ def survey(config: DataConfig, near: str, notices: list[str], tiles: int = 0) ->
     if config.classes is not None:
         manifest = only_classes(manifest, list(config.classes))
         raw = manifest
-    manifest = groups_of_set(manifest, config)
+    manifest = groups_of_set(manifest, config, notices)
     count = len(manifest.table)
     shown = range(0, count, -(-count // tiles)) if tiles else ()
     paths = [str(path) for path in manifest.table["path"]]

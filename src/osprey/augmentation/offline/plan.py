@@ -100,7 +100,8 @@ def _grouped(manifest: Manifest, by: str | None) -> Manifest:
     try:
         return assign_groups(manifest, by)
     except DataError as error:
-        raise DataError(str(error).replace("data.group", "--balance-by")) from None
+        said = str(error).replace("data.group", "--balance-by")
+        raise DataError(said.partition(" (data.missing")[0]) from None
 
 
 def _targets(options: AugmentOptions, part: pd.DataFrame, notices: list[str]) -> dict[str, int]:

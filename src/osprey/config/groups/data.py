@@ -32,7 +32,7 @@ class DataConfig:
     )
     missing: str = setting(
         "refuse",
-        "rows of a table whose photo is not there: an error, or left out and told",
+        "photos that are not there, or lack their data.group: an error, or left out and told",
         choices=("refuse", "skip"),
     )
     frames: int = setting(

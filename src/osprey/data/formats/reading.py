@@ -37,7 +37,7 @@ def read_detection(config: DataConfig, notices: list[str]) -> Manifest:
     annotations, source = _annotations(config, root)
     notices.extend(annotations.notices)
     annotations = _sure(annotations, config.min_score, notices)
-    manifest = to_manifest(annotations, root, str(source), notices)
+    manifest = to_manifest(annotations, root, str(source), notices, missing=config.missing)
     manifest = _difficult(manifest, config.difficult, notices)
     form = FORMS.get(config.reader)
     if form is not None and form.places_photos:

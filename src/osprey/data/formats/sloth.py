@@ -40,7 +40,10 @@ def read(path: Path, root: Path, options: Options = TRAINING) -> Annotations:
         for number, entry in enumerate(content.entries() or ()):
             _take(found, rows, entry, f"'{file}', photo {number}")
     if not found.images:
-        raise DataError(f"no file of Sloth's in '{path}'")
+        raise DataError(
+            f"no file of Sloth's in '{path}': name the JSON file, or the folder of several, with "
+            "data.file=PATH (osprey convert: --input)"
+        )
     found.tell("foreign", "left out, JSON files that are not Sloth's: {}")
     found.tell("other", "left out, points and other forms that are no rectangles: {}")
     return found.done()

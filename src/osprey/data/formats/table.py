@@ -103,7 +103,14 @@ class Annotations:
 
     def sound(self) -> Annotations:
         """A copy without the photos that are marked as failed or corrupt."""
-        keep = ~self.failed()
+        return self.where(~self.failed())
+
+    def where(self, keep: pd.Series[bool]) -> Annotations:
+        """A copy with some of the photos, and their boxes.
+
+        Args:
+            keep: For each photo, whether it stays.
+        """
         rows = pd.Series(range(int(keep.sum())), index=self.images.index[keep])
         boxes = self.boxes[self.boxes["image"].isin(rows.index)]
         boxes = boxes.assign(image=boxes["image"].map(rows).astype(int))

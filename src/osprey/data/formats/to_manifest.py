@@ -17,6 +17,7 @@ from osprey.data.formats.names import check_names, where_named
 from osprey.data.formats.photo_sizes import fit_scales
 from osprey.data.formats.table import MARKS, Annotations
 from osprey.data.manifest import Manifest, complete
+from osprey.data.missing import SKIP, skip_hint, skipped_line
 from osprey.data.notices import Guess
 from osprey.errors import DataError, UnreadableImage
 from osprey.imaging import image_size
@@ -27,7 +28,14 @@ _FAR = 1e6  # pixels, up to which a box cannot be refused, whatever its photo's 
 _PIECE = 256  # photos that a thread takes at once
 
 
-def to_manifest(annotations: Annotations, root: Path, source: str, notices: list[str]) -> Manifest:
+def to_manifest(
+    annotations: Annotations,
+    root: Path,
+    source: str,
+    notices: list[str],
+    *,
+    missing: str | None = None,
+) -> Manifest:
     """Make a manifest of annotations, boxes in pixels of the photos with EXIF orientation applied.
 
     Args:
@@ -35,6 +43,8 @@ def to_manifest(annotations: Annotations, root: Path, source: str, notices: list
         root: Folder of the photos.
         source: Name of the annotations in errors.
         notices: Lines for the user are appended here.
+        missing: ``data.missing``, where photos that are not there may be left out; None where the
+            command has no such setting.
 
     Returns:
         The manifest; boxes are scaled where a photo was resized, failed photos are left out.
@@ -43,13 +53,12 @@ def to_manifest(annotations: Annotations, root: Path, source: str, notices: list
         DataError: A photo is missing, listed twice or not under ``root``, or was annotated at
             another aspect ratio.
     """
-    images = annotations.images
-    if images.empty:
+    if annotations.images.empty:
         raise DataError(f"'{source}' names no photos")
     check_names(annotations)
+    annotations, present = _there(annotations, root, missing, notices)
+    images = annotations.images
     files = images["file"].tolist()
-    present = [os.path.isfile(f"{root}/{file}") for file in files]
-    _check_there(annotations, root, present)
     sizes = _sizes(root, files)
     sound = _sound(annotations, present, sizes, notices)
     kept = [size if keep else None for size, keep in zip(sizes, sound, strict=True)]
@@ -128,15 +137,28 @@ def _marked(annotations: Annotations) -> dict[str, list[int]]:
     return {mark: of for mark, of in counts.items() if any(of)}
 
 
-def _check_there(annotations: Annotations, root: Path, present: Sequence[bool]) -> None:
+def _there(
+    annotations: Annotations, root: Path, missing: str | None, notices: list[str]
+) -> tuple[Annotations, list[bool]]:
+    """The photos that are to be read, and which of them are there.
+
+    Raises:
+        DataError: One is not, and none may be left out.
+    """
     files = annotations.images["file"]
-    missing = files[~annotations.failed() & ~pd.Series(present, index=files.index)].tolist()
-    if missing:
-        where = where_named(annotations, missing[0])
-        raise DataError(
-            f"{where}there is no photo {missing[0]!r} under '{root}' "
-            f"({len(missing)} of {len(files)} are missing); is data.root right?"
-        )
+    there = pd.Series([os.path.isfile(f"{root}/{file}") for file in files], index=files.index)
+    absent = ~annotations.failed() & ~there
+    if not absent.any():
+        return annotations, there.tolist()
+    names = files[absent].tolist()
+    if missing == SKIP and not absent.all():
+        notices.append(skipped_line(names))
+        return annotations.where(~absent), there[~absent].tolist()
+    raise DataError(
+        f"{where_named(annotations, names[0])}there is no photo {names[0]!r} under '{root}' "
+        f"({len(names)} of {len(files)} are missing); is data.root right?"
+        + ("" if missing is None else skip_hint(len(names), len(files)))
+    )
 
 
 def _sizes(root: Path, files: Sequence[str]) -> list[tuple[int, int] | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from osprey.errors import DataError, nearest
@@ -21,9 +21,9 @@ class Columns:
     Attributes:
         photo: The photo's.
         label: Its class's; empty where photos have boxes.
-        objects: Their boxes'; empty where photos have a class.
-        box: Within ``objects``, the boxes.
-        category: Within ``objects``, their classes.
+        objects: The objects'; empty where photos have a class, or boxes in columns of their own.
+        box: The boxes, within ``objects`` or a column; empty where photos have a class.
+        category: The boxes' classes, beside them.
         names: Class names by number; empty where the cells hold names.
     """
 
@@ -56,12 +56,16 @@ def columns_of(
     photos = [name for name in names if _kind(features.get(name)) == "Image"]
     photos = photos or [name for name in names if _is_photo(sample[name])]
     photo = _one("path", wanted, photos, names, _PHOTOS, f"{where}: no column holds photos")
-    asked = wanted.get("label", "label") != "label"
+    asked = wanted.get("label", "label")
     objects = [name for name in names if isinstance(sample[name], Mapping | list)]
-    for name in [] if asked else objects:
-        found = _objects(name, features.get(name), sample[name])
+    for name in objects if asked == "label" else [n for n in objects if n == asked]:
+        found = _objects(features.get(name), sample[name])
         if found is not None:
             return Columns(photo, objects=name, box=found[0], category=found[1], names=found[2])
+    beside = _side_by_side(sample) if asked == "label" else None
+    if beside is not None:
+        box, category = beside
+        return Columns(photo, box=box, category=category, names=_names(features.get(category)))
     labels = [name for name in names if _kind(features.get(name)) == "ClassLabel"]
     labels = labels or [name for name in names if name.lower() in _LABELS]
     label = _one("label", wanted, labels, names, _LABELS, f"{where}: no column holds classes")
@@ -118,12 +122,36 @@ def _names(feature: Any) -> tuple[str, ...]:
     return _names(feature.get("feature"))
 
 
-def _objects(name: str, feature: Any, value: Any) -> tuple[str, str, tuple[str, ...]] | None:
+def named_in(columns: Columns, features: Mapping[str, Any]) -> Columns:
+    """The columns with the class names of one part's own types; unchanged where it has none."""
+    if columns.objects:
+        inner = _inner(features.get(columns.objects))
+        names = _names(inner.get(columns.category)) if isinstance(inner, Mapping) else ()
+    else:
+        names = _names(features.get(columns.label or columns.category))
+    return replace(columns, names=names) if names else columns
+
+
+def _side_by_side(sample: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The columns of lists of boxes and of their classes; None if there are none."""
+    lists = [name for name, value in sample.items() if isinstance(value, list) and value]
+    boxes = [name for name in lists if name.lower() in _BOXES]
+    box = next((name for name in boxes if isinstance(sample[name][0], list)), None)
+    category = next((name for name in _CATEGORIES if name in lists), None)
+    return None if box is None or category is None else (box, category)
+
+
+def _inner(feature: Any) -> Any:
+    """The type of what a list of lists holds."""
+    while isinstance(feature, list) or (isinstance(feature, Mapping) and "feature" in feature):
+        feature = feature[0] if isinstance(feature, list) else feature["feature"]
+    return feature
+
+
+def _objects(feature: Any, value: Any) -> tuple[str, str, tuple[str, ...]] | None:
     """Keys of boxes and classes in a column of objects, and the class names; None if it is none."""
     first = value[0] if isinstance(value, list) and value else value
-    inner = feature
-    while isinstance(inner, list) or (isinstance(inner, Mapping) and "feature" in inner):
-        inner = inner[0] if isinstance(inner, list) else inner["feature"]
+    inner = _inner(feature)
     keys = list(first) if isinstance(first, Mapping) else []
     if not keys and isinstance(inner, Mapping):
         keys = [key for key in inner if key != "_type"]
@@ -133,36 +161,3 @@ def _objects(name: str, feature: Any, value: Any) -> tuple[str, str, tuple[str, 
         return None
     names = _names(inner.get(category)) if isinstance(inner, Mapping) else ()
     return box, category, names
-
-
-def objects_of(columns: Columns, value: Any) -> list[tuple[Any, list[float]]]:
-    """Class and box of each object of a cell, as they stand there."""
-    if value is None:
-        return []
-    if isinstance(value, Mapping):
-        value = [
-            {columns.category: category, columns.box: box}
-            for category, box in zip(
-                value[columns.category] or (), value[columns.box] or (), strict=True
-            )
-        ]
-    pairs = ((one[columns.category], one[columns.box]) for one in value)
-    return [(category, [float(v) for v in box]) for category, box in pairs]
-
-
-def class_name(columns: Columns, value: Any, where: str) -> str | None:
-    """A cell's class; None where it has none, as the cells of many test sets.
-
-    Raises:
-        DataError: It is a number beyond the names.
-    """
-    if value is None or value == "":
-        return None
-    if not columns.names or isinstance(value, str):
-        return str(value)
-    if value == -1:
-        return None
-    if not 0 <= int(value) < len(columns.names):
-        count = len(columns.names)
-        raise DataError(f"{where}: class {value}, and the set has {count}, numbered from 0")
-    return columns.names[int(value)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,12 +57,51 @@ def parquet_files(root: Path) -> list[Path]:
         DataError: There is none.
     """
     found = sorted(path for path in root.rglob("*.parquet") if path.is_file())
+    if not found and next(root.rglob("*.arrow"), None) is not None:
+        raise DataError(
+            f"data.root: '{root}' holds Arrow files, as save_to_disk writes them: write each split "
+            "with to_parquet('FOLDER/SPLIT.parquet')"
+        )
     if not found:
         raise DataError(
             f"data.root: there is no Parquet file under '{root}'; leave data.root out for a set of "
             "the hub, data.name=NAME"
         )
     return found
+
+
+def holds_photos(root: Path) -> bool:
+    """Whether the first Parquet file under a folder has a column of photos."""
+    places = (root, *(root / name for name in ("data", "default", "train")))
+    file = next((f for place in places for f in sorted(place.glob("*.parquet"))), None)
+    if file is None:
+        return False
+    try:
+        import pyarrow.parquet as parquet
+
+        schema = parquet.ParquetFile(file).schema_arrow
+    except Exception:  # pyarrow is not there, or its own kinds of errors
+        return False
+    cells = [field.type for field in schema]
+    structs = [{f.name for f in kind} for kind in cells if str(kind).startswith("struct")]
+    return {"bytes", "path"} in structs
+
+
+def subsets_line(root: Path, files: Iterable[Path]) -> str:
+    """Says that the files are those of several subsets; "" if they are not.
+
+    A subset is a folder; one that is called after a split, or ``data``, is none of its own.
+    """
+    parents = [file.relative_to(root).parent.parts for file in files]
+    subsets = {"/".join(p for p in parts if p != "data" and not split_of(p)) for parts in parents}
+    if len(subsets) < 2:
+        return ""
+    names = " and ".join(f"'{name or '.'}'" for name in sorted(subsets)[:3])
+    one = shlex.quote(str(root / max(subsets)))
+    return (
+        f"Parquet files of {len(subsets)} folders are read as one set: {names} "
+        f"(data.root={one} reads one alone)"
+    )
 
 
 def files_key(root: Path, files: Iterable[Path]) -> str:
