@@ -125,6 +125,10 @@ def _lines(manifest: Manifest, prepared: Prepared) -> Iterator[str]:
     left = f" ({unreadable} unreadable, left out)" if unreadable else ""
     classes = counted(len(manifest.classes), "class")
     yield f"data    {counted(len(table), 'photo')} of {classes}{left}"
+    if unreadable:
+        reason = next(iter(prepared.unreadable.values()))
+        more = f"; and {unreadable - 1} more" if unreadable > 1 else ""
+        yield f"note    left out, cannot be read: {reason}{more}"
     for notice in prepared.notices:
         yield f"note    {notice}"
     yield ""

@@ -23,7 +23,7 @@ from osprey.imaging.formats import FORMATS, reads_heic
 from osprey.system.files import atomic_path
 from osprey.system.memory import cores
 
-_VERSION = "4"  # raise it when the decoder's idea of readable changes, or the file's form
+_VERSION = "5"  # raise it when the decoder's idea of readable changes, or the file's form
 _PIECE = 64  # files a thread takes at once
 
 

@@ -23,7 +23,7 @@ from osprey.errors import DataError
 from osprey.system.files import publish
 from osprey.system.paths import home_path
 
-_VERSION = 1  # raise it when decoding or resizing gives other pixels, or the files' form changes
+_VERSION = 2  # raise it when decoding or resizing gives other pixels, or the files' form changes
 _SETS = 12  # kept of one data set: training and validation photos of five folds, and of one more
 _ABANDONED = 24 * 3600  # seconds after which a pixel file that no index names is deleted
 

@@ -24,7 +24,6 @@ from osprey.imaging.decode_errors import one_line, reason
 from osprey.imaging.deep import (
     Range,
     colours_of,
-    float_size,
     has_deep_colours,
     is_grey,
     needs_range,
@@ -32,6 +31,7 @@ from osprey.imaging.deep import (
 )
 from osprey.imaging.formats import IMAGE_SUFFIXES, JPEG_SUFFIXES, coded_size, open_image
 from osprey.imaging.orientation import jpeg_orientation, upright
+from osprey.imaging.tiff import float_size, misread, tiff_tags, white_is_zero
 
 __all__ = ["IMAGE_SUFFIXES", "JPEG_SUFFIXES", "MAX_PIXELS", "decode", "read_file", "read_image"]
 
@@ -171,8 +171,11 @@ def _decode_with_pillow(
 ) -> NDArray[np.uint8]:
     if (coded := coded_size(data)) != (0, 0):
         _check_size(*coded, label)
-    if (size := float_size(data)) is not None:
+    tags = tiff_tags(data)
+    if (size := float_size(tags)) is not None:
         _check_size(*size, label)
+    if why := misread(tags):
+        raise UnreadableImage(f"{label}: {why}")
     try:
         opened = open_image(io.BytesIO(data))
     except UnidentifiedImageError:
@@ -187,6 +190,7 @@ def _decode_with_pillow(
             image.draft(None, (min_side, min_side))
         if value_range is not None and has_deep_colours(image):
             return scaled(colours_of(data, image), value_range)
+        is_negative = white_is_zero(image)
         image.load()
         if is_jpeg:
             return upright(_to_rgb(image, label, "JPEG", None), jpeg_orientation(data))
@@ -194,7 +198,8 @@ def _decode_with_pillow(
         # In place: a large picture and its copies take gigabytes.
         with contextlib.suppress(Exception):  # Damaged EXIF; the pixels are sound.
             ImageOps.exif_transpose(image, in_place=True)
-        return _to_rgb(image, label, kind, value_range)
+        pixels = _to_rgb(image, label, kind, value_range)
+        return 255 - pixels if is_negative else pixels
 
 
 def _float_colours(data: bytes, label: str, value_range: Range | None) -> NDArray[np.uint8]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PIL import Image, UnidentifiedImageError, features
 
 from osprey.imaging.formats import HEAD, container_kind
+from osprey.imaging.tiff import not_opened, tiff_tags
 
 _LOOKS_LIKE = (
     (b"%PDF", "a PDF"),
@@ -64,6 +65,8 @@ def reason(data: bytes, error: Exception) -> str:
         return "has more pixels than Osprey decodes; shrink it first"
     detail = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, UnidentifiedImageError):
+        if (tags := tiff_tags(data)) is not None:
+            return not_opened(tags)
         detail = "its header is incomplete or makes no sense"
     if isinstance(error, EOFError) or "truncated" in detail.lower():
         return f"truncated {kind} (ends after {len(data):,} bytes); copy it again from its source"

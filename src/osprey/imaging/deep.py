@@ -13,15 +13,15 @@ from typing import Any, cast
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
 from osprey.imaging.formats import HEAD, open_image
+from osprey.imaging.tiff import MAGIC as TIFF
+from osprey.imaging.tiff import float_size, misread, tiff_tags
 
 Range = tuple[float, float]  # the samples that become black and white
 RANGE_16 = 65_535  # the largest unsigned 16-bit sample
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _JPEG2000 = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
-_WIDTH, _HEIGHT, _SAMPLE_FORMAT, _FLOAT = 0x100, 0x101, 0x153, 3  # tags of TIFF; one's value
 _ORIENTATION = 0x112
 
 
@@ -79,7 +79,7 @@ def colours_of(data: bytes, image: Image.Image | None) -> NDArray[Any]:
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         pixels = _on_white(pixels)
     colours = pixels[:, :, ::-1] if pixels.ndim == 3 else pixels
-    return _turned(colours, 1 if data[:4] in _TIFF else _orientation(image))
+    return _turned(colours, 1 if data[:4] in TIFF else _orientation(image))
 
 
 def scaled(samples: NDArray[Any], value_range: Range) -> NDArray[np.uint8]:
@@ -99,29 +99,6 @@ def scaled(samples: NDArray[Any], value_range: Range) -> NDArray[np.uint8]:
     return np.ascontiguousarray(eight if eight.ndim == 3 else np.repeat(eight[:, :, None], 3, 2))
 
 
-def float_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height, as stored, of a TIFF with colours in floats, which Pillow does not open.
-
-    Args:
-        data: The whole file.
-
-    Returns:
-        Pixels; None for any other file.
-    """
-    if data[:4] not in _TIFF:
-        return None
-    try:
-        tags = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
-        source = io.BytesIO(data)
-        source.seek(tags.next)
-        tags.load(source)
-        if _FLOAT not in tags.get(_SAMPLE_FORMAT, ()):
-            return None
-        return int(tags[_WIDTH]), int(tags[_HEIGHT])
-    except Exception:  # of a damaged header, in one of Pillow's dozen ways
-        return None
-
-
 def may_be_deep(head: bytes) -> bool:
     """Whether a file may have more than 8 bits a sample.
 
@@ -130,7 +107,7 @@ def may_be_deep(head: bytes) -> bool:
     """
     png = head[:4] == b"\x89PNG" and head[24:25] == b"\x10"
     pnm = head[:1] == b"P" and head[1:2] in (b"2", b"3", b"5", b"6")
-    return png or pnm or head[:4] in _TIFF or head.startswith(_JPEG2000)
+    return png or pnm or head[:4] in TIFF or head.startswith(_JPEG2000)
 
 
 def levels_of(data: bytes, most_pixels: int) -> Levels | None:
@@ -159,7 +136,10 @@ def levels_of(data: bytes, most_pixels: int) -> Levels | None:
 
 def _samples(data: bytes, most_pixels: int) -> tuple[NDArray[Any], bool] | None:
     """Deep samples, and whether they are unsigned 16-bit numbers; None of 8 bits."""
-    size = float_size(data)
+    tags = tiff_tags(data)
+    size = float_size(tags)
+    if misread(tags):
+        return None
     if size is not None and size[0] * size[1] > most_pixels:
         return None
     try:
