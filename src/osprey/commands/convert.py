@@ -14,6 +14,7 @@ from osprey.data.formats.fitting import fit_to_photos, with_val
 from osprey.data.formats.mend import mend_annotations, mended_line
 from osprey.data.formats.options import Options
 from osprey.data.formats.registry import measured, only_form
+from osprey.data.formats.units import check_units
 from osprey.errors import DataError, UserError
 from osprey.system.console import counted, say, warn
 from osprey.system.files import atomic_path
@@ -73,6 +74,7 @@ def main(argv: list[str]) -> int:
         arguments.strict, arguments.pixels, arguments.origin, whole=True, converting=True
     )
     annotations = measured(read_annotations(source, read_as, root, options), root)
+    check_units(annotations, str(source))
     annotations = replace(annotations, info={"detector": source.resolve().name, **annotations.info})
     annotations = with_val(fit_to_photos(annotations, root), arguments.val_fraction)
     annotations, mended = mend_annotations(annotations)

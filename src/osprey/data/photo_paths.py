@@ -77,11 +77,11 @@ class PhotoPaths:
         # Mostly a name as it is on this disk: looked at as such before anything costs time.
         # One without "./" and "//", so that a file has one name.
         if "\\" not in name and name[:1] != "/" and name[1:2] != ":":
-            own = as_posix(name)
+            own = self._without_detour(as_posix(name))
             if self._is_photo(own):
                 return [own]
         plain = _DRIVE.sub("", name.replace("\\", "/"))
-        if plain == name and self._is_photo(name):
+        if name[1:2] == ":" and plain == name and self._is_photo(name):
             return [name]
         below = self._below_root(name)
         if below is not None:
@@ -102,6 +102,13 @@ class PhotoPaths:
         if self.photos is not None:
             return name in self.photos
         return os.path.isfile(f"{self._top}{name}")
+
+    def _without_detour(self, name: str) -> str:
+        """A path that leads out of the root and in again, as ``../images/a.jpg`` of ``images``."""
+        if ".." not in name.split("/"):
+            return name
+        inside = os.path.relpath(f"{self._top}{name}", self.root)
+        return name if inside.startswith("..") else PurePosixPath(inside).as_posix()
 
     def _below_root(self, name: str) -> str | None:
         """A path that leads to the root itself, written from the top of this disk."""

@@ -19,6 +19,7 @@ from osprey.imaging.boxes import polygon_box, turned_corners
 
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")  # before a photo's own name
 _KINDS = ("rectanglelabels", "polygonlabels", "ellipselabels", "labels")
+_SHAPES = ("rectangle", "polygon", "ellipse")
 _SIDES = ("x", "y", "width", "height")
 
 
@@ -44,6 +45,8 @@ def read(path: Path, root: Path, options: Options = TRAINING) -> Annotations:
     found.tell("several", "tasks annotated more than once, of which the last annotation counts: {}")
     found.tell("outlined", "polygons, ellipses and turned boxes, taken as the boxes round them: {}")
     found.tell("other", "left out, neither boxes nor outlines (brushes, points, choices): {}")
+    found.tell("nameless", "left out, boxes and outlines without a label: {}")
+    found.tell("doubtful", "boxes and outlines of several labels, of which the first counts: {}")
     found.tell("skipped", "left out, tasks that nobody annotated: {}")
     return found.done()
 
@@ -92,9 +95,22 @@ def _task(found: Collector, task: dict[str, Any], where: str) -> None:
     sizes = [(a_side(r.get("original_width")), a_side(r.get("original_height"))) for r in result]
     size = next(((w, h) for w, h in sizes if w and h), (0, 0))
     row = found.image(name, *size) if all(size) else found.measured(name)
-    for item in result:
-        value = item if small else item.get("value")
-        _region(found, row, item, value if isinstance(value, dict) else {}, where)
+    said = [item if small else item.get("value") for item in result]
+    regions = [(i, v if isinstance(v, dict) else {}) for i, v in zip(result, said, strict=True)]
+    named = {str(item["id"]) for item, value in regions if "id" in item and _labels(value)}
+    for item, value in regions:
+        if _labels(value):
+            _region(found, row, item, value, where)
+        elif str(item.get("type")).removesuffix("labels") not in _SHAPES:
+            found.counts["other"] += 1
+        elif str(item.get("id")) not in named:  # else another entry says what this shape is
+            found.counts["nameless"] += 1
+
+
+def _labels(value: dict[str, Any]) -> list[Any]:
+    """The classes of a region, mostly one."""
+    names = [value.get(kind) for kind in _KINDS]
+    return next((list(n) for n in names if isinstance(n, list) and n), [])
 
 
 def results_of(task: dict[str, Any], found: Collector) -> list[list[Any]]:
@@ -149,10 +165,9 @@ def _own(name: str) -> str:
 def _region(
     found: Collector, row: int, item: dict[str, Any], value: dict[str, Any], where: str
 ) -> None:
-    names = [value.get(kind) for kind in _KINDS]
-    labels = next((n for n in names if isinstance(n, list) and n), None)
+    labels = _labels(value)
     width, height = found.images[row]["width"], found.images[row]["height"]
-    if not labels or not width or not height:
+    if not width or not height:
         found.counts["other"] += 1
         return
     across, down = width / 100, height / 100
@@ -178,6 +193,7 @@ def _region(
         found.counts["other"] += 1
         return
     found.counts["outlined"] += bool(turned)
+    found.counts["doubtful"] += len(labels) > 1
     score = a_number(item.get("score"))
     found.box(row, str(labels[0]), box, math.nan if score is None else min(max(score, 0), 1))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from osprey.data.decimal_commas import with_points
 from osprey.data.formats.options import TRAINING, Options
 from osprey.data.formats.table import Annotations, Collector
 from osprey.data.formats.values import a_side, four_numbers
@@ -56,6 +57,7 @@ def _table(found: Collector, file: Path) -> None:
     if missing:
         have = ", ".join(map(str, table.columns))
         raise DataError(f"'{file}' has no column '{missing[0]}' (it has: {have})")
+    table = with_points(table, _ENDS, file, found.notices)
     split = SPLIT_NAMES.get(file.parent.name.lower(), "")
     rows: dict[str, int] = {}
     for line, record in enumerate(table.to_dict("records"), start=2):
@@ -74,9 +76,12 @@ def _table(found: Collector, file: Path) -> None:
                 name_there = name
             said = {"split": split} if split else {}
             rows[name] = found.image(name_there, sides[0] or 0, sides[1] or 0, **said)
+        ends = [record[key] for key in _ENDS]
         if str(record["class"]).strip():
-            x, y, x2, y2 = four_numbers([record[key] for key in _ENDS], where)
+            x, y, x2, y2 = four_numbers(ends, where)
             found.box(rows[name], str(record["class"]), (x, y, x2 - x, y2 - y))
+        elif any(str(end).strip() for end in ends):
+            raise DataError(f"{where}: a box without a class; leave out all five for none")
 
 
 def write(annotations: Annotations, path: Path, root: Path) -> None:

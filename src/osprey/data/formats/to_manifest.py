@@ -16,6 +16,7 @@ from osprey.data.box_column import DIFFICULT, box_texts, with_labels
 from osprey.data.formats.names import check_names, where_named
 from osprey.data.formats.photo_sizes import fit_scales
 from osprey.data.formats.table import MARKS, Annotations
+from osprey.data.formats.units import check_units
 from osprey.data.manifest import Manifest, complete
 from osprey.data.missing import SKIP, skip_hint, skipped_line
 from osprey.data.notices import Guess
@@ -62,6 +63,7 @@ def to_manifest(
     sizes = _sizes(root, files)
     sound = _sound(annotations, present, sizes, notices)
     kept = [size if keep else None for size, keep in zip(sizes, sound, strict=True)]
+    check_units(annotations, source, sizes)
     fit = fit_scales(annotations, kept)
     for what, photos in (
         ("boxes scaled to the photos' size", fit.scaled),

@@ -44,10 +44,12 @@ def read(path: Path, root: Path, options: Options = TRAINING) -> Annotations:
     found.notices += described.notices
     lines: dict[int, list[Line]] = {}
     unannotated: list[str] = []
+    in_labels = any(boxes_of(photo).is_file() for photo in described.photos)
     for photo, split in described.photos.items():
         name = below(photo, root)
         row = found.measured(name, split=split)
-        boxes = boxes_of(photo)
+        # labelImg and others leave them beside the photos, in a folder 'images', too.
+        boxes = boxes_of(photo) if in_labels else Path(photo).with_suffix(".txt")
         if boxes.is_file():
             lines[row] = list(lines_of(boxes, described.names, keypoints=described.keypoints))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from osprey.data.formats.parsing import read_lines
 from osprey.data.formats.values import a_number, a_score, four_numbers
 from osprey.errors import DataError
 from osprey.imaging.boxes import polygon_box
+
+_DECIMAL = re.compile(r"0,\d+|1,0+")  # 0,25 as half of Europe writes it
 
 
 class Line(NamedTuple):
@@ -46,11 +49,19 @@ def lines_of(file: Path, names: Mapping[int, str], *, keypoints: bool) -> Iterat
     """
     by_name = {tidy_name(name) for name in names.values()}
     for number, line in enumerate(read_lines(file), start=1):
-        words = line.replace(",", " ").replace(";", " ").split()
+        words = _words(line)
         if words:
             where = f"'{file}' line {number}"
             label, rest = _class(words, names, by_name, where)
             yield Line(where, label, *_box(rest, where, keypoints=keypoints))
+
+
+def _words(line: str) -> list[str]:
+    """What stands between blanks, commas or semicolons; a comma may stand before decimals."""
+    words = line.replace(";", " ").split()
+    if len(words) in (5, 6) and "." not in line and all(map(_DECIMAL.fullmatch, words[1:])):
+        return [word.replace(",", ".") for word in words]
+    return line.replace(",", " ").replace(";", " ").split()
 
 
 def not_among(words: object, names: Mapping[int, str]) -> str:
