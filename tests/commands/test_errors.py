@@ -22,6 +22,9 @@ MISTAKES = {
     ),
     "optimizer.lr=fast": "optimizer.lr: 'fast' is not a number",
     "optimizer.lr=nan": "optimizer.lr: nan is out of range (at least 0)",
+    "task.clas_weights=sqrt": (
+        "unknown setting 'task.clas_weights'; did you mean 'task.class_weights'?"
+    ),
     "model=resnte18": "no model called 'resnte18'; did you mean 'resnet18'?",
     "data=zzz": f"no data called 'zzz'; there are: {DATA}",
     "experiment=clothes": "no experiment called 'clothes'; did you mean 'clothing'?",

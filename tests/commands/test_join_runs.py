@@ -42,6 +42,11 @@ BOATS = "{name: boats, reader: folder, root: boats}"
             "[{data: reef, batch_size: 3}]",
             "data.sources: 'reef' has batch_size, which a training has one of: set data.batch_size",
         ),
+        (
+            "[3]",
+            "data.sources: 3 is no option of data: name one, or give a mapping such as "
+            "{reader: folder, root: FOLDER}",
+        ),
         ("[reff]", "data.sources: no data called 'reff'; did you mean 'reef'?"),
         (
             "[reef,{name: marked, reader: coco, root: marked, file: boxes.json}]",
@@ -69,6 +74,13 @@ def test_a_class_that_weighs_more_must_be_there(osprey: Osprey, sets: Path) -> N
     said = "osprey train: task.class_weights: there is no class 'reed'; did you mean 'red'?"
     assert (done.code, done.err.splitlines()[-1]) == (2, said)
     assert not (sets / "runs").exists()
+
+
+def test_class_weights_are_none_of_a_detectors(osprey: Osprey) -> None:
+    words = ["task=detection", "model=fcos", "data=coco", "task.class_weights=sqrt"]
+    done = osprey("train", *words)
+    said = "task.class_weights is a setting of task=classification; for boxes data.sampler=balanced"
+    assert (done.code, done.err.count(said)) == (2, 1)
 
 
 @pytest.mark.slow  # a training of 8 s

@@ -405,3 +405,14 @@ def test_named_classes_weigh_more() -> None:
         with pytest.raises(ConfigError) as error:
             Settings(class_weights=weights).check()
         assert str(error.value) == f"task.class_weights: {said}"
+
+
+def test_one_photo_with_other_boxes_in_each_source_is_told(tmp_path: Path) -> None:
+    photos = {f"{number}.png": ["cod", "eel"] for number in range(6)}
+    one, two = coco(tmp_path / "one", photos), coco(tmp_path / "two", {"0.png": ["cod"]}, 0)
+    sources = [source(root, reader="coco", file="boxes.json") for root in (one, two)]
+    notices = prepare(joined(*sources), tmp_path / "cache").notices
+    assert any(
+        "1 photo with other boxes than its copy, first 'one/0.png' and 'two/0.png'" in line
+        for line in notices
+    )

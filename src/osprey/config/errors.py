@@ -8,6 +8,7 @@ from dataclasses import is_dataclass
 from typing import Any, cast, get_type_hints
 
 from hydra.errors import MissingConfigException, OverrideParseException
+from omegaconf import OmegaConf
 from omegaconf.errors import (
     GrammarParseError,
     InterpolationKeyError,
@@ -49,10 +50,16 @@ def unknown_key(key: str, schema: type[Any] = TrainConfig) -> ConfigError:
     for open_key in _OPEN_KEYS:
         if key == open_key or key.startswith(f"{open_key}."):
             return ConfigError(f"{key}: a new entry is written with a plus: +{open_key}.NAME=VALUE")
+    tasks = _of_tasks() if schema is TrainConfig else {}
+    if owner := tasks.get(key):
+        boxes = "; for boxes data.sampler=balanced evens out classes"
+        return ConfigError(
+            f"{key} is a setting of task={owner}{boxes if key == 'task.class_weights' else ''}"
+        )
     sweep = known_keys(Sweep) if schema is TrainConfig else []
     if key in sweep:
         return ConfigError(f"{key} is of a sweep: choose one with -m sweep=optuna or sweep=grid")
-    known = [*known_keys(schema), *sweep]
+    known = [*known_keys(schema), *tasks, *sweep]
     parts = [name for name in known if name.startswith(f"{key}.")]
     if key in known and parts:
         shown = ", ".join(parts[:4]) + (", ..." if len(parts) > 4 else "")
@@ -64,6 +71,14 @@ def unknown_key(key: str, schema: type[Any] = TrainConfig) -> ConfigError:
         ends = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
         hint = f"; did you mean '{ends[0]}'?" if ends else "; --help lists them"
     return ConfigError(f"unknown setting '{key}'{hint}")
+
+
+def _of_tasks() -> dict[str, str]:
+    """The settings that a task has beside those of all, each with the task's name."""
+    from osprey.config.folders import CONFIG_DIR  # which imports this module
+
+    files = sorted((CONFIG_DIR / "task").glob("*.yaml"))
+    return {f"task.{key}": file.stem for file in files for key in map(str, OmegaConf.load(file))}
 
 
 _LAUNCHERS = ("joblib", "submitit_local", "submitit_slurm")  # of the extra ``launchers``

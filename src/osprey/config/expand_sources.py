@@ -77,6 +77,11 @@ def _option(cfg: DictConfig, word: str) -> dict[str, Any]:
         node = compose("train", overrides=[f"data={word}"]).data
     except HydraException as error:
         raise ConfigError(f"{KEY}: {explain(error)}") from None
+    except ValueError:  # a number, null, true, a list
+        raise ConfigError(
+            f"{KEY}: {word} is no option of data: name one, or give a mapping such as "
+            "{reader: folder, root: FOLDER}"
+        ) from None
     plain = OmegaConf.to_container(node, resolve=False)
     around = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=False))
     option = cast("dict[str, Any]", _plain(OmegaConf.create({**around, "data": plain}).data))

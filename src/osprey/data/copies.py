@@ -111,7 +111,24 @@ def report_copies(manifest: Manifest, notices: list[str]) -> None:
         if count == 1
         else f"{count} photos are exact copies of others"
     )
-    notices.append(f"{what}, first '{path[first[row]]}' = '{path[row]}': copies share a split")
+    notices.append(
+        f"{what}, first '{path[first[row]]}' = '{path[row]}': copies share a split"
+        f"{_other_boxes(manifest, copies, first)}"
+    )
+
+
+def _other_boxes(manifest: Manifest, copies: NDArray[np.intp], first: NDArray[np.int64]) -> str:
+    """How many copies have other boxes than the first, of which one lacks what the other shows."""
+    if manifest.target.one_label:
+        return ""
+    boxes = manifest.table["boxes"].to_numpy(dtype=object)
+    other = copies[boxes[copies] != boxes[first[copies]]]
+    if not len(other):
+        return ""
+    row, path = other[0], manifest.table["path"].to_numpy(dtype=object)
+    pair = f"'{path[first[row]]}' and '{path[row]}'"
+    count = counted(len(other), "photo")
+    return f"; {count} with other boxes than its copy, first {pair}: what one lacks is background"
 
 
 def resolve_conflicts(manifest: Manifest, how: str, notices: list[str]) -> Manifest:

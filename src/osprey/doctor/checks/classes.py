@@ -67,7 +67,9 @@ def _unbalanced(order: list[str], totals: Counter[str], table: _Table, unit: str
             "classes are unbalanced",
             round(ratio),
             "time",
-            "read macro-F1, and try data.sampler=sqrt or task.class_weights=sqrt",
+            "read each class's AP, and try data.sampler=sqrt"
+            if unit == "box"
+            else "read macro-F1, and try data.sampler=sqrt or task.class_weights=sqrt",
             f"'{order[0]}' has {counted(totals[order[0]], unit)}, '{order[-1]}' "
             f"{totals[order[-1]]}",
             grave=False,
