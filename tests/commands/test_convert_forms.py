@@ -137,7 +137,7 @@ def test_photos_that_exif_turns(osprey: Command, here: Path) -> None:
     assert float(text.read_text().split()[3]) == pytest.approx(3 / 12, abs=1e-6)
     (here / "in.json").write_text(coco({"bbox": [1, 2, 14, 3]}, file_name="a.jpg"))
     assert osprey(*words, "../not").err.startswith(
-        "osprey convert: photos shown turned by a quarter (EXIF), but annotated as stored: 1, such "
+        "osprey convert: photos whose width and height are declared the other way round, as they "
     )
     (here / "in.json").write_text(coco({"bbox": [1, 2, 3, 4]}, file_name="a.jpg"))
     assert osprey(*words, "../either").code == 2, "both ways fit: not for a guess"

@@ -389,10 +389,10 @@ def test_boxes_on_photos_that_are_shown_turned(tmp_path: Path) -> None:
     for bbox in ([1, 1, 14, 3], [1, 1, 3, 3]):  # fits as stored alone, or both ways
         put(tmp_path, coco(images=[image], annotations=[{**box, "bbox": bbox}]))
         assert refusal(tmp_path, "coco") == (
-            "photos shown turned by a quarter (EXIF), but annotated as stored: 1, such as '1.jpg' "
-            "(declared 16 x 12, the photo 12 x 16): where the boxes fit the photo as shown, "
-            "correct width and height; else save the photos upright and without the tag, as they "
-            "were annotated"
+            "photos whose width and height are declared the other way round, as they are stored "
+            "where EXIF turns them: 1, such as '1.jpg' (declared 16 x 12, the photo 12 x 16): "
+            "where the boxes fit the photo as shown, correct width and height; else save the "
+            "photos upright and without the tag, as they were annotated"
         )
     put(tmp_path, coco(images=[image], annotations=[{**box, "bbox": [1, 1, 3, 14]}]))
     manifest, notices = read(tmp_path, "coco")

@@ -153,3 +153,28 @@ def test_yolo_with_commas_before_decimals_and_beside_its_photos(root: Path, fold
     assert main(["convert", *words, "--force"]) == 0
     written = pd.read_csv(root.parent / "yolo.csv")
     assert written[list("xywh")].drop_duplicates().to_numpy().tolist() == [[40, 22.5, 20, 15]]
+
+
+def test_keypoints_stay_in_coco_and_are_scaled(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = coco(root, [[10, 20, 40, 60]])
+    content = json.loads(file.read_text())
+    content["images"][0] |= {"width": 200, "height": 120}  # of a photo that was halved since
+    content["annotations"][0] |= {"keypoints": [20, 40, 2], "num_keypoints": 1}
+    file.write_text(json.dumps(content))
+    words = ["--input", str(file), "--images", str(root / "images"), "--to", "coco"]
+    assert main(["convert", *words, "--output", str(root / "new.json")]) == 0
+    said = capsys.readouterr()
+    assert "lost" not in said.out + said.err
+    (entry,) = json.loads((root / "new.json").read_text())["annotations"]
+    assert (entry["bbox"], entry["keypoints"]) == ([5, 10, 20, 30], [10, 20, 2])
+
+
+def test_xml_after_blank_lines(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    box = '<box label="cod" xtl="1" ytl="2" xbr="30" ybr="40" occluded="0"/>'
+    image = f'<image id="0" name="0.png" width="100" height="60">{box}</image>'
+    text = f'\n\n<?xml version="1.0"?>\n<annotations>{image}</annotations>'
+    (root / "cvat.xml").write_text(text)
+    code, said = convert(root, root / "cvat.xml", capsys)
+    assert code == 0 and "1 photo, 1 box of 1 class" in said

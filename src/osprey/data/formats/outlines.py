@@ -62,14 +62,14 @@ def scaled_extra(extra: dict[str, Any], across: float, down: float) -> dict[str,
     """What is said of a box whose photo was resized.
 
     Args:
-        extra: COCO's keys, of which ``segmentation`` and ``area`` are in pixels.
+        extra: COCO's keys, of which ``segmentation``, ``keypoints`` and ``area`` are in pixels.
         across: By what x is multiplied.
         down: By what y is multiplied.
 
     Returns:
         A copy, without a mask in run-length encoding, which cannot be multiplied, and its area.
     """
-    plain = without_outline(extra)
+    plain = {**without_outline(extra), **_scaled_keypoints(extra, across, down)}
     outline = extra.get("segmentation")
     if not isinstance(outline, list) or not outline:
         return plain
@@ -81,6 +81,17 @@ def scaled_extra(extra: dict[str, Any], across: float, down: float) -> dict[str,
     plain["segmentation"] = [[round(number, 4) for number in part] for part in scaled]
     area = a_number(extra.get("area"))
     return plain if area is None else {**plain, "area": round(area * across * down, 4)}
+
+
+def _scaled_keypoints(extra: dict[str, Any], across: float, down: float) -> dict[str, Any]:
+    """COCO's keypoints, ``x, y, visibility`` each; as they are where they are no such list."""
+    points = extra.get("keypoints")
+    if not isinstance(points, list) or None in (numbers := [a_number(n) for n in points]):
+        return {}
+    by = (across, down, 1)
+    return {
+        "keypoints": [round(n * by[at % 3], 4) for at, n in enumerate(numbers) if n is not None]
+    }
 
 
 def without_outline(extra: dict[str, Any]) -> dict[str, Any]:

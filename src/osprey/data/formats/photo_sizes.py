@@ -82,9 +82,9 @@ def _check_turned(annotations: Annotations, turned: dict[int, str]) -> None:
     wrong = boxes["image"][~as_shown]
     first = turned[wrong.iloc[0] if len(wrong) else boxes["image"].iloc[0]]
     raise DataError(
-        f"photos shown turned by a quarter (EXIF), but annotated as stored: {len(turned)}, such "
-        f"as {first}: where the boxes fit the photo as shown, correct width "
-        "and height; else save the photos upright and without the tag, as they were annotated"
+        "photos whose width and height are declared the other way round, as they are stored where "
+        f"EXIF turns them: {len(turned)}, such as {first}: where the boxes fit the "
+        "photo as shown, correct width and height; else save the photos upright and without the tag, as they were annotated"
     )
 
 

@@ -94,6 +94,8 @@ def _repaired(data: bytes) -> tuple[str | None, list[str]]:
 
 
 def _parsed(data: bytes, path: Path, encoding: str | None) -> Node:
+    if (text_alone := data.lstrip()).startswith(b"<?xml"):  # which stands first, blank lines or not
+        data = text_alone
     parser = expat.ParserCreate(encoding)
     top = Node("", 0)
     open_nodes = [top]
