@@ -118,6 +118,7 @@ def test_boxes_are_split_with_their_photos(here: Path, tmp_path: Path, osprey: O
     result = osprey("split", *words)
     assert result.code == 0, result.err
     assert "boxes of" in result.out
+    assert "  osprey train experiment=detect data=table " in result.out
     manifest = read_manifest(data_config(root, "table", file="m.csv"), [])
     assert manifest.classes == ["square"] and sum(map(len, manifest.box_lists)) == 24
     assert json.loads(manifest.table["boxes"].iloc[1])[0][0] == "square"

@@ -88,7 +88,8 @@ def _split(config: TrainConfig, output: str) -> None:
     say(f"wrote   {target}")
     say()
     say("next:")
-    words = ["osprey", "train", "data=table", f"data.root={manifest.root}", f"data.file={target}"]
+    words = ["osprey", "train", *([] if manifest.target.one_label else ["experiment=detect"])]
+    words += ["data=table", f"data.root={manifest.root}", f"data.file={target}"]
     words += ["data.group=group"] if manifest.has_groups else []
     say(f"  {shlex.join(words)}")
 

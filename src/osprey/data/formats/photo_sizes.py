@@ -84,7 +84,8 @@ def _check_turned(annotations: Annotations, turned: dict[int, str]) -> None:
     raise DataError(
         "photos whose width and height are declared the other way round, as they are stored where "
         f"EXIF turns them: {len(turned)}, such as {first}: where the boxes fit the "
-        "photo as shown, correct width and height; else save the photos upright and without the tag, as they were annotated"
+        "photo as shown, correct width and height; else save the photos upright and without the "
+        "tag, as they were annotated"
     )
 
 

@@ -251,13 +251,9 @@ def write_annotations(annotations: Annotations, path: Path, form: str, root: Pat
     except UnicodeEncodeError as error:  # bytes that are no UTF-8, as old cards have in names
         text = error.object[max(error.start - 20, 0) : error.end + 20]
         raise DataError(f"{text!a} is not text in UTF-8: rename it") from None
-    lost = [field for field in said if field not in holds]
-    if form == "coco":  # whose entries may say anything of a box
-        written = {key for extra in annotations.boxes["extra"] if extra for key in extra}
-        return [field for field in lost if field not in written]
-    if form == "csv":  # which may have any column about a photo
-        return [field for field in lost if field not in annotations.images]
-    return lost
+    keys = {key for extra in annotations.boxes["extra"] if extra for key in extra}
+    free = {"csv": set(annotations.images), "coco": keys}  # any column of a photo, any key of a box
+    return [field for field in said if field not in holds and field not in free.get(form, ())]
 
 
 def _said(annotations: Annotations) -> list[str]:
