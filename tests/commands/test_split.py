@@ -141,5 +141,5 @@ def test_bad_input(here: Path, photos: Path, tmp_path: Path, osprey: Osprey) -> 
     for name in "ab":
         write_photo(tmp_path / "one" / name / "x.png", ord(name))
     words = ("data=folder", f"data.root={tmp_path / 'one'}", "output=m.csv")
-    assert said(*words).startswith("cannot cut a val split: only 1 samples are left")
+    assert said(*words).startswith("cannot cut a val split: only 1 sample left for training")
     assert not Path("m.csv").exists()

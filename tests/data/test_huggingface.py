@@ -277,3 +277,12 @@ def test_train_and_eval(here: Path, osprey: Call) -> None:
     assert "data    user/beans: train 12, val 6, test 3 photos of 3 classes" in result.out
     assert (here / "runs" / "user-beans-simple_cnn").is_dir()
     assert osprey("eval", "run=latest").code == 0
+
+
+def test_neither_a_name_nor_a_folder(osprey: Call) -> None:
+    result = osprey("split", "data=huggingface", "output=m.csv")
+    assert (result.code, result.err) == (
+        2,
+        "osprey split: data.name is not set: data.name=NAME is a set of Hugging Face's hub, "
+        "data.root=FOLDER one of Parquet files\n",
+    )

@@ -133,7 +133,7 @@ def test_a_set_is_fetched_only_where_it_is_not_there(
         manifest = read_manifest(train_config(*words).data, [])
         assert len(manifest.table) == 16
         assert manifest.root == tmp_path / "torchvision" / "oxford_pets" / "oxford-iiit-pet"
-    assert asked == [str(tmp_path / "torchvision" / "oxford_pets")]
+    assert asked == [str(tmp_path / "torchvision" / "oxford_pets" / ".partial")]
 
 
 def test_without_a_network_one_line(

@@ -325,8 +325,8 @@ def test_all_photos_identical_and_classes_of_one(
     result = osprey("doctor", "data=folder", f"data.root={root}", "output=out")
     assert result.code == 1
     assert (
-        "note     training would refuse: cannot cut a test split: only 1 samples are left for "
-        "training" in result.out
+        "note     training would refuse: cannot cut a test split: the 4 photos left for training "
+        "are copies of one, which stay together" in result.out
     )
     found = {x["check"] for x in json.loads(Path("out/doctor.json").read_text())["findings"]}
     assert found == {"exact_copies_under_several_labels", "small_classes"}

@@ -350,3 +350,13 @@ def test_a_photo_of_50_megapixels(here: Path, osprey: Call) -> None:
     assert result.code == 0, result.err
     rows = (only_run(here) / "manifest.csv").read_text()
     assert "large.jpg" in rows and ",8000,6250," in rows
+
+
+def test_a_classifier_is_no_detector_to_go_on_from(here: Path, trained: Path, osprey: Call) -> None:
+    run = only_run(trained)
+    result = osprey("train", "experiment=detect", "data=harbour_boxes", f"from={run}")
+    assert (result.code, result.err) == (
+        2,
+        f"osprey train: from: run '{run}' was trained for task=classification, and this one is "
+        "task=detection: name a run of that task, or add task=classification\n",
+    )

@@ -233,7 +233,7 @@ def _nested_copy(found: list[str], root: Path) -> bool:
     if len(found) != 2:
         return False
     near, far = sorted(found, key=len)
-    return far.endswith(f"/{near}") and filecmp.cmp(root / near, root / far, shallow=False)
+    return far.endswith(f"/{near}") and filecmp.cmp(root / near, root / far)
 
 
 def _same(name: str, file: str, root: Path) -> bool:

@@ -99,12 +99,16 @@ def _fetch(name: str, one: _Set, place: Path) -> None:
     from torchvision import datasets
 
     say(f"fetch   '{name}' to '{place}', by torchvision.datasets.{one.kind}")
-    place.mkdir(parents=True, exist_ok=True)
+    unfinished = place / ".partial"  # a killed run may leave one, which is no set
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
     try:
-        getattr(datasets, one.kind)(str(place), download=True)
+        getattr(datasets, one.kind)(str(unfinished), download=True)
+        (unfinished / one.folder).rename(place / one.folder)
     except BaseException as error:
-        shutil.rmtree(place / one.folder, ignore_errors=True)  # a part of it is not the set
         raise _explained(error, name, one) from None
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _explained(error: BaseException, name: str, one: _Set) -> BaseException:

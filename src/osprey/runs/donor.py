@@ -119,7 +119,7 @@ def inherit(config: TrainConfig, said: Collection[str], donor: RunFolder) -> Non
 
     Raises:
         UserError: The donor has no checkpoint.
-        ConfigError: Another network is set as well, or the donor is an ensemble.
+        ConfigError: Another network is set as well, the donor is an ensemble, or its task another.
     """
     if not donor.best.is_file():
         raise UserError(f"from: run '{donor.path}' has no best.ckpt yet: train it first")
@@ -128,6 +128,11 @@ def inherit(config: TrainConfig, said: Collection[str], donor: RunFolder) -> Non
             raise ConfigError(f"{key} cannot be set beside from=RUN: a run brings its own network")
     before = donor.load_config()
     theirs = before.model
+    if before.task.name != config.task.name:
+        raise ConfigError(
+            f"from: run '{donor.path}' was trained for task={before.task.name}, and this one is "
+            f"task={config.task.name}: name a run of that task, or add task={before.task.name}"
+        )
     if theirs.factory == "ensemble":
         raise ConfigError("from: an ensemble cannot be trained on; name one of its members")
     composed_name = config.name == f"{config.data.name}-{config.model.name}"

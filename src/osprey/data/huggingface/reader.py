@@ -56,6 +56,11 @@ def read_huggingface(config: DataConfig, notices: list[str]) -> Manifest:
     if config.unpacked is None:
         raise DataError("data.unpacked is not set: name the folder to write the photos to")
     place = home_path(config.unpacked)
+    if not config.root and config.name == config.reader:
+        raise DataError(
+            "data.name is not set: data.name=NAME is a set of Hugging Face's hub, "
+            "data.root=FOLDER one of Parquet files"
+        )
     if not config.root:
         name = re.sub(r"[^\w.-]+", "--", config.name) + _said(config)
         return _read(place / f"hub-{name}", f"'{config.name}'", config, notices, hub_parts)

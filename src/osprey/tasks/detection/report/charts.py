@@ -33,7 +33,8 @@ def precision_recall_chart(
     if len(kept) > _POINTS:
         # Even steps of recall: most scores are the low ones, which change nothing any more.
         steps = np.linspace(0, float(recall[-1]), _POINTS)
-        kept = np.unique(np.append(np.searchsorted(recall, steps), 0).clip(0, len(recall) - 1))
+        ends = (np.searchsorted(recall, steps), np.searchsorted(recall, steps, "right") - 1)
+        kept = np.unique(np.concatenate([[0], *ends]).clip(0, len(recall) - 1))
     parts.append(line(x, y, [(float(recall[i]), float(precision[i])) for i in kept], "first"))
     for i in kept[:: max(1, len(kept) // 12)]:
         said = f"score {scores[i]:.3f}: recall {recall[i]:.1%}, precision {precision[i]:.1%}"
