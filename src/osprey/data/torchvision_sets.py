@@ -21,6 +21,7 @@ from osprey.data.manifest import Manifest, complete
 from osprey.data.unpacked import Sample, is_unpacked, read_unpacked, unpacked
 from osprey.errors import DataError, nearest
 from osprey.system.console import say
+from osprey.system.files import publish
 from osprey.system.paths import home_path
 
 Row = tuple[str, str, str]  # path, split, label
@@ -104,7 +105,7 @@ def _fetch(name: str, one: _Set, place: Path) -> None:
     unfinished.mkdir(parents=True)
     try:
         getattr(datasets, one.kind)(str(unfinished), download=True)
-        (unfinished / one.folder).rename(place / one.folder)
+        publish(unfinished / one.folder, place / one.folder)
     except BaseException as error:
         raise _explained(error, name, one) from None
     finally:

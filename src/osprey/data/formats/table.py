@@ -13,6 +13,7 @@ import pandas as pd
 
 from osprey.data.class_names import merged_line, tidy_name
 from osprey.data.formats.options import TRAINING, Options
+from osprey.data.formats.values import typed
 from osprey.data.photo_paths import PhotoPaths, as_posix, plain_path
 from osprey.data.split_names import SplitNames
 from osprey.errors import DataError, UnreadableImage
@@ -165,7 +166,7 @@ class Collector:
             said["split"] = self._splits[split]
         for name in said:
             if name in IMAGE_FIELDS:
-                said[name] = _typed(said[name], IMAGE_FIELDS[name], name, file)
+                said[name] = typed(said[name], IMAGE_FIELDS[name], name, file)
         plain = as_posix(file)
         found = self.photos.find(file)
         there = plain if found is None or found is file else as_posix(found)
@@ -287,18 +288,3 @@ class Collector:
         for name, tidy in self._names.items():
             spelt.setdefault(tidy, []).append(name)
         return [merged_line(tidy, names) for tidy, names in spelt.items() if len(names) > 1]
-
-
-def _typed(value: Any, kind: type, name: str, file: str) -> Any:
-    if value is None or value == "" or value != value:
-        return None
-    if kind is bool:
-        return value is True or str(value).lower() in ("true", "1")
-    if kind is str:
-        return str(value)
-    try:
-        return float(value) if kind is float else int(float(value))
-    except (TypeError, ValueError, OverflowError):
-        if kind is float:
-            raise DataError(f"'{file}': {name} '{value}' is not a number") from None
-        raise DataError(f"'{file}': {name} '{value}' is not a whole number") from None

@@ -130,3 +130,29 @@ def a_ranking(value: Any, where: str, names: Mapping[str, Any]) -> list[list[Any
     except (TypeError, ValueError):
         raise DataError(f"{where} are not [[name, confidence], ...]") from None
     return [[str(names.get(key, key)), a_score(confidence, where)] for key, confidence in pairs]
+
+
+def typed(value: Any, kind: type, name: str, file: str) -> Any:
+    """What is said of a photo, as the type that it has; None where nothing is.
+
+    Args:
+        value: As a file gives it.
+        kind: bool, str, float or int.
+        name: Of the field, for errors.
+        file: Name of the photo, for errors.
+
+    Raises:
+        DataError: It is no such number.
+    """
+    if value is None or value == "" or value != value:
+        return None
+    if kind is bool:
+        return value is True or str(value).lower() in ("true", "1")
+    if kind is str:
+        return str(value)
+    try:
+        return float(value) if kind is float else int(float(value))
+    except (TypeError, ValueError, OverflowError):
+        if kind is float:
+            raise DataError(f"'{file}': {name} '{value}' is not a number") from None
+        raise DataError(f"'{file}': {name} '{value}' is not a whole number") from None
