@@ -401,6 +401,8 @@ def test_copies_of_photos_with_boxes_share_a_split(here: Path, osprey) -> None: 
     table = prepared.manifest.table
     assert len(table) == 42 and (table.groupby("sha256")["split"].nunique() == 1).all()
     line = (
-        "12 photos are exact copies of others, first '0.png' = 'copy_0.png': copies share a split"
+        "12 photos are exact copies of others, first '0.png' = 'copy_0.png': copies share a split; "
+        "9 photos with other boxes than their copies, first '1.png' and 'copy_1.png': what one "
+        "lacks is background"
     )
     assert line in prepared.notices

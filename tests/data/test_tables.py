@@ -33,6 +33,7 @@ def rows(manifest: Manifest) -> set[tuple[str, str, str]]:
 def root(tmp_path: Path) -> Path:
     for name in ("1.png", "2.png", "sub/3.png"):
         write_photo(tmp_path / "photos" / name)
+    write_photo(tmp_path / "out.png")
     return tmp_path / "photos"
 
 
@@ -120,8 +121,8 @@ def test_missing_columns(root: Path) -> None:
             "'ROOT/t.csv': weight 'inf' is not a number of 0 or more",
         ),
         (
-            "path,label\n../photos/1.png,a\n",
-            "'ROOT/t.csv': '../photos/1.png' is not a path under data.root",
+            "path,label\n../out.png,a\n",
+            "'ROOT/t.csv': '../out.png' is not a path under data.root",
         ),
         (
             "path,label\n/etc/passwd,a\n",

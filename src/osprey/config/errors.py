@@ -59,7 +59,8 @@ def unknown_key(key: str, schema: type[Any] = TrainConfig) -> ConfigError:
     sweep = known_keys(Sweep) if schema is TrainConfig else []
     if key in sweep:
         return ConfigError(f"{key} is of a sweep: choose one with -m sweep=optuna or sweep=grid")
-    known = [*known_keys(schema), *tasks, *sweep]
+    # Deeper ones are of a user's own module, which has the nearest name.
+    known = [*known_keys(schema), *(tasks if key.count(".") == 1 else ()), *sweep]
     parts = [name for name in known if name.startswith(f"{key}.")]
     if key in known and parts:
         shown = ", ".join(parts[:4]) + (", ..." if len(parts) > 4 else "")

@@ -128,7 +128,8 @@ def _other_boxes(manifest: Manifest, copies: NDArray[np.intp], first: NDArray[np
     row, path = other[0], manifest.table["path"].to_numpy(dtype=object)
     pair = f"'{path[first[row]]}' and '{path[row]}'"
     count = counted(len(other), "photo")
-    return f"; {count} with other boxes than its copy, first {pair}: what one lacks is background"
+    whose = "its copy" if len(other) == 1 else "their copies"
+    return f"; {count} with other boxes than {whose}, first {pair}: what one lacks is background"
 
 
 def resolve_conflicts(manifest: Manifest, how: str, notices: list[str]) -> Manifest:
