@@ -263,7 +263,7 @@ def main(names: list[str], python: str | None) -> None:
                     pair = figures(run, reference(run, side, longest))
                     line(name, f"torchvision's FCOS and recipe, {side} px", run.minutes, pair)
             elif python:
-                for side in (640, run.side):
+                for side in (run.side, 640):
                     pair = figures(run, yolo(python, run, side))
                     line(name, f"YOLOv8n from nothing, {side} px", run.minutes, pair)
 
