@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TextIO
 
@@ -102,6 +102,31 @@ def in_minutes(minutes: float) -> str:
 
 _WHOLE = 20  # rows that are all shown
 _EXTREMES = 8  # of more, the lowest and the highest
+
+
+def say_classes(
+    rows: Sequence[Mapping[str, Any]],
+    key: str,
+    width: int,
+    header: str,
+    cells: Callable[[Mapping[str, Any]], str],
+) -> None:
+    """Print a line a class: its name, its ``n`` and more; of many classes the extremes.
+
+    Args:
+        rows: With ``label`` and ``n`` each.
+        key: Of the number that they are ranked by.
+        width: What the other columns take of a line.
+        header: Of those columns.
+        cells: Of a row, below that header.
+    """
+    names = names_fitted(["class", *(row["label"] for row in rows)], width)
+    say(f"{names['class']}      n  {header}")
+    for row in some_of(rows, key):
+        if isinstance(row, str):
+            say(row)
+        else:
+            say(f"{names[row['label']]} {row['n']:>6}  {cells(row)}")
 
 
 def some_of(

@@ -16,7 +16,7 @@ from osprey.data.formats.label_studio import json_in
 from osprey.data.formats.table import IMAGE_FIELDS
 from osprey.data.formats.values import ById, a_flag
 from osprey.data.manifest import Manifest, complete
-from osprey.data.missing import SKIP, skip_hint, skipped_line
+from osprey.data.missing import skip_missing
 from osprey.data.photo_paths import PhotoPaths, plain_path
 from osprey.errors import DataError
 from osprey.system.console import counted
@@ -65,14 +65,7 @@ def read_camera_traps(config: DataConfig, notices: list[str]) -> Manifest:
             said = {k: item[k] for k in IMAGE_FIELDS if k in item and k != "corrupt"}
             row = {"path": there, "label": labels[key][0], **said}
             rows.append({**row, "labels": json.dumps(labels[key], ensure_ascii=False)})
-    if missing and (config.missing != SKIP or len(missing) == len(images)):
-        raise DataError(
-            f"'{file}': there is no photo {missing[0]!r} under '{root}' ({len(missing)} of "
-            f"{len(images)} are missing); is data.root right?"
-            + skip_hint(len(missing), len(images))
-        )
-    if missing:
-        notices.append(skipped_line(missing))
+    skip_missing(missing, len(images), config.missing, f"'{file}': ", root, notices)
     unlabelled = len(images) - corrupt - len(missing) - len(rows)
     if corrupt:
         notices.append(f"left out, marked as failed or corrupt: {counted(corrupt, 'photo')}")

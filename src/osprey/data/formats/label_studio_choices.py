@@ -14,7 +14,7 @@ from osprey.data.formats.label_studio import json_in, photo_of, results_of
 from osprey.data.formats.reading import read_detection
 from osprey.data.formats.table import Collector
 from osprey.data.manifest import Manifest, complete
-from osprey.data.missing import SKIP, skip_hint, skipped_line
+from osprey.data.missing import skip_missing
 from osprey.errors import DataError
 
 
@@ -40,14 +40,8 @@ def read_label_studio(config: DataConfig, notices: list[str]) -> Manifest:
         return read_detection(config, notices)
     source = f"'{file}'"
     missing = [name for name in chosen if found.photos.find(name) is None]
-    if missing and (config.missing != SKIP or len(missing) == len(chosen)):
-        raise DataError(
-            f"{source}: there is no photo {missing[0]!r} under '{root}' ({len(missing)} of "
-            f"{len(chosen)} are missing); is data.root right?"
-            + skip_hint(len(missing), len(chosen))
-        )
+    skip_missing(missing, len(chosen), config.missing, f"{source}: ", root, notices)
     if missing:
-        notices.append(skipped_line(missing))
         chosen = {name: labels for name, labels in chosen.items() if name not in set(missing)}
     single = {name: labels[0] for name, labels in chosen.items() if len(labels) == 1}
     found.counts["many"] = len(chosen) - len(single)

@@ -18,7 +18,7 @@ from osprey.data.formats.photo_sizes import fit_scales
 from osprey.data.formats.table import MARKS, Annotations
 from osprey.data.formats.units import check_units
 from osprey.data.manifest import Manifest, complete
-from osprey.data.missing import SKIP, skip_hint, skipped_line
+from osprey.data.missing import skip_missing
 from osprey.data.notices import Guess
 from osprey.errors import DataError, UnreadableImage
 from osprey.imaging import image_size
@@ -153,14 +153,8 @@ def _there(
     if not absent.any():
         return annotations, there.tolist()
     names = files[absent].tolist()
-    if missing == SKIP and not absent.all():
-        notices.append(skipped_line(names))
-        return annotations.where(~absent), there[~absent].tolist()
-    raise DataError(
-        f"{where_named(annotations, names[0])}there is no photo {names[0]!r} under '{root}' "
-        f"({len(names)} of {len(files)} are missing); is data.root right?"
-        + ("" if missing is None else skip_hint(len(names), len(files)))
-    )
+    skip_missing(names, len(files), missing, where_named(annotations, names[0]), root, notices)
+    return annotations.where(~absent), there[~absent].tolist()
 
 
 def _sizes(root: Path, files: Sequence[str]) -> list[tuple[int, int] | None]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from osprey.system.console import names_fitted, say, some_of
+from osprey.system.console import say_classes
 from osprey.tasks.classification.label_tools import ClassLabelTools
 from osprey.tasks.plugin import MetricSpec, ReportPage
 
@@ -153,15 +153,13 @@ class ClassificationTask(ClassLabelTools):
 
     def per_class_table(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Print precision, recall and F1 of each class with its n; of many classes the extremes."""
-        names = names_fitted(["class", *(row["label"] for row in rows)], 33)
-        say(f"{names['class']}      n  precision  recall     F1")
-        for row in some_of(rows, "f1"):
-            say(
-                row
-                if isinstance(row, str)
-                else f"{names[row['label']]} {row['n']:>6}  {row['precision']:>9.3f}  "
-                f"{row['recall']:>6.3f}  {row['f1']:>5.3f}"
-            )
+        say_classes(
+            rows,
+            "f1",
+            33,
+            "precision  recall     F1",
+            lambda row: f"{row['precision']:>9.3f}  {row['recall']:>6.3f}  {row['f1']:>5.3f}",
+        )
 
     def settings_line(self, summary: Mapping[str, Any]) -> str:
         """The fitted temperature."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from osprey.system.console import names_fitted, say, some_of
+from osprey.system.console import say_classes
 
 
 def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -14,15 +14,12 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     Args:
         rows: ``per_class`` of `plain_metrics`.
     """
-    names = names_fitted(["class", *(row["label"] for row in rows)], 52)
-    say(f"{names['class']}      n   AP50     AP  thresh.  prec.  recall     F1")
-    for row in some_of(rows, "ap50"):
-        say(
-            row
-            if isinstance(row, str)
-            else f"{names[row['label']]} {row['n']:>6}  {_three(row['ap50'])}  "
-            f"{_three(row['ap'])}  {row['threshold']:>7.2f}  {_at_threshold(row)}"
-        )
+    say_classes(rows, "ap50", 52, " AP50     AP  thresh.  prec.  recall     F1", _cells)
+
+
+def _cells(row: Mapping[str, Any]) -> str:
+    figures = f"{_three(row['ap50'])}  {_three(row['ap'])}  {row['threshold']:>7.2f}"
+    return f"{figures}  {_at_threshold(row)}"
 
 
 def _at_threshold(row: Mapping[str, Any]) -> str:
