@@ -1,10 +1,11 @@
 """``experiment=detect`` with each of its choices undone, one at a time.
 
-    python benchmarks/ablation.py [SET ...] [--seeds 3] [--passes 6] [-- SETTING ...]
+    python benchmarks/ablation.py [SET ...] [--seeds 3] [--passes 6] [--only TEXT ...]
+        [-- SETTING ...]
 
 A choice undone is what a detector has without the recipe. Fewer passes than the recipe takes, so
 that the table is done within hours; settings after ``--`` go to every training, such as a smaller
-``data.size``. Not part of ``make bench``.
+``data.size``; ``--only`` measures the rows whose name has one of the texts. Not part of ``make bench``.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ UNDONE = {
 }
 
 
-def main(names: list[str], seeds: int, passes: int, more: list[str]) -> None:
+def main(names: list[str], seeds: int, passes: int, only: list[str], more: list[str]) -> None:
     print(machine())
     print("| set | what is undone | seeds: AP50/mAP | AP50 | mAP | minutes | stopped |")
     print("|---|---|---|---|---|---|---|")
@@ -41,6 +42,8 @@ def main(names: list[str], seeds: int, passes: int, more: list[str]) -> None:
         with tempfile.TemporaryDirectory() as place:
             words = [*SETS[name](Path(place)), f"trainer.max_epochs={passes}", *more]
             for what, settings in UNDONE.items():
+                if not any(text in what for text in only):
+                    continue
                 runs = [
                     trained(Path(place), [*words, *settings, f"seed={seed}"])
                     for seed in range(seeds)
@@ -65,7 +68,8 @@ if __name__ == "__main__":
     parser.add_argument("sets", nargs="*", metavar="SET", help=", ".join(SETS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--passes", type=int, default=6)
+    parser.add_argument("--only", nargs="+", default=[""], metavar="TEXT")
     index = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     arguments, settings = parser.parse_args(sys.argv[1:index]), sys.argv[index + 1 :]
     names = arguments.sets or ["blood_cells", "harbour"]
-    main(names, arguments.seeds, arguments.passes, settings)
+    main(names, arguments.seeds, arguments.passes, arguments.only, settings)
