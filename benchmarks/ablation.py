@@ -5,7 +5,8 @@
 
 A choice undone is what a detector has without the recipe. Fewer passes than the recipe takes, so
 that the table is done within hours; settings after ``--`` go to every training, such as a smaller
-``data.size``; ``--only`` measures the rows whose name has one of the texts. Not part of ``make bench``.
+``data.size``; ``--only`` measures the rows whose name has one of the texts.
+Not part of ``make bench``.
 """
 
 from __future__ import annotations
