@@ -40,7 +40,8 @@ def test_it_is_said(here: Path, photos: Path, osprey: Callable[..., Result]) -> 
     (line,) = (line for line in result.out.splitlines() if line.startswith("note    "))
     assert line.startswith("note    hardly better than chance: always '")
     assert line.endswith(
-        "; try experiment=probe, more photos a class, more epochs, or more photos to test on"
+        "; try other pretrained weights (experiment=probe is quick), more photos a class, "
+        "more epochs, or more photos to test on"
     )
     page = (only_run(here) / "report.html").read_text(encoding="utf-8")
     assert "Hardly better than chance: always &#39;" in page
@@ -59,5 +60,6 @@ def test_a_run_without_a_test_split_says_that_its_figures_flatter(
 def test_what_is_not_above_chance_is_no_better() -> None:
     assert chance_line(figures({"a": 50, "b": 40}, 0.5)) == (
         "no better than chance: always 'a' is right for 0.556 of these 90, and the network for "
-        "0.500; try experiment=probe, more photos a class, or more epochs"
+        "0.500; try other pretrained weights (experiment=probe is quick), more photos a class, "
+        "or more epochs"
     )

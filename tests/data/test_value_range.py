@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import COLOURS, TINY, Result
+from PIL import Image, features
 
 from osprey.config.schema import DataConfig
 from osprey.data.prepare import Prepared, prepare
@@ -61,6 +62,19 @@ def test_a_set_of_twelve_bits_is_scaled_and_told(tmp_path: Path, ending: str) ->
     found = prepared(root, cache)
     assert found.value_range == (0, 4095) and LINE in found.notices
     assert prepared(root, cache).notices == found.notices  # from the cache, too
+
+
+@pytest.mark.skipif(not features.check("jpg_2000"), reason="this Pillow has no JPEG2000")
+@pytest.mark.parametrize("ending", [".jp2", ".jpf", ".jpx"])
+def test_grey_jpeg_2000_by_each_ending(tmp_path: Path, ending: str) -> None:
+    root = tmp_path / "set"
+    for start, label in ((100, "a"), (200, "b")):
+        (root / label).mkdir(parents=True)
+        for number in range(4):
+            grey = np.full((40, 40), 400 * number + start, np.uint16)
+            grey[0, 0] = 4012
+            Image.fromarray(grey).save(root / label / f"{number}{ending}", "JPEG2000")
+    assert prepared(root, tmp_path / "cache").value_range == (0, 4095)
 
 
 def test_boxes_alike(tmp_path: Path) -> None:

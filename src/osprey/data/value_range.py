@@ -11,12 +11,12 @@ from osprey.config.schema import DataConfig
 from osprey.errors import DataError, UnreadableImage
 from osprey.imaging.decode import MAX_PIXELS, read_file
 from osprey.imaging.deep import RANGE_16, Levels, Range, levels_of, may_be_deep
-from osprey.imaging.formats import HEAD
+from osprey.imaging.formats import HEAD, JPEG2000_SUFFIXES
 from osprey.system.console import counted
 from osprey.system.memory import cores
 
 _FAR_BELOW = RANGE_16 // 4  # a set of 14 bits or fewer leaves at least two unused
-_DEEP_SUFFIXES = (".png", ".tif", ".tiff", ".pgm", ".ppm", ".pnm", ".jp2", ".j2k")
+_DEEP_SUFFIXES = (".png", ".tif", ".tiff", ".pgm", ".ppm", ".pnm", *JPEG2000_SUFFIXES)
 
 
 @dataclass

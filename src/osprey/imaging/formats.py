@@ -27,14 +27,15 @@ from PIL import (
 from osprey.errors import UnreadableImage
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"})
+JPEG2000_SUFFIXES = frozenset({".jp2", ".j2k", ".jpf", ".jpx", ".j2c"})
 HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 IMAGE_SUFFIXES = (
     JPEG_SUFFIXES
+    | JPEG2000_SUFFIXES
     | HEIC_SUFFIXES
     | frozenset(
         {".png", ".apng", ".webp", ".bmp", ".dib", ".avif"}
         | {".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"}
-        | {".jp2", ".j2k", ".jpf", ".jpx", ".j2c"}
     )
 )
 FORMATS = ["JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM"] + [

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-_TRY = "try experiment=probe, more photos a class, "
+_TRY = "try other pretrained weights (experiment=probe is quick), more photos a class, "
 _SURE = 2.0  # standard errors
 
 
