@@ -29,7 +29,7 @@ UNDONE = {
     "batches of 32": ("data.batch_size=32",),
     "no average of weights": ("callbacks.ema_decay=null",),
     "256 channels, five levels": ("model.options={width:256,levels:5}",),
-    "half the photos in mosaics": ("augmentation.mosaic=0.5",),
+    "no mosaics": ("augmentation.mosaic=0",),
     "rare classes not repeated": ("data.sampler=uniform",),
     "640 px": ("data.size=640",),  # the slowest, last
 }

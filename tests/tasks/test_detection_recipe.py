@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osprey.config.schema import (
+    AugmentationConfig,
     DataConfig,
     ModelConfig,
     OptimizerConfig,
@@ -49,7 +50,8 @@ def settings(name: str = "fcos", pretrained: bool = True, strategy: str = "singl
         "model": ModelConfig(target=detector, name=name, pretrained=pretrained),
         "data": DataConfig(name="", reader="boxes", root=""),
         "trainer": TrainerConfig(strategy=strategy),
-        **dict.fromkeys(("task", "augmentation", "callbacks", "logger", "paths", "cost", "extras")),
+        "augmentation": AugmentationConfig(name="detection", steps=[]),
+        **dict.fromkeys(("task", "callbacks", "logger", "paths", "cost", "extras")),
     }
     return TrainConfig(name="", optimizer=OptimizerConfig(), scheduler=SchedulerConfig(), **parts)
 
@@ -93,6 +95,7 @@ def test_every_choice_can_be_trained(
     assert strategy == "single" or "callbacks.ema_decay" not in made
     assert 0.9 <= made.get("callbacks.ema_decay", 0.9) <= 0.9995
     assert ("data.sampler" in made) == (facts.rarest < 0.1)
+    assert ("augmentation.mosaic" in made) == (facts.share * size >= 8)
     ours = [key for key in made if key.startswith(("model.options", "optimizer.lr"))]
     assert bool(ours) == (name in HEADS), "other networks have rates and sizes of their own"
 
@@ -177,7 +180,8 @@ def test_choices_are_told_kept_and_overridden(here: Path, osprey: Call) -> None:
     result = osprey(line, "--config-dir", "mine", *given)
     assert result.code == 0, result.err
     table = [line.split()[1] for line in result.out.splitlines() if line.startswith("chosen  ")]
-    assert table == ["data.size=96", "model.options.width=64", "model.options.levels=3"]
+    network = ["model.options.width=64", "model.options.levels=3"]
+    assert table == ["data.size=96", *network, "augmentation.mosaic=0.5"]
     assert "a quarter of 'eel' is below 17 px on photos of 96, 17 px on 96\n" in result.out
     kept = json.loads((only_run(here) / "decisions.json").read_text())
     assert [f"{d['setting']}={d['value']}" for d in kept] == table
@@ -192,6 +196,8 @@ def test_choices_are_told_kept_and_overridden(here: Path, osprey: Call) -> None:
     ("more", "kept"),
     [
         (["model.suggested_lr=1e-4"], "lr: 0.0001"),
+        (["augmentation=light"], "mosaic: 0.0"),
+        (["augmentation.mosaic=0.1"], "mosaic: 0.1"),
         (["optimizer.lr=5e-4"], "lr: 0.0005"),
         (["data.sampler=balanced"], "sampler: balanced"),
         (["data.batch_size=32"], "batch_size: 32"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from osprey.data.formats.photo_sizes import fit_scales
 from osprey.data.formats.table import Annotations
 from osprey.errors import UnreadableImage, UserError
 from osprey.imaging import image_size
+from osprey.system.console import counted
 
 
 def fit_to_photos(annotations: Annotations, root: Path) -> Annotations:
@@ -25,12 +27,14 @@ def fit_to_photos(annotations: Annotations, root: Path) -> Annotations:
         root: Folder of the photos.
 
     Returns:
-        A copy; a notice counts the photos whose size was declared otherwise.
+        A copy; notices count the photos that are not there, and those of another size than
+        declared.
 
     Raises:
         DataError: A photo has another shape than the one that was annotated.
     """
     sizes = [_size(root / file) for file in annotations.images["file"]]
+    annotations = replace(annotations, notices=[*annotations.notices, *_absent(annotations, root)])
     fit = fit_scales(annotations, sizes)
     others = [*fit.turned, *fit.scaled]
     if not others:
@@ -54,6 +58,16 @@ def fit_to_photos(annotations: Annotations, root: Path) -> Annotations:
     ]
     boxes["extra"] = pd.Series(said, index=boxes.index, dtype=object)
     return replace(annotations, images=images, boxes=boxes, notices=notices)
+
+
+def _absent(annotations: Annotations, root: Path) -> list[str]:
+    """A line where photos are not there that could have been read."""
+    sought = annotations.images["file"][~annotations.failed()]
+    absent = [file for file in sought if not os.path.isfile(f"{root}/{file}")]
+    if not absent:
+        return []
+    some = f"{len(absent)} of {counted(len(sought), 'photo')}"
+    return [f"not under '{root}': {some} such as '{absent[0]}'; sizes are taken as declared"]
 
 
 def _size(photo: Path) -> tuple[int, int] | None:

@@ -14,8 +14,8 @@ from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import MultiScaleRoIAlign
 
 from osprey.models.detection.detector import Detector
+from osprey.models.detection.fcos_head import EvenFCOSHead
 from osprey.models.detection.pyramid import STRIDES, Pyramid
-from osprey.models.detection.shares import FairFCOSHead
 from osprey.models.spec import ModelSpec
 
 PREDICTOR = ("roi_heads.box_predictor.cls_score", "roi_heads.box_predictor.bbox_pred")
@@ -40,7 +40,7 @@ def fcos(backbone: ModelSpec, num_classes: int, settings: dict[str, Any]) -> Det
     points = AnchorGenerator(
         tuple((stride,) for stride in pyramid.strides), ((1.0,),) * len(pyramid.strides)
     )
-    head = FairFCOSHead(pyramid.out_channels, 1, num_classes, settings["convs"])
+    head = EvenFCOSHead(pyramid.out_channels, 1, num_classes, settings["convs"])
     network = FCOS(pyramid, num_classes, anchor_generator=points, head=head)
     return Detector(network, "backbone.body", ["head.classification_head.cls_logits"])
 

@@ -13,9 +13,7 @@ from __future__ import annotations
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torchvision.models.detection.fcos import FCOSHead
 
-from osprey.models.detection.detector import Target
 from osprey.system.processes import is_shared
 
 
@@ -59,18 +57,3 @@ def shared(
         return losses
     share = share_of(max(1, matched_places(matched_idxs)), logits.device)
     return {name: loss * share for name, loss in losses.items()}
-
-
-class FairFCOSHead(FCOSHead):  # type: ignore[misc]
-    """An FCOS head whose losses are `shared`; it may take a head's place by ``__class__``."""
-
-    def compute_loss(
-        self,
-        targets: list[Target],
-        head_outputs: dict[str, Tensor],
-        anchors: list[Tensor],
-        matched_idxs: list[Tensor],
-    ) -> dict[str, Tensor]:
-        """As torchvision's."""
-        losses = super().compute_loss(targets, head_outputs, anchors, matched_idxs)
-        return shared(losses, head_outputs["cls_logits"], matched_idxs)

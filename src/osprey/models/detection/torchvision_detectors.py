@@ -10,8 +10,8 @@ from torchvision.models.detection.fcos import FCOS
 from torchvision.models.detection.ssd import SSD
 
 from osprey.models.detection.detector import Detector
+from osprey.models.detection.fcos_head import EvenFCOSHead
 from osprey.models.detection.heads import PREDICTOR
-from osprey.models.detection.shares import FairFCOSHead
 from osprey.models.detection.ssdlite import PatientSSD, class_layers
 
 _RESNET = {"stem": r"^(?:conv1|bn1)\.", "blocks": r"^layer(\d+)\."}
@@ -65,7 +65,7 @@ def torchvision_detector(name: str, num_classes: int) -> Detector:
     if isinstance(network, SSD):
         network.__class__ = PatientSSD  # the same parts, another loss
     if isinstance(network, FCOS):
-        network.head.__class__ = FairFCOSHead
+        network.head.__class__ = EvenFCOSHead
     return Detector(network, body, classes, background=background, stages=stages)
 
 

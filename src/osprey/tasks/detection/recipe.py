@@ -28,6 +28,8 @@ _EPOCHS = 4, 100
 _FEW, _MANY = 1000, 5000  # training photos up to which early layers rest
 _RARE = 0.1  # share of the photos with boxes
 _LONG = 60  # steps from which on an average of weights looks back far enough
+_POLICY = "detection"  # the recipe's own steps; others make mosaics or none, as they say
+_MOSAICS = 0.5  # share of the photos that become one of four
 _LITE = "tf_efficientnet_lite0"
 _SMALL = "test_resnet"  # of timm's: quick on processors, and learns from nothing in few passes
 
@@ -122,6 +124,9 @@ def decide(config: TrainConfig, facts: Facts, unset: Collection[str]) -> list[De
         decay = round(min(1 - 6 / steps, 0.9995), 4)
         why = f"looks back over {1 / (1 - decay):.0f} of {steps} steps"
         made.append(Decision("callbacks.ema_decay", decay, why))
+    if config.augmentation.name == _POLICY and facts.share * size >= _SEEN / 2:
+        why = "more boxes a step; not of boxes that are hardly seen"
+        made.append(Decision("augmentation.mosaic", _MOSAICS, why))
     if facts.rarest < _RARE:
         why = f"'{facts.rare}' is on {facts.rarest:.1%} of the photos with boxes"
         made.append(Decision("data.sampler", "sqrt", why))
