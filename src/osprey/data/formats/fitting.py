@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def fit_to_photos(annotations: Annotations, root: Path) -> Annotations:
         DataError: A photo has another shape than the one that was annotated.
     """
     sizes = [_size(root / file) for file in annotations.images["file"]]
-    annotations = replace(annotations, notices=[*annotations.notices, *_absent(annotations, root)])
+    annotations = replace(
+        annotations, notices=[*annotations.notices, *_absent(annotations, root, sizes)]
+    )
     fit = fit_scales(annotations, sizes)
     others = [*fit.turned, *fit.scaled]
     if not others:
@@ -60,10 +63,13 @@ def fit_to_photos(annotations: Annotations, root: Path) -> Annotations:
     return replace(annotations, images=images, boxes=boxes, notices=notices)
 
 
-def _absent(annotations: Annotations, root: Path) -> list[str]:
+def _absent(
+    annotations: Annotations, root: Path, sizes: Sequence[tuple[int, int] | None]
+) -> list[str]:
     """A line where photos are not there that could have been read."""
     sought = annotations.images["file"][~annotations.failed()]
-    absent = [file for file in sought if not os.path.isfile(f"{root}/{file}")]
+    unread = sought[[sizes[row] is None for row in sought.index]]
+    absent = [file for file in unread if not os.path.isfile(f"{root}/{file}")]
     if not absent:
         return []
     some = f"{len(absent)} of {counted(len(sought), 'photo')}"
