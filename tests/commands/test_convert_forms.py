@@ -240,3 +240,18 @@ def test_hints_fit_the_command(osprey: Command, here: Path) -> None:
         assert done.code == 2
         assert "--input" in done.err
         assert "data." not in done.err.replace("data.yaml", "")
+
+
+def test_photos_that_are_not_there_are_told(here: Path, osprey: Callable[..., Result]) -> None:
+    content = {
+        "images": [{"id": n, "file_name": f"{n}.jpg", "width": 40, "height": 30} for n in range(2)],
+        "categories": [{"id": 1, "name": "cod"}],
+        "annotations": [{"id": 1, "image_id": 0, "category_id": 1, "bbox": [1, 2, 9, 9]}],
+    }
+    (here / "in").mkdir()
+    (here / "in" / "a.json").write_text(json.dumps(content))
+    result = osprey("convert", "--input", "in/a.json", "--to", "coco", "--output", "out.json")
+    assert result.code == 0, result.err
+    assert (
+        "not under 'in': 2 of 2 photos such as '0.jpg'; sizes are taken as declared" in result.err
+    )
