@@ -33,6 +33,7 @@ from osprey.ensembling.averaging import gatherers
 from osprey.ensembling.ema import EMA
 from osprey.runs.folder import RunFolder
 from osprey.system.instantiate import call, instantiate, made
+from osprey.system.kernels import choose_kernels
 from osprey.system.targets import check_arguments, import_target
 from osprey.tasks.evaluation import Watchers
 from osprey.tasks.plugin import MetricSpec
@@ -97,6 +98,7 @@ def make_trainer(config: TrainConfig, run: RunFolder) -> pl.Trainer:
             unknown.
     """
     trainer, values = config.trainer, run_time_values(config, run)
+    choose_kernels(trainer.deterministic)
     metrics = shown_metrics(config.task.name, config.monitor, config.mode)
     # Callbacks and modules of the user's own may want a logger, even if it writes nothing.
     own = bool(config.callbacks.args) or config.task.name == LIGHTNING

@@ -22,6 +22,7 @@ from osprey.config.schema import TrainConfig, TrainerConfig
 from osprey.data.manifest import Manifest
 from osprey.errors import DataError
 from osprey.models.checkpoint import CheckpointMetadata, load_model
+from osprey.system.kernels import choose_kernels
 from osprey.system.processes import is_shared
 from osprey.tasks.answer_writer import AnswerWriter as AnswerWriter
 from osprey.tasks.base import Task
@@ -173,6 +174,7 @@ def evaluation_trainer(config: TrainerConfig, *callbacks: Callback) -> pl.Traine
         ConfigError: The device does not exist.
     """
     device, watchers = run_device(config), _watchers.get()
+    choose_kernels(config.deterministic)
     one: dict[str, Any] = {
         "accelerator": {"cuda": "gpu"}.get(device.type, device.type),
         "devices": 1,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
 from pytorch_lightning.utilities.seed import isolate_rng
 
 from osprey.config.schema import DataConfig, ModelConfig, TrainConfig, TrainerConfig
 from osprey.errors import reason_of
 from osprey.runs.folder import RunFolder
+from osprey.system.kernels import choose_kernels
 from osprey.system.memory import free_memory as free_machine_memory
 from osprey.tasks.assemble import Assembly
 from osprey.tasks.base import Task
@@ -56,7 +55,7 @@ def resolve_settings(
     Raises:
         ConfigError: Not even one photo fits in memory.
     """
-    _as_the_trainer_will(config.trainer)
+    choose_kernels(config.trainer.deterministic)
     lines: list[str] = []
     with isolate_rng():
         if not run.last.is_file() and _has_a_step(config.trainer, config.model):
@@ -83,15 +82,6 @@ def _has_a_step(trainer: TrainerConfig, model: ModelConfig) -> bool:
     """A sharded network has no step outside its processes; an ensemble has nothing to train."""
     trains = trainer.max_epochs > 0 and model.factory != "ensemble"
     return trains and trainer.strategy != "fsdp"
-
-
-def _as_the_trainer_will(trainer: TrainerConfig) -> None:
-    """The switches Lightning's Trainer sets, set before a kernel is chosen."""
-    exact = trainer.deterministic
-    if exact:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(exact, warn_only=True)
-    torch.backends.cudnn.benchmark = not exact
 
 
 def _try(
