@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,27 +15,21 @@ from pathlib import Path
 from common import REPOSITORY, Row, machine, table
 
 HERE = Path(__file__).resolve().parent
-APART = {
-    "common",
-    "http_clients",
-    "service",
-    "litserve_server",
-    "soak",
-    "run",
-    "gpu",
-    "gpu_runs",
-    "gpu_speed",
-    "sharded",
-    "recipes",
-    "detectors",
-    "offline",
-}  # these need a GPU, or many minutes, or are parts of others
+MARK = "Not part of ``make bench``"  # what needs a GPU or many minutes says so at its top
+
+
+def is_quick(script: Path) -> bool:
+    """Whether it prints rows, and in minutes."""
+    code = script.read_text()
+    about = (ast.get_docstring(ast.parse(code)) or "").replace("\n", " ")
+    has_rows = re.search(r"^ +finish\(main\(", code, re.MULTILINE)
+    return has_rows is not None and MARK not in about
 
 
 def main(names: list[str]) -> int:
     """Run the named benchmarks, or all; write ``bench.json``; 1 if one broke."""
     scripts = [HERE / f"{name}.py" for name in names] or [
-        path for path in sorted(HERE.glob("*.py")) if path.stem not in APART
+        path for path in sorted(HERE.glob("*.py")) if is_quick(path)
     ]
     rows: list[Row] = []
     broken = []

@@ -4,6 +4,7 @@
 
 Every fifth question is one that must be refused, each of its own kind; what is answered otherwise
 is counted and printed, and is to be nothing. Memory is looked at every second.
+Not part of ``make bench``.
 """
 
 from __future__ import annotations
