@@ -71,6 +71,23 @@ def test_weights_of_coco_but_for_its_classes(monkeypatch: pytest.MonkeyPatch) ->
         build_pretrained(spec, 90, True)
 
 
+@pytest.mark.parametrize("name", ["fcos", "retinanet", "fasterrcnn_mobilenet", "ssdlite"])
+def test_weights_of_a_detector_of_other_classes(name: str, tmp_path: Path) -> None:
+    theirs = whole.torchvision_detector(name, 4).network.state_dict()
+    torch.save(theirs, tmp_path / "x.pth")
+    spec = ModelSpec("detector", name, {})
+    detector, line = build_pretrained(spec, 2, str(tmp_path / "x.pth"))
+    assert line == f"weights: {tmp_path / 'x.pth'} (layers that name classes left out)"
+    assert isinstance(detector, Detector)
+    of_classes = detector.class_layers
+    for key, value in detector.state_dict().items():
+        if not key.startswith(of_classes):
+            assert torch.equal(value, theirs[key.removeprefix("network.")]), key
+    torch.save({**theirs, "odd": torch.zeros(1)}, tmp_path / "odd.pth")
+    with pytest.raises(CheckpointError, match=r"0 keys missing, 1 unknown .*, first 'odd'"):
+        build_pretrained(spec, 2, str(tmp_path / "odd.pth"))
+
+
 @pytest.mark.parametrize("name", ["fcos", "fasterrcnn_mobilenet", "ssdlite"])
 def test_classes_that_coco_knows_keep_what_was_learnt(
     name: str, monkeypatch: pytest.MonkeyPatch

@@ -16,7 +16,7 @@ from osprey.tasks.classification import blind as of_classes
 from osprey.tasks.detection import blind
 from osprey.tasks.detection.chance import chance_line
 from osprey.tasks.detection.coco import coco_metrics
-from osprey.tasks.detection.interval import ap50_interval
+from osprey.tasks.detection.draws import ap_intervals
 from osprey.tasks.detection.outputs import BoxOutputs, true_boxes
 
 Box = tuple[str, float, float, float, float]
@@ -83,10 +83,11 @@ score = st.floats(0.0625, 1, width=32)
 @given(st.lists(st.lists(score, min_size=2, max_size=2), min_size=8, max_size=40))
 def test_the_interval_holds_the_figure(found: list[list[float]]) -> None:
     these = outputs(found)
-    ap50 = coco_metrics(these.truth, these.found, 1).scalars["ap50"]
-    ends = ap50_interval(these, 1)
-    assert ends is not None and 0 <= ends[0] <= ends[1] <= 1 + 1e-9
-    assert ends[0] - 0.1 <= ap50 <= ends[1] + 0.1
+    measured = coco_metrics(these.truth, these.found, 1).scalars
+    for key in ("ap50", "map"):
+        ends = ap_intervals(these)[f"{key}_interval"]
+        assert ends is not None and 0 <= ends[0] <= ends[1] <= 1 + 1e-9
+        assert ends[0] - 0.1 <= measured[key] <= ends[1] + 0.1
 
 
 def test_the_interval_narrows_with_photos_and_widens_with_groups() -> None:
@@ -94,18 +95,18 @@ def test_the_interval_narrows_with_photos_and_widens_with_groups() -> None:
     found = draw.uniform(0.1, 1, size=(400, 2)).round(4).tolist()
 
     def width(count: int, groups: list[str] | None = None) -> float:
-        ends = ap50_interval(outputs(found[:count]), 1, groups or [])
+        ends = ap_intervals(outputs(found[:count]), groups or [])["ap50_interval"]
         assert ends is not None
         return ends[1] - ends[0]
 
     assert width(400) < width(50) < width(12)
     alike = [[0.9, 0.2] if n // 10 % 2 else [0.2, 0.9] for n in range(100)]
     of_tens = [str(n // 10) for n in range(100)]
-    one = ap50_interval(outputs(alike), 1)
-    together = ap50_interval(outputs(alike), 1, of_tens)
+    one = ap_intervals(outputs(alike))["ap50_interval"]
+    together = ap_intervals(outputs(alike), of_tens)["ap50_interval"]
     assert one is not None and together is not None
     assert together[1] - together[0] > 1.5 * (one[1] - one[0])
-    assert ap50_interval(outputs(alike), 1, ["a"] * 100) is None, (
+    assert ap_intervals(outputs(alike), ["a"] * 100)["ap50_interval"] is None, (
         "one group tells nothing of others"
     )
 
@@ -120,5 +121,11 @@ def test_a_detector_that_looks_at_nothing_is_said_to() -> None:
         "no better than boxes that are the same in every photo: AP50 0.600 (0.500 to 0.700), and "
         "theirs 0.600; try more epochs, pretrained weights, or a larger data.size"
     )
+    of_one_group = {"ap50": 0.1, "ap50_interval": None, "blind": {"ap50": 0.6}}
+    assert chance_line(of_one_group) == (
+        "no better than boxes that are the same in every photo: AP50 0.100, and theirs 0.600; try "
+        "more epochs, pretrained weights, or a larger data.size"
+    )
+    assert chance_line({**of_one_group, "ap50": 0.7}) == ""
     assert chance_line({**figures, "blind": {"ap50": 0.4}}) == ""
     assert chance_line({"ap50": 0.6}) == ""

@@ -111,6 +111,16 @@ def test_small_boxes_are_seen() -> None:
     assert choices(Facts(205, 1920, "cow", 384, 0.2, 0.4, "cow", 1.0))["data.size"] == 320
 
 
+@pytest.mark.parametrize("backbone", [None, "test_resnet"])
+def test_trained_on_from_a_network_of_torchvisions_its_rates_stay(backbone: str | None) -> None:
+    config = settings()
+    config.from_run, config.model.backbone = "runs/detect/before", backbone
+    facts = Facts(900, 160, "cod", 40, 0.25, 0.4, "cod", 1.0)
+    made = {decision.setting for decision in decide(config, facts, EVERYTHING)}
+    ours = {"optimizer.lr", "optimizer.layer_decay", "model.freeze_stages"}
+    assert made & ours == (ours if backbone else set())
+
+
 def test_random_weights_get_a_small_backbone_and_more_passes() -> None:
     facts = Facts(900, 160, "cod", 40, 0.25, 0.4, "cod", 1.0)
     before, anew = choices(facts), choices(facts, pretrained=False)

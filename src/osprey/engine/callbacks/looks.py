@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from osprey.errors import UserError
+from osprey.system.processes import in_all_processes
 from osprey.tasks.base import Task
 
 _FEWEST = 8  # photos with an answer; fewer may be alike by chance
@@ -57,23 +58,22 @@ class LooksAtPhotos(Callback):
             self._some.append(batch)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Compare; several processes ask the network together, and all must find the same."""
+        """Compare the answers of all processes, which ask the network together."""
         seen, self._seen = self._seen, []
         some, self._some = self._some, []
         if not isinstance(pl_module, Task) or trainer.sanity_checking:
             return
 
-        def everywhere(same: bool) -> bool:
-            return bool(trainer.strategy.reduce_boolean_decision(same, all=True))
-
-        self.same = everywhere(bool(seen) and agree(torch.cat(seen)))
+        seen = from_all_processes(seen)
+        self.same = bool(seen) and agree(torch.cat(seen))
         if self.same:
-            noise = _answers(trainer, pl_module, _noise(pl_module))
-            self.same = everywhere(agree(torch.cat([*seen, noise]), whole=True))
+            noise = from_all_processes([_answers(trainer, pl_module, _noise(pl_module))])
+            self.same = agree(torch.cat([*seen, noise[0]]), whole=True)
         if self.same and trainer.global_step < _LAG:
             with of_the_batch(pl_module.moving_batchnorm()) as any_move:
                 answers = [_answers(trainer, pl_module, batch) for batch in some if any_move]
-            self.same = everywhere(agree(torch.cat(answers)) if answers else not any_move)
+            answers = from_all_processes(answers)
+            self.same = agree(torch.cat(answers)) if answers else not any_move
         self._in_a_row = self._in_a_row + 1 if self.same else 0
         if self._in_a_row == 1:
             self._since = trainer.current_epoch + 1
@@ -105,6 +105,11 @@ class LooksAtPhotos(Callback):
         """Go on counting."""
         self._in_a_row = int(state_dict["in_a_row"])
         self._since = int(state_dict.get("since", 0))
+
+
+def from_all_processes(answers: list[Tensor]) -> list[Tensor]:
+    """The answers of each process, in the same order in all: they come to the same conclusion."""
+    return [answer for those in in_all_processes(answers) for answer in those]
 
 
 def agree(answers: Tensor, *, whole: bool = False) -> bool:

@@ -9,7 +9,7 @@ from torchvision.models.detection.fcos import FCOSHead
 from torchvision.ops import generalized_box_iou_loss, sigmoid_focal_loss
 
 from osprey.models.detection.detector import Target
-from osprey.models.detection.shares import share_of
+from osprey.models.detection.shares import mean_count
 
 
 class EvenFCOSHead(FCOSHead):  # type: ignore[misc]
@@ -70,9 +70,7 @@ def _matched(targets: list[Target], matched_idxs: list[Tensor]) -> tuple[Tensor,
 
 
 def _over_processes(count: Tensor) -> float:
-    """A count's mean over processes, at least 1 in this one."""
-    most = max(1, round(float(count)))
-    return most / share_of(most, count.device)
+    return mean_count(round(float(count)), count.device)
 
 
 def _centrality(sides: Tensor) -> Tensor:

@@ -84,7 +84,7 @@ class QueryNetwork(nn.Module):
         for key, value in self.inner(pixel_values=images, labels=labels).loss_dict.items():
             kind = "_".join(key.split("_")[:2])  # one sum over the layers that each add theirs
             parts[kind] = parts.get(kind, torch.zeros_like(value)) + value
-        share = share_of(max(1, sum(len(target["labels"]) for target in targets)), images.device)
+        share = share_of(sum(len(target["labels"]) for target in targets), images.device)
         return {kind: value * share for kind, value in parts.items()}
 
     def _found(self, logits: Tensor, boxes: Tensor, side: int) -> dict[str, Tensor]:

@@ -17,18 +17,28 @@ from torch import Tensor
 from osprey.system.processes import is_shared
 
 
-def share_of(count: int, device: torch.device) -> float:
-    """How many times the mean over all processes a count is; 1 in a single process.
+def mean_count(count: int, device: torch.device) -> float:
+    """A count's mean over processes; of less than one in all of them, as if it were one.
 
     Args:
-        count: What a loss of this process was divided by, at least 1.
+        count: Of this process, which may have none.
         device: Where the processes meet: that of the loss.
     """
     if not is_shared():
-        return 1.0
+        return float(max(1, count))
     total = torch.tensor(float(count), device=device)
     dist.all_reduce(total)
-    return count * dist.get_world_size() / float(total)
+    return max(1.0, float(total)) / dist.get_world_size()
+
+
+def share_of(count: int, device: torch.device) -> float:
+    """How many times `mean_count` a count is, at least one counted; 1 in a single process.
+
+    Args:
+        count: What a loss of this process was divided by, unless there was none.
+        device: Where the processes meet: that of the loss.
+    """
+    return max(1, count) / mean_count(count, device)
 
 
 def matched_places(matched_idxs: list[Tensor]) -> int:
@@ -55,5 +65,5 @@ def shared(
     """
     if not is_shared():
         return losses
-    share = share_of(max(1, matched_places(matched_idxs)), logits.device)
+    share = share_of(matched_places(matched_idxs), logits.device)
     return {name: loss * share for name, loss in losses.items()}

@@ -14,7 +14,7 @@ from torchvision.ops import Conv2dNormActivation
 
 from osprey.models.detection.detector import Detector, Target
 from osprey.models.detection.pyramid import Maps
-from osprey.models.detection.shares import matched_places, share_of, shared
+from osprey.models.detection.shares import matched_places, mean_count, shared
 from osprey.models.spec import ModelSpec
 from osprey.system.processes import is_shared
 
@@ -55,12 +55,13 @@ class PatientSSD(SSD):  # type: ignore[misc]
         empty = [number for number, target in enumerate(targets) if not len(target["boxes"])]
         if not (empty or is_shared()):
             return losses
-        divisor = max(matched_places(matched_idxs), len(targets))
-        share = share_of(divisor, logits.device)  # every process asks, whatever its photos
+        counts = matched_places(matched_idxs), len(targets)
+        # Every process asks, whatever its photos.
+        divisor = max(mean_count(count, logits.device) for count in counts)
         if empty:
             background = -logits[empty].log_softmax(dim=-1)[..., 0]
             hardest = background.topk(min(_HARDEST, background.shape[1]), dim=1).values
-            more = hardest.sum() / divisor * share
+            more = hardest.sum() / divisor
             losses["classification"] = losses["classification"] + more
         return losses
 

@@ -89,19 +89,28 @@ def _load_whole(
     source: str,
     classes: Sequence[str],
 ) -> str:
-    """Load weights made for COCO's classes, their keys renamed as torchvision itself does it."""
+    """Load weights of torchvision's network, their keys renamed as torchvision itself does it.
+
+    Those made for COCO's classes give what they know of classes by name; of others, which they do
+    not name, all but the layers of the classes.
+    """
     from osprey.models.detection.torchvision_detectors import coco_classes, coco_network
 
     state = given
     if state is None:
         state, source = _download_whole(name), f"torchvision's for {name} (COCO)"
     reference = coco_network(name)
+    of_classes = tuple(layer.removeprefix("network.") for layer in model.class_layers)
+    others = _of_other_classes(state, reference.state_dict(), of_classes)
+    state = {key: value for key, value in state.items() if key not in others}
     try:
         missing, unknown = reference.load_state_dict(dict(state), strict=False)
     except RuntimeError:
         missing, unknown = [], list(state)
     # Statistics that never move are counted by no batch.
-    missing = [key for key in missing if not key.endswith("num_batches_tracked")]
+    missing = [
+        key for key in missing if key not in others and not key.endswith("num_batches_tracked")
+    ]
     if missing or unknown:
         first = (missing or unknown)[0]
         raise CheckpointError(
@@ -110,8 +119,19 @@ def _load_whole(
         )
     full = {f"network.{key}": value for key, value in reference.state_dict().items()}
     load_strictly(model, full, source, lambda key: key.startswith(model.class_layers))
+    if others:
+        return f"weights: {source} (layers that name classes left out)"
     known = coco_classes(name)
     return f"weights: {source} ({copy_named_classes(model, full, classes, known)})"
+
+
+def _of_other_classes(
+    state: Mapping[str, Tensor], expected: Mapping[str, Tensor], of_classes: tuple[str, ...]
+) -> set[str]:
+    """The layers that name classes, if they name another number of them than COCO's."""
+    named = {key for key in state if key.startswith(of_classes) and key in expected}
+    fit = all(state[key].shape == expected[key].shape for key in named)
+    return set() if fit else named
 
 
 def copy_named_classes(

@@ -16,13 +16,12 @@ def chance_line(figures: Mapping[str, Any]) -> str:
         One line, or nothing.
     """
     blind, ends = figures.get("blind"), figures.get("ap50_interval")
-    if not blind or not ends or ends[0] > blind["ap50"]:
+    # Of one photo, or one group, nothing says how sure its figure is.
+    if not blind or (ends[0] if ends else figures["ap50"]) > blind["ap50"]:
         return ""
     boxes = "boxes that are the same in every photo"
-    scores = (
-        f"AP50 {figures['ap50']:.3f} ({ends[0]:.3f} to {ends[1]:.3f}), and theirs "
-        f"{blind['ap50']:.3f}"
-    )
+    sure = f" ({ends[0]:.3f} to {ends[1]:.3f})" if ends else ""
+    scores = f"AP50 {figures['ap50']:.3f}{sure}, and theirs {blind['ap50']:.3f}"
     if figures["ap50"] > blind["ap50"]:
         return f"too few photos to tell the network from {boxes}: {scores}; label more for testing"
     return (

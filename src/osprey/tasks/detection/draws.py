@@ -8,8 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from osprey.imaging.boxes import assign
-from osprey.tasks.detection.interval import average_precisions, mean_over_classes
+from osprey.imaging.boxes import Detections, assign
+from osprey.tasks.bootstrap import drawn_photos
+from osprey.tasks.detection.coco import MOST
+from osprey.tasks.detection.interval import DRAWS, average_precisions, mean_over_classes
+from osprey.tasks.detection.outputs import BoxOutputs
 from osprey.tasks.detection.report.matching import BoxTable, of_one_class
 
 # The overlaps that each metric is the mean of.
@@ -45,3 +48,45 @@ def mean_aps(
         totals = np.bincount(truth.photos[truth.labels == label], minlength=weights.shape[1])
         every.append(average_precisions(right[:, own], found.photos[own], totals, weights))
     return mean_over_classes(np.stack(every))
+
+
+def ap_intervals(
+    outputs: BoxOutputs, groups: Sequence[str] = ()
+) -> dict[str, tuple[float, float] | None]:
+    """95% intervals of AP50 and of the mean over overlaps.
+
+    Args:
+        outputs: Detections and true boxes of a split.
+        groups: Of each photo; photos of one group are drawn together. Empty: each by itself.
+
+    Returns:
+        ``ap50_interval`` and ``map_interval``: their ends; None where there are fewer than two
+        photos or groups, or no boxes.
+    """
+    weights = drawn_photos(groups, len(outputs.paths), DRAWS)
+    truth = table_of(outputs.truth)
+    if weights is None or not len(truth):
+        return {"ap50_interval": None, "map_interval": None}
+    every = mean_aps(table_of(outputs.found), truth, OVERLAPS_OF["map"], weights)
+    return {"ap50_interval": _ends(every[0]), "map_interval": _ends(every.mean(axis=0))}
+
+
+def _ends(values: NDArray[np.float64]) -> tuple[float, float]:
+    low, high = np.nanquantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def table_of(photos: Sequence[Detections]) -> BoxTable:
+    """Boxes in one table, in the order that `of_one_class` needs, and no more than COCO counts."""
+    counts = [len(photo) for photo in photos]
+    numbers = np.repeat(np.arange(len(photos)), counts)
+    labels = np.concatenate([photo.labels for photo in photos])
+    scores = np.concatenate([photo.scores for photo in photos]).astype(np.float64)
+    boxes = np.concatenate([photo.boxes for photo in photos])
+    order = np.lexsort((-scores, labels, numbers))
+    keys = numbers[order], labels[order]
+    new = np.append(True, (np.diff(keys[0]) != 0) | (np.diff(keys[1]) != 0))[: len(order)]
+    places = np.arange(len(order))
+    rank = places - np.maximum.accumulate(np.where(new, places, 0))
+    order = order[rank < MOST]
+    return BoxTable(numbers[order], labels[order], scores[order], boxes[order])

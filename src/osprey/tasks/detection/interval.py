@@ -2,44 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
-
-from osprey.tasks.bootstrap import drawn_photos
-from osprey.tasks.detection.outputs import BoxOutputs, scores_of_class
 
 DRAWS = 400
 _RECALLS = np.linspace(0, 1, 101)  # where COCO looks up the precision
 _AT_ONCE = 1_000_000  # numbers: more do not stay near the processor
-
-
-def ap50_interval(
-    outputs: BoxOutputs, num_classes: int, groups: Sequence[str] = ()
-) -> tuple[float, float] | None:
-    """95% interval of the mean AP at IoU 0.5.
-
-    Args:
-        outputs: Detections and true boxes of a split.
-        num_classes: Number of classes.
-        groups: Of each photo; photos of one group are drawn together. Empty: each by itself.
-
-    Returns:
-        Its ends; None where there are fewer than two photos or groups, or no boxes.
-    """
-    weights = drawn_photos(groups, len(outputs.paths), DRAWS)
-    if weights is None or not any(map(len, outputs.truth)):
-        return None
-    every = []
-    for label in range(num_classes):
-        scored = scores_of_class(outputs, label)
-        order = np.argsort(-scored.scores, kind="stable")
-        right, photo = scored.right[None, order], scored.photo[order]
-        every.append(average_precisions(right, photo, scored.totals, weights)[0])
-    means = mean_over_classes(np.stack(every))
-    low, high = np.quantile(means[~np.isnan(means)], [0.025, 0.975])
-    return float(low), float(high)
 
 
 def average_precisions(

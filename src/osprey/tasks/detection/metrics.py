@@ -14,7 +14,7 @@ from osprey.data.manifest import Manifest
 from osprey.imaging.boxes import Detections
 from osprey.tasks.by_source import figures_by_source
 from osprey.tasks.detection.coco import MOST, coco_metrics
-from osprey.tasks.detection.interval import ap50_interval
+from osprey.tasks.detection.draws import ap_intervals
 from osprey.tasks.detection.outputs import BoxOutputs, scores_of_class
 
 _NONE_FOUND = 0.5  # the threshold of a class without a correct detection on validation
@@ -65,10 +65,10 @@ def compute_metrics(
         groups: Of each photo, if any are known.
 
     Returns:
-        Those of `plain_metrics`, and ``ap50_interval`` (95%, see `ap50_interval`).
+        Those of `plain_metrics`, and those of `ap_intervals`.
     """
     found = plain_metrics(outputs, thresholds, classes)
-    return {**found, "ap50_interval": ap50_interval(outputs, len(classes), groups)}
+    return {**found, **ap_intervals(outputs, groups)}
 
 
 def source_metrics(

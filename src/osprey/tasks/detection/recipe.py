@@ -162,7 +162,8 @@ def _why_size(facts: Facts, size: int) -> str:
 def _has_head_of_ours(config: TrainConfig, unset: Collection[str]) -> bool:
     """Whether it is a head of Osprey's on a backbone of timm's; torchvision's come whole."""
     model = config.model
-    backbone = "model.backbone" in unset or model.backbone is not None
+    chosen = "model.backbone" in unset and config.from_run is None  # else it is that run's
+    backbone = chosen or model.backbone is not None
     return model.factory == "detector" and model.name in HEADS and backbone
 
 
