@@ -14,7 +14,7 @@ from osprey.data.manifest import Manifest, complete
 from osprey.imaging.boxes import Detections
 from osprey.tasks.classification import blind as of_classes
 from osprey.tasks.detection import blind
-from osprey.tasks.detection.chance import chance_line
+from osprey.tasks.detection.chance import blind_line, chance_line
 from osprey.tasks.detection.coco import coco_metrics
 from osprey.tasks.detection.draws import ap_intervals
 from osprey.tasks.detection.outputs import BoxOutputs, true_boxes
@@ -129,3 +129,14 @@ def test_a_detector_that_looks_at_nothing_is_said_to() -> None:
     assert chance_line({**of_one_group, "ap50": 0.7}) == ""
     assert chance_line({**figures, "blind": {"ap50": 0.4}}) == ""
     assert chance_line({"ap50": 0.6}) == ""
+
+
+def test_fixed_boxes_stand_beside_how_sure_the_network_is() -> None:
+    blind_ones = {"blind": {"ap50": 0.025, "ap75": 0.002, "map": 0.007}}
+    line = "AP50 0.025, AP75 0.002, mAP 0.007: what the same boxes score in every photo"
+    assert blind_line({"ap50_interval": None, "map_interval": None, **blind_ones}) == line
+    ends = {"ap50_interval": [0.87, 0.919], "map_interval": [0.552, 0.601]}
+    assert blind_line({**ends, **blind_ones}) == (
+        f"{line}; the network's AP50 is 0.870 to 0.919, its mAP 0.552 to 0.601 (95%)"
+    )
+    assert blind_line(ends) == ""

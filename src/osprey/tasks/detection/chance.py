@@ -31,11 +31,14 @@ def chance_line(figures: Mapping[str, Any]) -> str:
 
 
 def blind_line(figures: Mapping[str, Any]) -> str:
-    """What fixed boxes score on a split, and how sure the network's AP50 is; empty without any."""
+    """What fixed boxes score on a split, and how sure the network's APs are; empty without any."""
     blind, ends = figures.get("blind"), figures.get("ap50_interval")
     if not blind:
         return ""
-    sure = f"; the network's AP50 is {ends[0]:.3f} to {ends[1]:.3f} (95%)" if ends else ""
+    sure = f"; the network's AP50 is {ends[0]:.3f} to {ends[1]:.3f}" if ends else ""
+    if of_map := figures.get("map_interval"):
+        sure += f", its mAP {of_map[0]:.3f} to {of_map[1]:.3f}"
+    sure += " (95%)" if sure else ""
     return (
         f"AP50 {blind['ap50']:.3f}, AP75 {blind['ap75']:.3f}, mAP {blind['map']:.3f}: what the "
         f"same boxes score in every photo{sure}"
