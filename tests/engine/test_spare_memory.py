@@ -70,7 +70,7 @@ def test_the_optimisers_step_stays_as_near_as_it_can(batch: int, each: int, worl
     from osprey.config.schema import DataConfig, TrainerConfig
 
     batch = max(batch, world)
-    data = DataConfig(name="", reader="", root="", batch_size=batch)
+    data = DataConfig(name="", reader="", root="", batch_size=batch, eval_batch_size=256)
     trainer = TrainerConfig()
     free = 40_000_000
     with pytest.MonkeyPatch.context() as patch:
@@ -89,5 +89,8 @@ def test_the_optimisers_step_stays_as_near_as_it_can(batch: int, each: int, worl
     assert data.batch_size >= world
     fits = data.batch_size * each * 10_000 <= free * 0.6
     assert fits or data.batch_size <= 2 * world - 1 or data.batch_size == world
-    assert bool(lines) == (data.batch_size != batch)
+    assert any("accumulated" in line for line in lines) == (data.batch_size != batch)
+    answered = data.eval_batch_size * each * 10_000 / 4
+    assert answered <= free * 0.6 or data.eval_batch_size <= max(world, 4 * data.batch_size)
+    assert any("to validate" in line for line in lines) == (data.eval_batch_size != 256)
     assert abs(data.batch_size * trainer.accumulate - batch) <= data.batch_size / 2

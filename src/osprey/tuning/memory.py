@@ -137,21 +137,22 @@ def _smaller(
     )
 
 
-def is_doubtful(count: int, size: int, free: int | None) -> bool:
-    """Whether a training step on a processor may need more memory than is free.
+def is_doubtful(data: DataConfig, size: int, free: int | None) -> bool:
+    """Whether batches on a processor may need more memory than is free.
 
     Args:
-        count: Photos of a batch.
+        data: The run's ``data`` settings.
         size: Their side in pixels.
         free: Bytes; None where that is not known, and nothing can be told.
     """
+    count = max(data.batch_size, data.eval_batch_size // _ANSWERED)
     return free is not None and count * size * size * 3 * 4 * _MANY_TIMES >= free * _SHARE
 
 
 def spare_memory(
     task: Task, data: DataConfig, trainer: TrainerConfig, setting: Setting, size: int, world: int
 ) -> list[str]:
-    """Halve the batch on a processor until what a step keeps for its gradients fits.
+    """Smaller batches on a processor until what a step keeps for its gradients fits.
 
     A processor's memory cannot be tried out: the system ends the process that asks for too much.
 
@@ -170,7 +171,7 @@ def spare_memory(
         ConfigError: Not even one photo fits.
     """
     free = free_machine_memory()
-    if free is None or not is_doubtful(data.batch_size, size, free):
+    if free is None or not is_doubtful(data, size, free):
         return []
     each = _kept_a_photo(task, setting, size)
     wanted, effective = data.batch_size, data.batch_size * trainer.accumulate
@@ -179,18 +180,17 @@ def spare_memory(
         raise _too_large(size, memory)
     while data.batch_size > world and data.batch_size * each > free * _SHARE:
         _halve(data, trainer, effective, world)
-    if data.batch_size == wanted:
-        return []
-    lines = [_smaller(wanted, effective, data, trainer, memory)]
-    before, data.eval_batch_size = (
-        data.eval_batch_size,
-        min(data.eval_batch_size, 4 * data.batch_size),
-    )
+    lines, room = [], int(free * _SHARE / each)
+    if data.batch_size != wanted:
+        lines, room = [_smaller(wanted, effective, data, trainer, memory)], data.batch_size
+    before = data.eval_batch_size
+    data.eval_batch_size = max(world, min(before, _ANSWERED * room))
     if data.eval_batch_size != before:
         lines.append(f"batch   {before} to validate is much for {memory}: {data.eval_batch_size}")
     return lines
 
 
+_ANSWERED = 4  # photos that can be answered about with the memory that a step takes for one
 _SHARE = 0.6  # of the free memory: decoding, workers and answers need some too
 _MANY_TIMES = 600  # a network keeps up to so many times its input, as float32
 

@@ -71,7 +71,7 @@ def may_try(trainer: TrainerConfig, data: DataConfig) -> bool:
     if run_device(trainer).type == "cuda" or _is_undecided(trainer) or trainer.compile is True:
         return True
     side = data.train_size or data.size or _LARGEST
-    return is_doubtful(data.batch_size, side, free_machine_memory())
+    return is_doubtful(data, side, free_machine_memory())
 
 
 def _is_undecided(trainer: TrainerConfig) -> bool:
