@@ -139,7 +139,7 @@ def test_wrong_data(here: Path, tmp_path: Path, osprey) -> None:  # type: ignore
     assert folder_error(osprey, root / "red") == (
         f"photos lie directly in '{root}/red': put those of each class into a folder named after "
         "it, give a table with data.reader=table data.file=labels.csv, or, where names say the "
-        r"class, a pattern such as data.label='(?P<label>[a-z]+)_\d+'"
+        r"class, a pattern such as data.label='(?P<label>[A-Za-z]+)_\d+'"
     )
     empty = tmp_path / "empty"
     empty.mkdir()

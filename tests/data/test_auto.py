@@ -156,7 +156,8 @@ def test_a_folder_of_no_form_says_what_each_misses(tmp_path: Path) -> None:
         "coco_results: no JSON file",
         "roboflow_csv: no _annotations.csv in it",
         "sloth: no JSON file",
-        "folder: no folder with photos; class folders are two or more",
+        "folder: photos lie directly in it; where their names say the class, a pattern such as "
+        r"data=folder data.label='(?P<label>[A-Za-z]+)_\d+'",
     ]
     flat = photos(tmp_path / "flat", "train_images/1.png", "val_images/2.png")
     (flat / "odd.csv").write_text("name,label\nx.png,a\n")

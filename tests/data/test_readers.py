@@ -95,7 +95,7 @@ def test_nothing_but_loose_photos(tmp_path: Path) -> None:
     assert refusal(tmp_path) == (
         f"photos lie directly in '{tmp_path}': put those of each class into a folder "
         "named after it, give a table with data.reader=table data.file=labels.csv, or, where "
-        r"names say the class, a pattern such as data.label='(?P<label>[a-z]+)_\d+'"
+        r"names say the class, a pattern such as data.label='(?P<label>[A-Za-z]+)_\d+'"
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from osprey.config.schema import DataConfig
 from osprey.data.auto_tables import SomePhotos, look_at_table
-from osprey.data.class_folders import find_layout, has_photo, subfolders
+from osprey.data.class_folders import find_layout, has_photo, has_photo_directly, subfolders
 from osprey.data.folders import existing_folder, is_archive
 from osprey.data.formats.coco import coco_files
 from osprey.data.formats.json_file import forget, opened
@@ -189,6 +189,11 @@ def _class_folders(root: Path, config: DataConfig) -> Found | str:
     if config.label is not None:
         return Found("folder", "data.label says the classes", target=LabelTarget())
     classes = {f.name for part in layout.parts for f in subfolders(part.folder) if has_photo(f)}
+    if not classes and has_photo_directly(root):
+        return (
+            "photos lie directly in it; where their names say the class, a pattern such as "
+            r"data=folder data.label='(?P<label>[A-Za-z]+)_\d+'"
+        )
     if len(classes) < 2:
         said = f"one folder with photos, '{min(classes)}'" if classes else "no folder with photos"
         return f"{said}; class folders are two or more"

@@ -128,7 +128,7 @@ def _setting(folders: Iterable[Path] | dict[Path, str], *, split: bool = False) 
 def _inner(top: Path, split: str, names: SplitNames, notices: list[str]) -> Path:
     """The folder with the class folders: ``train/train`` and ``train/images`` are one split."""
     below = subfolders(top)
-    if len(below) != 1 or not _has_class_folders(below[0]) or _has_photo_directly(top):
+    if len(below) != 1 or not _has_class_folders(below[0]) or has_photo_directly(top):
         return top
     inner = below[0]
     same = names.sure(inner.name) or names.maybe(inner.name)
@@ -166,12 +166,13 @@ def has_photo(folder: Path, seen: frozenset[str] = frozenset()) -> bool:
     real = os.path.realpath(folder)
     if real in seen:  # a link back
         return False
-    if _has_photo_directly(folder):
+    if has_photo_directly(folder):
         return True
     return any(has_photo(below, seen | {real}) for below in subfolders(folder))
 
 
-def _has_photo_directly(folder: Path) -> bool:
+def has_photo_directly(folder: Path) -> bool:
+    """Whether a photo lies in the folder itself."""
     try:
         with os.scandir(folder) as found:
             return any(

@@ -132,7 +132,7 @@ def _explain_empty(root: Path, loose: list[Path]) -> None:
         raise DataError(
             f"photos lie directly in '{loose[0].parent}': put those of each class into a folder "
             "named after it, give a table with data.reader=table data.file=labels.csv, or, where "
-            r"names say the class, a pattern such as data.label='(?P<label>[a-z]+)_\d+'"
+            r"names say the class, a pattern such as data.label='(?P<label>[A-Za-z]+)_\d+'"
         )
     kinds = ", ".join(sorted(IMAGE_SUFFIXES))
     raise DataError(f"no photos under '{root}' (looked for {kinds})")

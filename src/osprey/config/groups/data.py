@@ -67,7 +67,7 @@ class DataConfig:
         None, r"a column, or a pattern on the path such as '(?P<group>boat\d+)_'"
     )
     label: str | None = setting(
-        None, r"a pattern on the path, where names say the class: '(?P<label>[a-z]+)_\d+'"
+        None, r"a pattern on the path, where names say the class: '(?P<label>[A-Za-z]+)_\d+'"
     )
     split_names: dict[str, str] | None = setting(
         None, "{NAME: train, val, test or none}: what folders or cells of the column split mean"
