@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 # When, how fast, where the photos lay; and what earlier releases did not measure.
-ASIDE = {"run", "minutes", "peak_memory_mb", "kin", "blind", "ap50_interval"}
+ASIDE = {"run", "minutes", "peak_memory_mb", "kin", "blind", "ap50_interval", "map_interval"}
 
 
 def differences(one: Any, other: Any, key: str = "") -> Iterator[str]:

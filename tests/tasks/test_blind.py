@@ -111,6 +111,19 @@ def test_the_interval_narrows_with_photos_and_widens_with_groups() -> None:
     )
 
 
+def test_more_boxes_than_are_counted_are_still_to_be_found() -> None:
+    """COCO counts 100 detections of a class and photo, and all true boxes."""
+    place = np.arange(200.0)[:, None] * [20, 0, 20, 0] + [0, 0, 10, 10]
+    truth = [Detections(place, np.ones(200, np.float32), np.zeros(200, np.int64))] * 6
+    scores = np.linspace(1, 0.5, 150, dtype=np.float32)
+    found = [Detections(place[:150], scores, np.zeros(150, np.int64))] * 6
+    these = BoxOutputs([f"{row}.jpg" for row in range(6)], found, truth)
+    ap50 = coco_metrics(truth, found, 1).scalars["ap50"]
+    ends = ap_intervals(these)["ap50_interval"]
+    assert ends is not None
+    np.testing.assert_allclose(ends, [ap50, ap50], atol=1e-9)
+
+
 def test_a_detector_that_looks_at_nothing_is_said_to() -> None:
     figures = {"ap50": 0.6, "ap50_interval": [0.5, 0.7], "blind": {"ap50": 0.58}}
     assert chance_line(figures) == (
@@ -127,6 +140,7 @@ def test_a_detector_that_looks_at_nothing_is_said_to() -> None:
         "more epochs, pretrained weights, or a larger data.size"
     )
     assert chance_line({**of_one_group, "ap50": 0.7}) == ""
+    assert chance_line({**of_one_group, "ap50": None}) == "", "nothing was there to be found"
     assert chance_line({**figures, "blind": {"ap50": 0.4}}) == ""
     assert chance_line({"ap50": 0.6}) == ""
 

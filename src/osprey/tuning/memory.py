@@ -150,7 +150,12 @@ def is_doubtful(data: DataConfig, size: int, free: int | None) -> bool:
 
 
 def spare_memory(
-    task: Task, data: DataConfig, trainer: TrainerConfig, setting: Setting, size: int, world: int
+    task: Task,
+    data: DataConfig,
+    trainer: TrainerConfig,
+    setting: Setting,
+    sizes: tuple[int, int],
+    world: int,
 ) -> list[str]:
     """Smaller batches on a processor until what a step keeps for its gradients fits.
 
@@ -161,7 +166,7 @@ def spare_memory(
         data: The run's ``data`` settings, changed in place.
         trainer: Its ``trainer`` settings, changed in place.
         setting: Precision and memory format.
-        size: Side in pixels in training.
+        sizes: Side in pixels in training and in validation.
         world: Number of processes that share a batch.
 
     Returns:
@@ -171,20 +176,20 @@ def spare_memory(
         ConfigError: Not even one photo fits.
     """
     free = free_machine_memory()
-    if free is None or not is_doubtful(data, size, free):
+    if free is None or not is_doubtful(data, max(sizes), free):
         return []
-    each = _kept_a_photo(task, setting, size)
+    each = _kept_a_photo(task, setting, sizes[0])
     wanted, effective = data.batch_size, data.batch_size * trainer.accumulate
     memory = f"the {free / 1e9:.1f} GB that are free"
     if world * each > free:
-        raise _too_large(size, memory)
+        raise _too_large(sizes[0], memory)
     while data.batch_size > world and data.batch_size * each > free * _SHARE:
         _halve(data, trainer, effective, world)
     lines, room = [], int(free * _SHARE / each)
     if data.batch_size != wanted:
         lines, room = [_smaller(wanted, effective, data, trainer, memory)], data.batch_size
-    before = data.eval_batch_size
-    data.eval_batch_size = max(world, min(before, _ANSWERED * room))
+    before, larger = data.eval_batch_size, (sizes[1] / sizes[0]) ** 2
+    data.eval_batch_size = min(before, max(world, int(_ANSWERED * room / larger)))
     if data.eval_batch_size != before:
         lines.append(f"batch   {before} to validate is much for {memory}: {data.eval_batch_size}")
     return lines

@@ -70,7 +70,7 @@ def may_try(trainer: TrainerConfig, data: DataConfig) -> bool:
     """Whether a trial step is needed before training."""
     if run_device(trainer).type == "cuda" or _is_undecided(trainer) or trainer.compile is True:
         return True
-    side = data.train_size or data.size or _LARGEST
+    side = max(data.train_size or 0, data.size or _LARGEST)
     return is_doubtful(data, side, free_machine_memory())
 
 
@@ -93,7 +93,7 @@ def _try(
     lines: list[str] = []
     for attempt in range(2):
         if device.type == "cpu" and not attempt:
-            lines += spare_memory(task, data, trainer, defaults(trainer), sizes[0], world)
+            lines += spare_memory(task, data, trainer, defaults(trainer), sizes, world)
         if device.type == "cuda" or attempt:
             lines += fit_batch(task, data, trainer, defaults(trainer), device, sizes, world)
         try:

@@ -16,8 +16,10 @@ def chance_line(figures: Mapping[str, Any]) -> str:
         One line, or nothing.
     """
     blind, ends = figures.get("blind"), figures.get("ap50_interval")
+    if not blind or figures["ap50"] is None:  # no boxes among the tested photos
+        return ""
     # Of one photo, or one group, nothing says how sure its figure is.
-    if not blind or (ends[0] if ends else figures["ap50"]) > blind["ap50"]:
+    if (ends[0] if ends else figures["ap50"]) > blind["ap50"]:
         return ""
     boxes = "boxes that are the same in every photo"
     sure = f" ({ends[0]:.3f} to {ends[1]:.3f})" if ends else ""

@@ -67,7 +67,7 @@ def ap_intervals(
     truth = table_of(outputs.truth)
     if weights is None or not len(truth):
         return {"ap50_interval": None, "map_interval": None}
-    every = mean_aps(table_of(outputs.found), truth, OVERLAPS_OF["map"], weights)
+    every = mean_aps(counted(table_of(outputs.found)), truth, OVERLAPS_OF["map"], weights)
     return {"ap50_interval": _ends(every[0]), "map_interval": _ends(every.mean(axis=0))}
 
 
@@ -77,16 +77,20 @@ def _ends(values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def table_of(photos: Sequence[Detections]) -> BoxTable:
-    """Boxes in one table, in the order that `of_one_class` needs, and no more than COCO counts."""
+    """Boxes in one table, in the order that `of_one_class` needs."""
     counts = [len(photo) for photo in photos]
     numbers = np.repeat(np.arange(len(photos)), counts)
     labels = np.concatenate([photo.labels for photo in photos])
     scores = np.concatenate([photo.scores for photo in photos]).astype(np.float64)
     boxes = np.concatenate([photo.boxes for photo in photos])
     order = np.lexsort((-scores, labels, numbers))
-    keys = numbers[order], labels[order]
-    new = np.append(True, (np.diff(keys[0]) != 0) | (np.diff(keys[1]) != 0))[: len(order)]
-    places = np.arange(len(order))
-    rank = places - np.maximum.accumulate(np.where(new, places, 0))
-    order = order[rank < MOST]
     return BoxTable(numbers[order], labels[order], scores[order], boxes[order])
+
+
+def counted(found: BoxTable) -> BoxTable:
+    """The first detections of each class and photo in a table, as many as COCO counts."""
+    places = np.arange(len(found))
+    new = np.ones(len(found), dtype=bool)
+    new[1:] = (np.diff(found.photos) != 0) | (np.diff(found.labels) != 0)
+    rank = places - np.maximum.accumulate(np.where(new, places, 0))
+    return BoxTable(*(values[rank < MOST] for values in vars(found).values()))

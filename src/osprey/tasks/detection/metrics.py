@@ -31,7 +31,7 @@ def best_thresholds(outputs: BoxOutputs, num_classes: int) -> list[float]:
         One threshold per class, 0 to 1; 0.5 where no detection is correct.
     """
     scored = (scores_of_class(outputs, label) for label in range(num_classes))
-    return [_best_threshold(each.scores, each.right, int(each.totals.sum())) for each in scored]
+    return [_best_threshold(each.scores, each.right, each.total) for each in scored]
 
 
 def _best_threshold(scores: NDArray[np.float32], right: NDArray[np.bool_], total: int) -> float:
@@ -154,7 +154,7 @@ def _counted(outputs: BoxOutputs, label: int, threshold: float) -> dict[str, flo
     """How many boxes of a class there are, and what its threshold makes of those found."""
     above = BoxOutputs(outputs.paths, [_above(f, threshold) for f in outputs.found], outputs.truth)
     scored = scores_of_class(above, label)
-    hits, found, total = int(scored.right.sum()), len(scored.scores), int(scored.totals.sum())
+    hits, found, total = int(scored.right.sum()), len(scored.scores), scored.total
     return {
         "n": total,
         "precision": hits / found if found else 0.0,

@@ -33,14 +33,12 @@ class ClassScores:
     Attributes:
         scores: float32 [N], of all photos' boxes, each photo's highest first.
         right: bool [N], whether a true box is matched (IoU 0.5).
-        photo: int64 [N], number of the photo.
-        totals: int64 [photos], true boxes of each photo.
+        total: True boxes.
     """
 
     scores: NDArray[np.float32]
     right: NDArray[np.bool_]
-    photo: NDArray[np.int64]
-    totals: NDArray[np.int64]
+    total: int
 
 
 def scores_of_class(outputs: BoxOutputs, label: int) -> ClassScores:
@@ -50,15 +48,13 @@ def scores_of_class(outputs: BoxOutputs, label: int) -> ClassScores:
         outputs: Detections and true boxes.
         label: Id of the class.
     """
-    scores, right, photo = [np.zeros(0, np.float32)], [np.zeros(0, bool)], [np.zeros(0, np.int64)]
-    totals = np.zeros(len(outputs.paths), dtype=np.int64)
-    for row, (found, truth) in enumerate(zip(outputs.found, outputs.truth, strict=True)):
+    scores, right, total = [np.zeros(0, np.float32)], [np.zeros(0, bool)], 0
+    for found, truth in zip(outputs.found, outputs.truth, strict=True):
         mine, real = found.labels == label, truth.boxes[truth.labels == label]
         scores.append(found.scores[mine])
         right.append(match(found.boxes[mine], real) >= 0)
-        photo.append(np.full(int(mine.sum()), row))
-        totals[row] = len(real)
-    return ClassScores(np.concatenate(scores), np.concatenate(right), np.concatenate(photo), totals)
+        total += len(real)
+    return ClassScores(np.concatenate(scores), np.concatenate(right), total)
 
 
 def true_boxes(manifest: Manifest, row: int, classes: Sequence[str]) -> Detections:

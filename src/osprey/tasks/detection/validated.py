@@ -8,7 +8,7 @@ import numpy as np
 
 from osprey.imaging.boxes import Detections
 from osprey.tasks.bootstrap import drawn_photos
-from osprey.tasks.detection.draws import OVERLAPS_OF, mean_aps, table_of
+from osprey.tasks.detection.draws import OVERLAPS_OF, counted, mean_aps, table_of
 from osprey.tasks.validated import Validated
 
 _DRAWS = 200  # a standard deviation is known to 5% by then
@@ -32,5 +32,5 @@ class ValidatedBoxes(Validated):
         truth, found = (table_of([pair[side] for pair in self._pairs]) for side in (0, 1))
         if not len(truth):
             return None
-        values = mean_aps(found, truth, OVERLAPS_OF[key], weights).mean(axis=0)
+        values = mean_aps(counted(found), truth, OVERLAPS_OF[key], weights).mean(axis=0)
         return float(np.nanstd(values))
