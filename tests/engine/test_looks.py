@@ -43,7 +43,7 @@ SAME = "  the same answer for every photo"
 HARMFUL = ("optimizer=sgd", "optimizer.lr=0.2", "optimizer.weight_decay=5")
 
 
-@pytest.mark.parametrize("more", [(), ("+trainer.val_check_interval=0.5",)])
+@pytest.mark.parametrize("more", [(), ("+trainer.val_check_interval=0.5",), ("trainer=ddp_sim",)])
 def test_a_classifier_whose_rate_is_far_too_high(
     here: Path, trained: Path, osprey: Call, more: tuple[str, ...]
 ) -> None:
