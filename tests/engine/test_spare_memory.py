@@ -64,7 +64,7 @@ def test_where_there_is_room_nothing_is_said(here: Path, osprey: Callable[..., R
     assert result.code == 0 and "does not fit" not in result.out
 
 
-@given(st.integers(1, 64), st.integers(1, 2000), st.integers(1, 8))
+@given(st.integers(1, 64), st.integers(0, 2000), st.integers(1, 8))
 def test_the_optimisers_step_stays_as_near_as_it_can(batch: int, each: int, world: int) -> None:
     """Halved until it fits, never below one photo a process."""
     from osprey.config.schema import DataConfig, TrainerConfig

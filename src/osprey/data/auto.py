@@ -10,7 +10,13 @@ from pathlib import Path
 
 from osprey.config.schema import DataConfig
 from osprey.data.auto_tables import SomePhotos, look_at_table
-from osprey.data.class_folders import find_layout, has_photo, has_photo_directly, subfolders
+from osprey.data.class_folders import (
+    LABEL_IN_NAME,
+    find_layout,
+    has_photo,
+    has_photo_directly,
+    subfolders,
+)
 from osprey.data.folders import existing_folder, is_archive
 from osprey.data.formats.coco import coco_files
 from osprey.data.formats.json_file import forget, opened
@@ -192,7 +198,7 @@ def _class_folders(root: Path, config: DataConfig) -> Found | str:
     if not classes and has_photo_directly(root):
         return (
             "photos lie directly in it; where their names say the class, a pattern such as "
-            r"data=folder data.label='(?P<label>[A-Za-z]+)_\d+'"
+            f"data=folder {LABEL_IN_NAME}"
         )
     if len(classes) < 2:
         said = f"one folder with photos, '{min(classes)}'" if classes else "no folder with photos"

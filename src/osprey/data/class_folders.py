@@ -161,6 +161,10 @@ def subfolders(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(names) if not is_hidden_folder(name)]
 
 
+# A setting, as an example to those whose photos lie in no folders of classes.
+LABEL_IN_NAME = r"data.label='(?P<label>[A-Za-z]+)_\d+'"
+
+
 def has_photo(folder: Path, seen: frozenset[str] = frozenset()) -> bool:
     """Whether a folder or one below it has a photo; it looks no further than the first."""
     real = os.path.realpath(folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from osprey.config.schema import DataConfig
-from osprey.data.class_folders import Layout, empty_classes, find_layout
+from osprey.data.class_folders import LABEL_IN_NAME, Layout, empty_classes, find_layout
 from osprey.data.folders import existing_folder, photo_names
 from osprey.data.manifest import Manifest, complete
 from osprey.data.notices import Guess
@@ -132,7 +132,7 @@ def _explain_empty(root: Path, loose: list[Path]) -> None:
         raise DataError(
             f"photos lie directly in '{loose[0].parent}': put those of each class into a folder "
             "named after it, give a table with data.reader=table data.file=labels.csv, or, where "
-            r"names say the class, a pattern such as data.label='(?P<label>[A-Za-z]+)_\d+'"
+            f"names say the class, a pattern such as {LABEL_IN_NAME}"
         )
     kinds = ", ".join(sorted(IMAGE_SUFFIXES))
     raise DataError(f"no photos under '{root}' (looked for {kinds})")

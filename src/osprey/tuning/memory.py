@@ -185,7 +185,7 @@ def spare_memory(
         raise _too_large(sizes[0], memory)
     while data.batch_size > world and data.batch_size * each > free * _SHARE:
         _halve(data, trainer, effective, world)
-    lines, room = [], int(free * _SHARE / each)
+    lines, room = [], int(free * _SHARE / max(each, 1))
     if data.batch_size != wanted:
         lines, room = [_smaller(wanted, effective, data, trainer, memory)], data.batch_size
     before, larger = data.eval_batch_size, (sizes[1] / sizes[0]) ** 2

@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from osprey.errors import UserError
-from osprey.system.processes import in_all_processes
+from osprey.system.processes import in_all_processes, is_shared
 from osprey.tasks.base import Task
 
 _FEWEST = 8  # photos with an answer; fewer may be alike by chance
+_SENT = 1000  # answers of a process to the others: of as many classes, 4 MB
 _SHARE = 0.95  # of them have to agree
 _NOISE = 4  # images that show nothing
 # Of logits, which are apart by 1 and more in networks that learn, and by 0.0004 in one that does
@@ -108,7 +109,13 @@ class LooksAtPhotos(Callback):
 
 
 def from_all_processes(answers: list[Tensor]) -> list[Tensor]:
-    """The answers of each process, in the same order in all: they come to the same conclusion."""
+    """The answers of each process, in the same order in all: they come to the same conclusion.
+
+    Of many, each sends some from everywhere among its own.
+    """
+    if answers and is_shared():
+        own = torch.cat(answers)
+        answers = [own[:: -(-len(own) // _SENT) or 1]]
     return [answer for those in in_all_processes(answers) for answer in those]
 
 

@@ -102,7 +102,4 @@ def counted_tables(
                 (found.boxes[others], found.labels[others]),
                 hard,
             )
-    return (
-        BoxTable(*(values[keep] for values in vars(truth).values())),
-        BoxTable(*(values[kept] for values in vars(found).values())),
-    )
+    return truth.at(keep), found.at(kept)

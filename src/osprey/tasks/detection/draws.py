@@ -64,10 +64,12 @@ def ap_intervals(
         photos or groups, or no boxes.
     """
     weights = drawn_photos(groups, len(outputs.paths), DRAWS)
-    truth = table_of(outputs.truth)
+    truth = in_one_table(outputs.truth)
     if weights is None or not len(truth):
         return {"ap50_interval": None, "map_interval": None}
-    every = mean_aps(counted(table_of(outputs.found)), truth, OVERLAPS_OF["map"], weights)
+    every = mean_aps(
+        as_coco_counts(in_one_table(outputs.found)), truth, OVERLAPS_OF["map"], weights
+    )
     return {"ap50_interval": _ends(every[0]), "map_interval": _ends(every.mean(axis=0))}
 
 
@@ -76,7 +78,7 @@ def _ends(values: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def table_of(photos: Sequence[Detections]) -> BoxTable:
+def in_one_table(photos: Sequence[Detections]) -> BoxTable:
     """Boxes in one table, in the order that `of_one_class` needs."""
     counts = [len(photo) for photo in photos]
     numbers = np.repeat(np.arange(len(photos)), counts)
@@ -84,13 +86,13 @@ def table_of(photos: Sequence[Detections]) -> BoxTable:
     scores = np.concatenate([photo.scores for photo in photos]).astype(np.float64)
     boxes = np.concatenate([photo.boxes for photo in photos])
     order = np.lexsort((-scores, labels, numbers))
-    return BoxTable(numbers[order], labels[order], scores[order], boxes[order])
+    return BoxTable(numbers, labels, scores, boxes).at(order)
 
 
-def counted(found: BoxTable) -> BoxTable:
-    """The first detections of each class and photo in a table, as many as COCO counts."""
+def as_coco_counts(found: BoxTable) -> BoxTable:
+    """The first detections of each photo and class, by which the table is sorted."""
     places = np.arange(len(found))
     new = np.ones(len(found), dtype=bool)
     new[1:] = (np.diff(found.photos) != 0) | (np.diff(found.labels) != 0)
     rank = places - np.maximum.accumulate(np.where(new, places, 0))
-    return BoxTable(*(values[rank < MOST] for values in vars(found).values()))
+    return found.at(rank < MOST)

@@ -15,9 +15,8 @@ from osprey.reports.run_record import Floats, Ints, damage_in_one_line, predicti
 from osprey.runs.folder import RunFolder
 from osprey.runs.shared_samples import nothing_shared, shared_samples
 from osprey.tasks.bootstrap import difference_of, drawn_photos
-from osprey.tasks.detection.coco import MOST
 from osprey.tasks.detection.difficult import counted_tables, difficult_in
-from osprey.tasks.detection.draws import OVERLAPS_OF, mean_aps
+from osprey.tasks.detection.draws import OVERLAPS_OF, as_coco_counts, mean_aps
 from osprey.tasks.detection.interval import DRAWS
 from osprey.tasks.detection.report.matching import BoxTable
 from osprey.tasks.detection.report.record import found_in, truth_of
@@ -152,9 +151,7 @@ class _Tested:
 
     def side(self, rows: Ints, classes: Sequence[str]) -> Side:
         """What it found on some of its photos, labelled by the classes of both runs."""
-        place = pd.DataFrame({"photo": self.found.photos, "label": self.found.labels})
-        rank = place.groupby(["photo", "label"]).cumcount().to_numpy()
-        found = _rows(self.found, np.flatnonzero(rank < MOST))
+        found = as_coco_counts(self.found)
         kept = found.scores >= self.thresholds[found.labels]
         order, placed = _renumbered(found, rows, self.classes, classes)
         paths = self.photos["path"].iloc[rows].tolist()
@@ -174,16 +171,12 @@ def _renumbered(
     return order, BoxTable(photos[order], labels[order], table.scores[order], table.boxes[order])
 
 
-def _rows(table: BoxTable, rows: Ints) -> BoxTable:
-    return BoxTable(*(values[rows] for values in vars(table).values()))
-
-
 def _same_boxes(one: BoxTable, other: BoxTable) -> bool:
     """Whether two tables hold the same boxes, in any order within a photo."""
     tables = []
     for table in (one, other):
         order = np.lexsort((*table.boxes.T, table.labels, table.photos))
-        tables.append(_rows(table, order))
+        tables.append(table.at(order))
     one, other = tables
     return (
         len(one) == len(other)

@@ -8,7 +8,7 @@ import numpy as np
 
 from osprey.imaging.boxes import Detections
 from osprey.tasks.bootstrap import drawn_photos
-from osprey.tasks.detection.draws import OVERLAPS_OF, counted, mean_aps, table_of
+from osprey.tasks.detection.draws import OVERLAPS_OF, as_coco_counts, in_one_table, mean_aps
 from osprey.tasks.validated import Validated
 
 _DRAWS = 200  # a standard deviation is known to 5% by then
@@ -29,8 +29,8 @@ class ValidatedBoxes(Validated):
         weights = drawn_photos([], len(self._pairs), _DRAWS)
         if key not in OVERLAPS_OF or weights is None:
             return None
-        truth, found = (table_of([pair[side] for pair in self._pairs]) for side in (0, 1))
+        truth, found = (in_one_table([pair[side] for pair in self._pairs]) for side in (0, 1))
         if not len(truth):
             return None
-        values = mean_aps(counted(found), truth, OVERLAPS_OF[key], weights).mean(axis=0)
+        values = mean_aps(as_coco_counts(found), truth, OVERLAPS_OF[key], weights).mean(axis=0)
         return float(np.nanstd(values))

@@ -38,6 +38,10 @@ class BoxTable:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def at(self, rows: Ints | NDArray[np.bool_]) -> BoxTable:
+        """Some of them: by their places, or by bool [N]."""
+        return BoxTable(self.photos[rows], self.labels[rows], self.scores[rows], self.boxes[rows])
+
 
 @dataclass(frozen=True)
 class Matched:
